@@ -1,0 +1,46 @@
+#ifndef TROLLEY_ARCHIVE_ARCHIVE_H_
+#define TROLLEY_ARCHIVE_ARCHIVE_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "archive/config.h"
+#include "archive/retriever.h"
+#include "archive/tree.h"
+#include "base/context.h"
+#include "cache/instance_cache.h"
+#include "search/cached.h"
+
+namespace trolley {
+
+// An archive put together from its configuration: searcher, downloader, caches, tree. Thread-safe.
+class Archive {
+ public:
+  // Opens caches and threads; asks the archive nothing. Throws kInvalidArgument, kStorage.
+  explicit Archive(ArchiveConfig config);
+  ~Archive();
+  Archive(const Archive&) = delete;
+  Archive& operator=(const Archive&) = delete;
+
+  // Asks one cheap question. Throws what it failed with, unless the archive is merely out of reach and something of it
+  // is cached: that is logged, and what is cached can be used.
+  void CheckReachable(const Context& context);
+  // Forgets the age of all answers and looks at a folder anew: the next questions go to the archive.
+  void Refresh();
+
+  const ArchiveConfig& config() const;
+  CachedSearcher& searcher();
+  Retriever& retriever();
+  Tree& tree();
+  // The content of MOUNT/.trolleyfs/`name` ("README.txt", "status.json", "metrics", "errors"), from memory.
+  std::string ControlFile(std::string_view name);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_ARCHIVE_ARCHIVE_H_

@@ -1,0 +1,89 @@
+#ifndef TROLLEY_ARCHIVE_RETRIEVER_H_
+#define TROLLEY_ARCHIVE_RETRIEVER_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+
+#include "base/context.h"
+#include "cache/instance_cache.h"
+#include "dicom/references.h"
+#include "download/downloader.h"
+
+namespace trolley {
+
+// An opened instance: its exact length is known; its bytes are there or still arriving. Thread-safe.
+class OpenedInstance {
+ public:
+  virtual ~OpenedInstance() = default;
+  virtual uint64_t size() const = 0;
+  // Never waits. The number of bytes read (0 only at or past the end; less than asked only at the end), or nullopt when
+  // they have not arrived yet. Throws Error when they never will (the transfer failed) or the disk fails.
+  virtual std::optional<size_t> TryRead(uint64_t offset, std::span<std::byte> out) = 0;
+  // Calls `ready` once, when a TryRead of [offset, offset + length) would no longer give nullopt: at once, or from
+  // another thread. Not at all, or harmlessly late, after `stop` was requested.
+  virtual void WhenReadable(uint64_t offset, size_t length, std::stop_token stop, std::function<void()> ready) = 0;
+  // Where the whole file lies, for reading without us; -1 while bytes are still arriving.
+  virtual int CompleteFd() const = 0;
+};
+
+struct RetrieverOptions {
+  std::string archive;                                  // identity, for the cache's keys
+  uint32_t connections = 8;                             // transfers at a time
+  std::chrono::milliseconds queue_timeout{60000};       // an open that no transfer was free for: kTimedOut
+  std::chrono::milliseconds transfer_timeout{3600000};  // for one instance
+};
+
+struct RetrieverStatus {
+  uint64_t transfers = 0;  // begun, since the start
+  uint64_t failures = 0;
+  uint64_t bytes = 0;       // received
+  uint64_t cache_hits = 0;  // opens answered from the cache
+  uint64_t running = 0;
+  uint64_t waiting = 0;  // queued
+};
+
+// The one place that decides what is fetched when. An instance is fetched once at a time, however many open it; its
+// bytes stream into the cache in constant memory and can be read while they arrive. A transfer that nobody waits for or
+// reads any more is stopped unless it is nearly done. Failed transfers are not remembered: the next open tries again.
+// Thread-safe.
+class Retriever {
+ public:
+  // `instance` null and `error` null: the archive says that there is none.
+  struct Opened {
+    std::shared_ptr<OpenedInstance> instance;
+    std::exception_ptr error;  // an Error
+  };
+  using OpenCallback = std::function<void(Opened)>;
+
+  // `cache` may be null when the downloader is local.
+  Retriever(RetrieverOptions options, std::shared_ptr<Downloader> downloader, std::shared_ptr<InstanceCache> cache);
+  ~Retriever();  // fails what still waits with kCancelled, stops transfers, joins
+
+  // Without waiting: the instance when it is cached or already arriving (its length known); null otherwise.
+  std::shared_ptr<OpenedInstance> TryOpen(const InstanceReference& instance);
+  // `done` is called exactly once, on this or another thread: when the length is known, or with a failure. A caller
+  // that has given up requests `stop`: its callback then comes soon, with kCancelled.
+  void Open(const InstanceReference& instance, std::stop_token stop, OpenCallback done);
+  // Waits. nullptr: the archive says there is none.
+  std::shared_ptr<OpenedInstance> Open(const InstanceReference& instance, const Context& context);
+  // The exact size if it is known without asking the archive.
+  std::optional<uint64_t> KnownSize(const InstanceReference& instance);
+
+  RetrieverStatus Status() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_ARCHIVE_RETRIEVER_H_

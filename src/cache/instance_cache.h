@@ -1,0 +1,113 @@
+#ifndef TROLLEY_CACHE_INSTANCE_CACHE_H_
+#define TROLLEY_CACHE_INSTANCE_CACHE_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/context.h"
+#include "base/unique_fd.h"
+#include "cache/lmdb_environment.h"
+#include "dicom/references.h"
+
+namespace trolley {
+
+struct InstanceCacheOptions {
+  std::filesystem::path directory;          // holds objects/, staging/, quarantine/; made with mode 0700
+  uint64_t max_size = uint64_t{10} << 30;   // bytes of instances (real blocks); eviction keeps below it
+  uint64_t min_free = uint64_t{512} << 20;  // bytes the file system must keep free; below it nothing is added
+};
+
+// A complete, verified instance. The descriptor stays readable also when the instance is evicted meanwhile.
+struct CachedInstance {
+  UniqueFd fd;
+  uint64_t size = 0;
+};
+
+struct InstanceCacheStatus {
+  uint64_t instances = 0;
+  uint64_t bytes = 0;
+  uint64_t max_size = 0;
+  uint64_t evicted = 0;      // since this process opened the cache
+  uint64_t quarantined = 0;  // likewise: damaged files that were put aside
+};
+
+class InstanceCache;
+
+// An instance on its way into the cache: a file in staging/ that can be read while it grows. Used by one writer.
+class StagedInstance {
+ public:
+  ~StagedInstance();  // unless committed, the file is gone
+  StagedInstance(const StagedInstance&) = delete;
+  StagedInstance& operator=(const StagedInstance&) = delete;
+
+  // Open for reading and writing; a duplicate (dup) stays valid after the commit and after this object's end.
+  int fd() const;
+  uint64_t size() const;  // bytes appended so far
+  // Throws kNoSpace (disk full and nothing left to evict) or kStorage.
+  void Append(std::span<const std::byte> piece);
+  // The instance is whole. It is found by Find() at once, and after a restart soon (records are committed in batches).
+  // When the cache cannot keep it (larger than the quota, say) the file goes, and the size alone is remembered. Never
+  // throws.
+  void Commit();
+
+ private:
+  friend class InstanceCache;
+  class Impl;
+  explicit StagedInstance(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Instances on local disk, indexed in LMDB, bounded, least recently used first out. Several processes may share a
+// directory. A crash leaves an entry whole or absent; the first use in a process of an entry that this process did not
+// write itself checks its size and XXH3-128 checksum: a damaged file goes to quarantine/ and is a miss. Thread-safe.
+// Opening is O(1) in its size.
+class InstanceCache {
+ public:
+  // Throws kStorage when the directory cannot be used.
+  InstanceCache(InstanceCacheOptions options, std::shared_ptr<LmdbEnvironment> lmdb);
+  ~InstanceCache();  // commits what is pending
+  InstanceCache(const InstanceCache&) = delete;
+  InstanceCache& operator=(const InstanceCache&) = delete;
+
+  enum class Verify { kNow, kOnlyIfCheap };
+  // `archive` is the archive's identity (not its name in a config), part of the key. Counts as a use. nullopt: not
+  // cached. With kOnlyIfCheap an entry that needs reading more than 1 MiB to be checked is reported as
+  // `needs_verification` and not returned: for threads that must not wait.
+  std::optional<CachedInstance> Find(std::string_view archive, const InstanceReference& instance, Verify verify,
+                                     const Context& context = {}, bool* needs_verification = nullptr);
+  bool Contains(std::string_view archive, const InstanceReference& instance);
+
+  // Exact sizes of instances that were ever fetched, also of evicted ones. One LMDB read each. Never throws.
+  std::optional<uint64_t> KnownSize(std::string_view archive, const InstanceReference& instance);
+  // For instances of one series, in one transaction; the same order as asked.
+  std::vector<std::optional<uint64_t>> KnownSizes(std::string_view archive, const SeriesReference& series,
+                                                  const std::vector<const Uid*>& instances);
+  void RememberSize(std::string_view archive, const InstanceReference& instance, uint64_t size);
+
+  // Makes room (evicts) for `length` bytes if known. Throws kNoSpace when the disk has no room, kStorage.
+  std::unique_ptr<StagedInstance> Stage(std::string_view archive, const InstanceReference& instance,
+                                        std::optional<uint64_t> length);
+  // Drops an instance (the archive says it is gone, or other bytes came under its UID).
+  void Remove(std::string_view archive, const InstanceReference& instance);
+
+  void Flush();  // commits what is pending, waits for it
+  InstanceCacheStatus Status();
+  void Clear();
+
+ private:
+  friend class StagedInstance;
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_CACHE_INSTANCE_CACHE_H_

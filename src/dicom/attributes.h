@@ -1,0 +1,53 @@
+#ifndef TROLLEY_DICOM_ATTRIBUTES_H_
+#define TROLLEY_DICOM_ATTRIBUTES_H_
+
+#include <compare>
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "dicom/tag.h"
+
+namespace trolley {
+
+// The attributes of one row of a search result: tag -> text, UTF-8, padding removed, several values joined by "\" as in
+// PS3.5 §6.4, a person name's groups joined by "=". Sequences and bulk data are not kept. One allocation for the whole
+// row, since a listing may hold 100 000 of them. A regular value; reading is thread-safe.
+class Attributes {
+ public:
+  Attributes() = default;
+  Attributes(std::initializer_list<std::pair<Tag, std::string_view>> values);
+
+  // Replaces what is there. An empty `value` is "present without a value", which differs from absent.
+  void Set(Tag tag, std::string_view value);
+  // The text; empty when absent or without a value.
+  std::string_view Get(Tag tag) const;
+  bool Has(Tag tag) const;
+  // The first value when there are several.
+  std::string_view First(Tag tag) const;
+  // First() as a number: digits with optional sign, blanks and a fraction of zeros ("3", " 3 ", "3.0"); else nullopt.
+  std::optional<int64_t> Number(Tag tag) const;
+
+  bool empty() const { return blob_.empty(); }
+  // In order of tags.
+  void ForEach(const std::function<void(Tag, std::string_view)>& visit) const;
+  // Takes over what `other` has and this one has not.
+  void MergeMissing(const Attributes& other);
+  void ShrinkToFit() { blob_.shrink_to_fit(); }
+
+  // A stable, compact form for the persistent cache; Parse gives nullopt for anything that Serialize did not write.
+  const std::string& Serialize() const { return blob_; }
+  static std::optional<Attributes> Parse(std::string_view blob);
+
+  auto operator<=>(const Attributes&) const = default;
+
+ private:
+  std::string blob_;  // records {tag u32, length u32, text}, ordered by tag
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_DICOM_ATTRIBUTES_H_

@@ -1,0 +1,21 @@
+#ifndef TROLLEY_DICOM_DICOM_JSON_H_
+#define TROLLEY_DICOM_DICOM_JSON_H_
+
+#include <string_view>
+#include <vector>
+
+#include "dicom/attributes.h"
+
+namespace trolley {
+
+// Reads a DICOM JSON model answer (PS3.18 2024d §F.2): an array of data sets, a single data set, or nothing but white
+// space (none). Parsed as a stream, without building a document. Survives what servers really send: numbers as strings
+// and strings as numbers, PN as objects or plain strings, missing or null "Value", InlineBinary and BulkDataURI (left
+// out), nested sequences (left out), tags in either case, unknown members. Throws kProtocol, "Cannot read DICOM JSON:
+// ...", for anything that is not JSON or not an array of objects (an HTML page, a cut answer, an error object
+// {"HttpError": ...}). Nesting deeper than 64 levels and text that is not UTF-8 are refused.
+std::vector<Attributes> ParseDicomJson(std::string_view json);
+
+}  // namespace trolley
+
+#endif  // TROLLEY_DICOM_DICOM_JSON_H_

@@ -1,0 +1,23 @@
+#ifndef TROLLEY_DOWNLOAD_WADO_RS_H_
+#define TROLLEY_DOWNLOAD_WADO_RS_H_
+
+#include <memory>
+#include <string>
+
+#include "download/downloader.h"
+#include "net/http.h"
+
+namespace trolley {
+
+struct WadoRsOptions {
+  std::string url;  // base of the DICOMweb service, with or without trailing "/"
+};
+
+// Retrieve transaction of DICOMweb, PS3.18 2024d §10.4: instances one by one; all instances of a series in one request
+// when the caller asks for several of a series. Stored bytes are asked for (transfer-syntax=*); on 400 or 406 the
+// Accept header falls back along a ladder that is remembered for the server.
+std::unique_ptr<Downloader> MakeWadoRsDownloader(WadoRsOptions options, std::shared_ptr<HttpClient> http);
+
+}  // namespace trolley
+
+#endif  // TROLLEY_DOWNLOAD_WADO_RS_H_

@@ -1,0 +1,96 @@
+#ifndef TROLLEY_NET_HTTP_H_
+#define TROLLEY_NET_HTTP_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/context.h"
+#include "net/auth.h"
+
+namespace trolley {
+
+struct HttpOptions {
+  std::chrono::milliseconds connect_timeout{5000};  // name resolution, TCP and TLS
+  std::chrono::milliseconds stall_timeout{30000};   // no byte in either direction for so long: kTimedOut
+  std::string ca_file;                              // PEM; empty: the system's
+  std::string proxy;                                // empty: the environment's, as curl reads it
+  std::shared_ptr<Authenticator> auth;              // null: none
+  std::string user_agent = "trolleyfs";
+};
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string url;
+  std::vector<std::string> headers;  // "Accept: ..."
+  std::string body;
+  bool accept_gzip = false;  // for JSON; never for pixel data: it costs more than it saves
+};
+
+// Status line and headers. Told once for the final response (not for 100, 401-then-retried, or redirects that are
+// followed).
+struct HttpHead {
+  int status = 0;
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case, values trimmed
+  // The first header of that (lower-case) name; empty when absent.
+  std::string_view Header(std::string_view lower_name) const;
+  std::optional<uint64_t> content_length;  // nullopt: chunked, or ended by the connection's close, or encoded
+};
+
+struct HttpResponse {
+  HttpHead head;
+  std::string body;
+};
+
+// Told of a response as it arrives. What these throw aborts the transfer and leaves through Stream().
+class HttpSink {
+ public:
+  virtual ~HttpSink() = default;
+  virtual void OnHead(const HttpHead& head) = 0;
+  virtual void OnBody(std::span<const std::byte> piece) = 0;
+};
+
+// An HTTP(S) client that keeps connections alive and is used from any number of threads; each call uses one connection.
+// Calls end with Error: kUnavailable (no connection, connection lost, TLS refused), kTimedOut (connect, stall,
+// deadline), kCancelled (at once when stop is requested), kProtocol (not HTTP, a body shorter or longer than its
+// Content-Length or chunking promised). Any complete response is no error here, whatever its status: see CheckStatus. A
+// request on a kept connection that the server had closed meanwhile is sent once more on a fresh one, if no byte of an
+// answer had come. Redirects are followed (at most 5) for GET; credentials and Authorization headers are never sent to
+// another origin. A 401 lets the authenticator renew once. Error messages name method and URL without user info and
+// query values.
+class HttpClient {
+ public:
+  explicit HttpClient(HttpOptions options);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  // The whole body in memory; over `max_body` bytes: kTooMany.
+  HttpResponse Fetch(const HttpRequest& request, const Context& context, size_t max_body = size_t{1} << 30);
+  // The body to `sink` in constant memory. Returns when the response is complete.
+  HttpHead Stream(const HttpRequest& request, HttpSink& sink, const Context& context);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Throws for a status that is no success, with what to do: 401/403 kAccessDenied, 408/504 kTimedOut, 429/5xx
+// kUnavailable, 413 kTooMany, other 4xx kProtocol. `doing` completes "Cannot <doing>: ...". 2xx and, for the caller to
+// judge, 404 and 410 pass. `body` (may be empty) contributes a short printable excerpt.
+void CheckStatus(const HttpHead& head, std::string_view doing, std::string_view body = {});
+
+// A URL for messages: without user info, values of its query replaced by "...".
+std::string UrlForLog(std::string_view url);
+
+}  // namespace trolley
+
+#endif  // TROLLEY_NET_HTTP_H_

@@ -1,0 +1,58 @@
+#ifndef TROLLEY_SEARCH_CACHED_H_
+#define TROLLEY_SEARCH_CACHED_H_
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "search/answer_store.h"
+#include "search/searcher.h"
+
+namespace trolley {
+
+struct CachedSearcherOptions {
+  std::chrono::milliseconds expiry{600000};  // how long an answer is served without asking again
+  std::chrono::milliseconds stale_wait{
+      1000};                         // an expired answer waits so long for its renewal, then is served with its age
+  size_t max_memory_rows = 1000000;  // rows of answers kept in memory, least recently used go first
+  std::function<std::chrono::system_clock::time_point()> now = &std::chrono::system_clock::now;
+};
+
+struct CachedAnswer {
+  Answer answer;
+  std::chrono::system_clock::time_point asked_at;
+  bool stale = false;  // expired, and the archive could not be asked
+};
+
+// Remembers the answers of another searcher, in memory and in a store that survives restarts. Equal questions asked at
+// the same time are asked once (the question goes on while at least one caller still waits). Failures are never
+// remembered; empty answers expire as others do. When an expired answer cannot be renewed because the archive is
+// unreachable or slow, it is served as stale; when the archive refuses (kAccessDenied, kUnsupported, kTooMany,
+// kInvalidArgument), the refusal is thrown. Thread-safe.
+class CachedSearcher : public Searcher {
+ public:
+  // `store` may be null. Both outlive nobody: they are kept.
+  CachedSearcher(std::shared_ptr<Searcher> searcher, std::shared_ptr<AnswerStore> store, CachedSearcherOptions options);
+  ~CachedSearcher() override;
+
+  Answer Find(const Query& query, const Context& context) override;
+  CachedAnswer FindDated(const Query& query, const Context& context);
+  // Without asking anybody and without waiting (memory, then store): the fresh answer; nullopt when the archive has to
+  // be asked. While the archive is known to be down, also a stale one.
+  std::optional<CachedAnswer> Peek(const Query& query);
+  // As Peek, however old the answer is (marked stale when expired).
+  std::optional<CachedAnswer> PeekAny(const Query& query);
+  // Lets every answer expire now (SIGHUP). Nothing is deleted: with the archive down they are still served as stale.
+  void ExpireAll();
+  // True while the latest question failed with kUnavailable or kTimedOut and no later one was answered.
+  bool ArchiveIsDown() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_SEARCH_CACHED_H_
