@@ -1,0 +1,340 @@
+#include "archive/transfer.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "archive/memory_file.h"
+#include "archive/opened_instance.h"
+#include "base/error.h"
+#include "base/text.h"
+
+namespace trolley {
+namespace {
+
+// A transfer that nobody wants any more still runs to its end when so little is missing: that costs less than asking
+// again.
+constexpr uint64_t kNearlyDone = uint64_t{4} << 20;
+
+void CallAll(const std::vector<std::function<void()>>& calls) {
+  for (const auto& call : calls) {
+    call();
+  }
+}
+
+}  // namespace
+
+struct Transfer::OpenWaiter {
+  Retriever::OpenCallback done;
+  std::atomic<bool> answered{false};
+  std::optional<std::stop_callback<std::function<void()>>> on_stop;
+};
+
+// A reader's view of a transfer. While one exists, the transfer is wanted.
+class StreamingInstance : public OpenedInstance {
+ public:
+  StreamingInstance(std::shared_ptr<Transfer> transfer, uint64_t size) : transfer_(std::move(transfer)), size_(size) {}
+  ~StreamingInstance() override { transfer_->DropReader(); }
+
+  uint64_t size() const override { return size_; }
+  std::optional<size_t> TryRead(uint64_t offset, std::span<std::byte> out) override {
+    return transfer_->TryRead(offset, out);
+  }
+  void WhenReadable(uint64_t offset, size_t length, std::stop_token stop, std::function<void()> ready) override {
+    transfer_->WhenReadable(offset, length, std::move(stop), std::move(ready));
+  }
+  int CompleteFd() const override { return transfer_->CompleteFd(); }
+
+ private:
+  const std::shared_ptr<Transfer> transfer_;
+  const uint64_t size_;
+};
+
+bool Transfer::AddOpener(std::stop_token stop, Retriever::OpenCallback done) {
+  auto waiter = std::make_shared<OpenWaiter>();
+  waiter->done = std::move(done);
+  {
+    const std::lock_guard lock(mutex_);
+    if (stop_.stop_requested() && state_ != State::kWhole) {
+      return false;
+    }
+    openers_.push_back(waiter);
+  }
+  // Outside the lock, because a stop that was requested already calls back from within the constructor.
+  waiter->on_stop.emplace(std::move(stop), [self = weak_from_this(), weak = std::weak_ptr(waiter)] {
+    const auto transfer = self.lock();
+    const auto cancelled = weak.lock();
+    if (transfer && cancelled) {
+      transfer->CancelOpener(cancelled);
+    }
+  });
+  AnswerOpeners();  // the length may be known already
+  return true;
+}
+
+void Transfer::CancelOpener(const std::shared_ptr<OpenWaiter>& waiter) {
+  if (waiter->answered.exchange(true)) {
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    openers_.remove(waiter);
+    StopIfUnwanted();
+  }
+  waiter->done(
+      {nullptr, std::make_exception_ptr(Error(ErrorCode::kCancelled, "Cannot open an instance: interrupted"))});
+}
+
+void Transfer::AnswerOpeners() {
+  std::list<std::shared_ptr<OpenWaiter>> waiters;
+  Retriever::Opened opened;
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ == State::kWaiting || (state_ == State::kArriving && !length_)) {
+      return;
+    }
+    waiters.swap(openers_);
+    if (waiters.empty()) {
+      return;
+    }
+    if (state_ == State::kFailed) {
+      opened.error = error_;
+    } else if (state_ != State::kMissing) {
+      opened.instance = MakeOpened();
+    }
+  }
+  for (const auto& waiter : waiters) {
+    if (!waiter->answered.exchange(true)) {
+      waiter->done(opened);
+    }
+  }
+}
+
+std::shared_ptr<OpenedInstance> Transfer::MakeOpened() {
+  if (auto opened = opened_.lock()) {
+    return opened;
+  }
+  auto opened = std::make_shared<StreamingInstance>(shared_from_this(), *length_);
+  ++readers_;
+  opened_ = opened;
+  return opened;
+}
+
+std::shared_ptr<OpenedInstance> Transfer::TryOpen() {
+  const std::lock_guard lock(mutex_);
+  const bool open = (state_ == State::kArriving || state_ == State::kWhole) && length_ && !stop_.stop_requested();
+  return open ? MakeOpened() : nullptr;
+}
+
+std::optional<uint64_t> Transfer::KnownSize() const {
+  const std::lock_guard lock(mutex_);
+  return state_ == State::kArriving || state_ == State::kWhole ? length_ : std::nullopt;
+}
+
+bool Transfer::ended() const {
+  const std::lock_guard lock(mutex_);
+  return state_ != State::kWaiting && state_ != State::kArriving;
+}
+
+uint64_t Transfer::arrived() const {
+  const std::lock_guard lock(mutex_);
+  return arrived_;
+}
+
+void Transfer::DropReader() {
+  const std::lock_guard lock(mutex_);
+  --readers_;
+  StopIfUnwanted();
+}
+
+void Transfer::StopIfUnwanted() {
+  if (readers_ > 0 || !openers_.empty()) {
+    return;
+  }
+  const bool nearly_done = state_ == State::kArriving && length_ && *length_ - arrived_ <= kNearlyDone;
+  if (state_ == State::kWaiting || (state_ == State::kArriving && !nearly_done)) {
+    stop_.request_stop();
+  }
+}
+
+void Transfer::Begin(std::unique_ptr<StagedInstance> staged, std::optional<uint64_t> length) {
+  std::shared_ptr<UniqueFd> fd;
+  if (staged == nullptr) {
+    fd = MakeMemoryFile(length);
+  } else {
+    fd = std::make_shared<UniqueFd>(fcntl(staged->fd(), F_DUPFD_CLOEXEC, 0));
+    if (!*fd) {
+      throw Error(ErrorCode::kStorage, StrCat("Cannot open a file in the cache: ", std::strerror(errno)));
+    }
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    fd_ = std::move(fd);
+    staged_ = std::move(staged);
+    length_ = length;
+    state_ = State::kArriving;
+  }
+  AnswerOpeners();
+}
+
+void Transfer::Append(std::span<const std::byte> piece) {
+  // Only the worker changes length_, arrived_, staged_ and fd_, so that it may read them and write the file without the
+  // lock.
+  if (length_ && piece.size() > *length_ - arrived_) {
+    throw Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(),
+                                             ": more bytes came than the archive had announced"));
+  }
+  if (staged_ != nullptr) {
+    try {
+      staged_->Append(piece);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kNoSpace) {
+        throw;
+      }
+      MoveToMemory();
+    }
+  }
+  if (staged_ == nullptr) {
+    WriteFully(fd_->get(), arrived_, piece);
+  }
+  std::vector<std::function<void()>> ready;
+  {
+    const std::lock_guard lock(mutex_);
+    arrived_ += piece.size();
+    ready = TakeReady();
+  }
+  CallAll(ready);
+}
+
+void Transfer::MoveToMemory() {
+  const std::shared_ptr<UniqueFd> memory = MakeMemoryFile(length_);
+  std::vector<std::byte> buffer(size_t{1} << 20);
+  for (uint64_t offset = 0; offset < arrived_;) {
+    const std::span piece(buffer.data(), static_cast<size_t>(std::min<uint64_t>(buffer.size(), arrived_ - offset)));
+    ReadFully(fd_->get(), offset, piece);
+    WriteFully(memory->get(), offset, piece);
+    offset += piece.size();
+  }
+  const std::lock_guard lock(mutex_);
+  fd_ = memory;
+  staged_.reset();
+}
+
+void Transfer::End() {
+  if (length_ && arrived_ != *length_) {
+    throw Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(), ": only ",
+                                             arrived_, " of ", *length_, " bytes came"));
+  }
+  if (staged_ != nullptr) {
+    staged_->Commit();
+  }
+  std::vector<std::function<void()>> ready;
+  {
+    const std::lock_guard lock(mutex_);
+    staged_.reset();
+    length_ = arrived_;
+    state_ = State::kWhole;
+    ready = TakeReady();
+  }
+  AnswerOpeners();
+  CallAll(ready);
+}
+
+void Transfer::EndWithFile(UniqueFd file, uint64_t size) {
+  {
+    const std::lock_guard lock(mutex_);
+    fd_ = std::make_shared<UniqueFd>(std::move(file));
+    length_ = size;
+    arrived_ = size;
+    state_ = State::kWhole;
+  }
+  AnswerOpeners();
+}
+
+void Transfer::EndMissing() {
+  {
+    const std::lock_guard lock(mutex_);
+    state_ = State::kMissing;
+  }
+  AnswerOpeners();
+}
+
+void Transfer::Fail(std::exception_ptr error) {
+  std::vector<std::function<void()>> ready;
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::kWaiting && state_ != State::kArriving) {
+      return;
+    }
+    state_ = State::kFailed;
+    error_ = std::move(error);
+    staged_.reset();
+    ready = TakeReady();
+  }
+  AnswerOpeners();
+  CallAll(ready);
+}
+
+bool Transfer::Readable(uint64_t offset, size_t length) const {
+  if (state_ == State::kWhole || state_ == State::kFailed) {
+    return true;
+  }
+  // What reaches the end waits for the transfer's proper end: only then it is known that the announced length is true.
+  const uint64_t rest = *length_ - std::min(offset, *length_);
+  return length < rest && offset + length <= arrived_;
+}
+
+std::vector<std::function<void()>> Transfer::TakeReady() {
+  std::vector<std::function<void()>> ready;
+  read_waiters_.remove_if([&](ReadWaiter& waiter) {
+    const bool take = Readable(waiter.offset, waiter.length);
+    if (take) {
+      ready.push_back(std::move(waiter.ready));
+    }
+    return take || waiter.stop.stop_requested();
+  });
+  return ready;
+}
+
+std::optional<size_t> Transfer::TryRead(uint64_t offset, std::span<std::byte> out) {
+  std::shared_ptr<UniqueFd> fd;
+  uint64_t size = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ == State::kFailed) {
+      std::rethrow_exception(error_);
+    }
+    if (!Readable(offset, out.size())) {
+      return std::nullopt;
+    }
+    fd = fd_;
+    size = *length_;
+  }
+  if (offset >= size) {
+    return 0;
+  }
+  const size_t length = static_cast<size_t>(std::min<uint64_t>(out.size(), size - offset));
+  ReadFully(fd->get(), offset, out.first(length));
+  return length;
+}
+
+void Transfer::WhenReadable(uint64_t offset, size_t length, std::stop_token stop, std::function<void()> ready) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!Readable(offset, length)) {
+      read_waiters_.push_back({offset, length, std::move(stop), std::move(ready)});
+      return;
+    }
+  }
+  ready();
+}
+
+int Transfer::CompleteFd() const {
+  const std::lock_guard lock(mutex_);
+  return state_ == State::kWhole ? fd_->get() : -1;
+}
+
+}  // namespace trolley

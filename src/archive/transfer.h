@@ -1,0 +1,102 @@
+#ifndef TROLLEY_ARCHIVE_TRANSFER_H_
+#define TROLLEY_ARCHIVE_TRANSFER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "archive/retriever.h"
+#include "base/context.h"
+#include "base/unique_fd.h"
+#include "cache/instance_cache.h"
+
+namespace trolley {
+
+// One instance on its way from the archive: where its bytes are, who waits for its length and for its bytes. Made by
+// the retriever, filled by one worker, read by any number of openers. Thread-safe; calls back without holding its lock.
+class Transfer : public std::enable_shared_from_this<Transfer> {
+ public:
+  explicit Transfer(InstanceReference reference) : reference_(std::move(reference)) {}
+
+  const InstanceReference& reference() const { return reference_; }
+  Clock::time_point created_at() const { return created_at_; }
+  std::stop_token stop_token() const { return stop_.get_token(); }
+  // Ends it with kCancelled as soon as the worker notices.
+  void RequestStop() { stop_.request_stop(); }
+
+  // For those who open.
+
+  // False: it is being given up, start another one. Otherwise `done` is called once, see Retriever::Open; with the
+  // outcome when it has ended already.
+  bool AddOpener(std::stop_token stop, Retriever::OpenCallback done);
+  // Null when the length is not known yet, or it failed.
+  std::shared_ptr<OpenedInstance> TryOpen();
+  std::optional<uint64_t> KnownSize() const;
+
+  // For the worker.
+
+  // Bytes begin. `staged` null: they are kept in memory, because the disk is full.
+  void Begin(std::unique_ptr<StagedInstance> staged, std::optional<uint64_t> length);
+  void Append(std::span<const std::byte> piece);
+  // It is whole and goes into the cache. Throws kProtocol when it is shorter than promised.
+  void End();
+  // It need not be transferred: its whole file lies here.
+  void EndWithFile(UniqueFd file, uint64_t size);
+  void EndMissing();
+  void Fail(std::exception_ptr error);  // no effect when it has ended
+  bool ended() const;
+  uint64_t arrived() const;
+
+ private:
+  friend class StreamingInstance;
+  struct OpenWaiter;
+  struct ReadWaiter {
+    uint64_t offset;
+    size_t length;
+    std::stop_token stop;
+    std::function<void()> ready;
+  };
+  enum class State { kWaiting, kArriving, kWhole, kMissing, kFailed };
+
+  std::optional<size_t> TryRead(uint64_t offset, std::span<std::byte> out);
+  void WhenReadable(uint64_t offset, size_t length, std::stop_token stop, std::function<void()> ready);
+  int CompleteFd() const;
+  void DropReader();
+  void CancelOpener(const std::shared_ptr<OpenWaiter>& waiter);
+  void MoveToMemory();
+  void AnswerOpeners();
+
+  // These are called with the lock held.
+  bool Readable(uint64_t offset, size_t length) const;
+  void StopIfUnwanted();
+  std::shared_ptr<OpenedInstance> MakeOpened();
+  std::vector<std::function<void()>> TakeReady();
+
+  const InstanceReference reference_;
+  const Clock::time_point created_at_ = Clock::now();
+  std::stop_source stop_;
+
+  mutable std::mutex mutex_;
+  State state_ = State::kWaiting;
+  std::optional<uint64_t> length_;  // exact
+  uint64_t arrived_ = 0;
+  std::unique_ptr<StagedInstance> staged_;  // null when the bytes are in memory, and after the end
+  std::shared_ptr<UniqueFd> fd_;            // what readers read
+  std::exception_ptr error_;
+  size_t readers_ = 0;
+  std::list<std::shared_ptr<OpenWaiter>> openers_;
+  std::list<ReadWaiter> read_waiters_;
+  std::weak_ptr<OpenedInstance> opened_;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_ARCHIVE_TRANSFER_H_
