@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <stop_token>
+#include <utility>
 
 namespace trolley {
 

@@ -49,6 +49,8 @@ std::optional<uint64_t> ParseSize(std::string_view text);
 std::optional<std::chrono::milliseconds> ParseDuration(std::string_view text);
 
 bool IsValidUtf8(std::string_view text);
+// The bytes of the well-formed UTF-8 character that `text` begins with; 0 when it is empty or begins with none.
+size_t Utf8CharacterLength(std::string_view text);
 // The longest prefix of at most `max_bytes` bytes that does not cut a UTF-8 character. `text` is valid UTF-8.
 std::string_view TruncateUtf8(std::string_view text, size_t max_bytes);
 
