@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "archive/config.h"
 #include "archive/retriever.h"
@@ -29,10 +30,16 @@ class Archive {
   // Forgets the age of all answers and looks at a folder anew: the next questions go to the archive.
   void Refresh();
 
+  // Learns the exact sizes of instances by retrieving those whose size is not known (sizes = "exact"). Throws the first
+  // failure.
+  void LearnSizes(const std::vector<InstanceReference>& instances, const Context& context);
+
   const ArchiveConfig& config() const;
   CachedSearcher& searcher();
   Retriever& retriever();
   Tree& tree();
+  // Null for a folder, which needs none.
+  InstanceCache* instance_cache();
   // The content of MOUNT/.trolleyfs/`name` ("README.txt", "status.json", "metrics", "errors"), from memory.
   std::string ControlFile(std::string_view name);
 

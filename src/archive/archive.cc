@@ -1,0 +1,295 @@
+#include "archive/archive.h"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+#include "archive/status.h"
+#include "archive/stores.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cache/lmdb_environment.h"
+#include "cache/stores.h"
+#include "download/folder.h"
+#include "download/wado_rs.h"
+#include "net/auth.h"
+#include "net/http.h"
+#include "search/folder.h"
+#include "search/qido_rs.h"
+
+namespace trolley {
+namespace {
+
+constexpr uint64_t kMaxAnswerBytes = uint64_t{512} << 20;
+constexpr uint64_t kMaxFolderIndexBytes = uint64_t{8} << 30;
+// A folder is at hand: new files are seen soon, and asking it costs little.
+constexpr std::chrono::milliseconds kFolderExpiry{10000};
+
+std::shared_ptr<Authenticator> MakeAuthenticator(const AuthConfig& auth) {
+  switch (auth.type) {
+    case AuthConfig::Type::kNone:
+      return nullptr;
+    case AuthConfig::Type::kBasic:
+      return auth.secret_file.empty() ? BasicAuthentication(auth.user, ReadSecretEnvironment(auth.secret_environment))
+                                      : BasicAuthenticationFromFile(auth.user, auth.secret_file);
+    case AuthConfig::Type::kBearer:
+      return auth.secret_file.empty() ? BearerAuthentication(ReadSecretEnvironment(auth.secret_environment))
+                                      : BearerAuthenticationFromFile(auth.secret_file);
+  }
+  return nullptr;
+}
+
+std::shared_ptr<HttpClient> MakeHttpClient(const ArchiveConfig& config) {
+  HttpOptions options;
+  options.connect_timeout = config.connect_timeout;
+  options.stall_timeout = config.stall_timeout;
+  options.ca_file = config.ca_file;
+  options.auth = MakeAuthenticator(config.auth);
+  return std::make_shared<HttpClient>(std::move(options));
+}
+
+}  // namespace
+
+class Archive::Impl {
+ public:
+  explicit Impl(ArchiveConfig config);
+
+  void CheckReachable(const Context& context);
+  void LearnSizes(const std::vector<InstanceReference>& instances, const Context& context);
+  ArchiveStatus Status();
+
+  const ArchiveConfig config_;
+  const std::chrono::system_clock::time_point started_at_ = std::chrono::system_clock::now();
+  std::shared_ptr<LmdbEnvironment> lmdb_;
+  std::shared_ptr<BlobStore> answers_;
+  std::shared_ptr<FolderArchive> folder_;  // null unless the archive is one
+  std::shared_ptr<InstanceCache> instances_;
+  std::shared_ptr<Searcher> archive_searcher_;
+  std::shared_ptr<CachedSearcher> searcher_;
+  std::unique_ptr<Retriever> retriever_;
+  std::unique_ptr<Tree> tree_;
+
+ private:
+  void OpenCaches();
+  void OpenFolder();
+  std::shared_ptr<Searcher> MakeSearcher(const std::shared_ptr<HttpClient>& http);
+  std::shared_ptr<Downloader> MakeDownloader(const std::shared_ptr<HttpClient>& http);
+};
+
+Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
+  OpenCaches();
+  std::shared_ptr<HttpClient> http;
+  if (config_.searcher_type == "folder" || config_.downloader_type == "folder") {
+    OpenFolder();
+  }
+  if (config_.searcher_type != "folder" || config_.downloader_type != "folder") {
+    http = MakeHttpClient(config_);
+  }
+  archive_searcher_ = MakeSearcher(http);
+
+  const bool searches_folder = config_.searcher_type == "folder";
+  CachedSearcherOptions cached;
+  cached.expiry = searches_folder ? std::min(config_.search_expiry, kFolderExpiry) : config_.search_expiry;
+  // The folder's own index survives restarts; its answers need not.
+  searcher_ = std::make_shared<CachedSearcher>(archive_searcher_, searches_folder ? nullptr : MakeAnswerStore(answers_),
+                                               cached);
+
+  RetrieverOptions retriever;
+  retriever.archive = config_.Identity();
+  retriever.connections = config_.connections;
+  retriever.transfer_timeout = config_.transfer_timeout;
+  retriever_ = std::make_unique<Retriever>(std::move(retriever), MakeDownloader(http), instances_);
+
+  TreeOptions tree;
+  tree.browse = config_.browse;
+  tree.names = config_.names;
+  tree.control_files = {"README.txt", "errors", "metrics", "status.json"};
+  tree_ = std::make_unique<Tree>(std::move(tree), searcher_);
+}
+
+void Archive::Impl::OpenCaches() {
+  const std::filesystem::path directory =
+      config_.cache_directory.empty() ? DefaultCacheDirectory() : config_.cache_directory;
+  lmdb_ = LmdbEnvironment::Open(directory);
+  answers_ = std::make_shared<BlobStore>(lmdb_, "answers", config_.Identity(), kMaxAnswerBytes);
+  if (config_.downloader_type != "folder") {
+    InstanceCacheOptions options;
+    options.directory = directory;
+    options.max_size = config_.cache_max_size;
+    options.min_free = config_.cache_min_free;
+    instances_ = std::make_shared<InstanceCache>(std::move(options), lmdb_);
+  }
+}
+
+void Archive::Impl::OpenFolder() {
+  FolderOptions options;
+  options.path = config_.folder;
+  const auto blobs = std::make_shared<BlobStore>(lmdb_, "folder", config_.Identity(), kMaxFolderIndexBytes);
+  folder_ = std::make_shared<FolderArchive>(std::move(options), MakeFolderIndexStore(blobs));
+}
+
+std::shared_ptr<Searcher> Archive::Impl::MakeSearcher(const std::shared_ptr<HttpClient>& http) {
+  if (config_.searcher_type == "folder") {
+    return MakeFolderSearcher(folder_);
+  }
+  if (config_.searcher_type == "qido-rs") {
+    QidoRsOptions options;
+    options.url = config_.searcher_url;
+    options.query_timeout = config_.query_timeout;
+    return MakeQidoRsSearcher(std::move(options), http);
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              StrCat("Cannot open archive ", config_.name, ": unknown searcher type '", config_.searcher_type, "'"));
+}
+
+std::shared_ptr<Downloader> Archive::Impl::MakeDownloader(const std::shared_ptr<HttpClient>& http) {
+  if (config_.downloader_type == "folder") {
+    return MakeFolderDownloader([folder = folder_](const InstanceReference& instance, const Context& context) {
+      return folder->FindFile(instance, context);
+    });
+  }
+  if (config_.downloader_type == "wado-rs") {
+    WadoRsOptions options;
+    options.url = config_.downloader_url;
+    return MakeWadoRsDownloader(std::move(options), http);
+  }
+  throw Error(ErrorCode::kInvalidArgument, StrCat("Cannot open archive ", config_.name, ": unknown downloader type '",
+                                                  config_.downloader_type, "'"));
+}
+
+void Archive::Impl::CheckReachable(const Context& context) {
+  if (folder_ != nullptr) {
+    // Only whether it can be read: indexing a big folder takes its time, and happens at the first question.
+    DIR* directory = opendir(config_.folder.c_str());
+    if (directory == nullptr) {
+      throw Error(ErrorCode::kStorage,
+                  StrCat("Cannot open the folder ", config_.folder.string(), ": ", std::strerror(errno)));
+    }
+    closedir(directory);
+    return;
+  }
+  try {
+    archive_searcher_->Find(Query(Level::kStudy).SetLimit(1), context);
+  } catch (const Error& error) {
+    const bool out_of_reach = error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kTimedOut;
+    if (!out_of_reach || answers_->empty()) {
+      throw;
+    }
+    LogWarning(StrCat("The archive is out of reach, serving what is cached: ", error.what()));
+  }
+}
+
+void Archive::Impl::LearnSizes(const std::vector<InstanceReference>& instances, const Context& context) {
+  // Counts what is under way, so that all are asked for at once and nobody holds more than one file at a time.
+  struct Progress {
+    std::mutex mutex;
+    std::condition_variable changed;
+    size_t open = 0;
+    std::exception_ptr error;
+  };
+  const auto progress = std::make_shared<Progress>();
+  std::stop_source stop;
+  const std::stop_callback pass_on(context.stop, [&stop] { stop.request_stop(); });
+  for (const InstanceReference& instance : instances) {
+    if (retriever_->KnownSize(instance)) {
+      continue;
+    }
+    {
+      const std::lock_guard lock(progress->mutex);
+      ++progress->open;
+    }
+    retriever_->Open(instance, stop.get_token(),
+                     [progress, cache = instances_, id = config_.Identity(), instance](Retriever::Opened opened) {
+                       if (opened.instance != nullptr && cache != nullptr) {
+                         cache->RememberSize(id, instance, opened.instance->size());
+                       }
+                       const std::lock_guard lock(progress->mutex);
+                       --progress->open;
+                       if (opened.error && !progress->error) {
+                         progress->error = opened.error;
+                       }
+                       progress->changed.notify_all();
+                     });
+  }
+  std::unique_lock lock(progress->mutex);
+  const auto done = [&] { return progress->open == 0 || progress->error; };
+  if (context.deadline == Clock::time_point::max()) {
+    progress->changed.wait(lock, done);
+  } else if (!progress->changed.wait_until(lock, context.deadline, done)) {
+    lock.unlock();
+    stop.request_stop();
+    throw Error(ErrorCode::kTimedOut, "Cannot learn the sizes of a series: the archive did not answer in time");
+  }
+  const std::exception_ptr error = progress->error;
+  lock.unlock();
+  if (error) {
+    stop.request_stop();
+    std::rethrow_exception(error);
+  }
+}
+
+ArchiveStatus Archive::Impl::Status() {
+  ArchiveStatus status;
+  status.down = searcher_->ArchiveIsDown();
+  status.started_at = started_at_;
+  status.transfers = retriever_->Status();
+  if (instances_ != nullptr) {
+    status.cache = instances_->Status();
+  }
+  return status;
+}
+
+Archive::Archive(ArchiveConfig config) : impl_(std::make_unique<Impl>(std::move(config))) {}
+Archive::~Archive() = default;
+
+void Archive::CheckReachable(const Context& context) {
+  impl_->CheckReachable(context);
+}
+
+void Archive::Refresh() {
+  impl_->searcher_->ExpireAll();
+  if (impl_->folder_ != nullptr) {
+    impl_->folder_->Rescan();
+  }
+}
+
+void Archive::LearnSizes(const std::vector<InstanceReference>& instances, const Context& context) {
+  impl_->LearnSizes(instances, context);
+}
+
+const ArchiveConfig& Archive::config() const {
+  return impl_->config_;
+}
+CachedSearcher& Archive::searcher() {
+  return *impl_->searcher_;
+}
+Retriever& Archive::retriever() {
+  return *impl_->retriever_;
+}
+Tree& Archive::tree() {
+  return *impl_->tree_;
+}
+InstanceCache* Archive::instance_cache() {
+  return impl_->instances_.get();
+}
+
+std::string Archive::ControlFile(std::string_view name) {
+  if (name == "status.json") {
+    return StatusJson(impl_->config_, impl_->Status());
+  }
+  if (name == "metrics") {
+    return MetricsText(impl_->config_, impl_->Status());
+  }
+  if (name == "errors") {
+    return ErrorsText();
+  }
+  return ReadmeText(impl_->config_);
+}
+
+}  // namespace trolley

@@ -1,0 +1,93 @@
+#include "archive/status.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace trolley {
+namespace {
+
+int64_t Seconds(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+void AddMetric(std::string& text, const char* name, const char* type, const char* help, uint64_t value,
+               const std::string& label) {
+  text += StrCat("# HELP trolleyfs_", name, " ", help, "\n# TYPE trolleyfs_", name, " ", type, "\n");
+  text += StrCat("trolleyfs_", name, "{archive=", label, "} ", value, "\n");
+}
+
+}  // namespace
+
+std::string StatusJson(const ArchiveConfig& config, const ArchiveStatus& status) {
+  nlohmann::ordered_json json;
+  json["archive"] = config.name;
+  json["searcher"] = config.searcher_type;
+  json["downloader"] = config.downloader_type;
+  json["state"] = status.down ? "down" : "up";
+  json["started_at"] = Seconds(status.started_at);
+  json["now"] = Seconds(std::chrono::system_clock::now());
+  json["search_expiry_seconds"] = config.search_expiry.count() / 1000;
+  json["transfers"] = {{"begun", status.transfers.transfers}, {"failed", status.transfers.failures},
+                       {"running", status.transfers.running}, {"waiting", status.transfers.waiting},
+                       {"bytes", status.transfers.bytes},     {"cache_hits", status.transfers.cache_hits}};
+  if (status.cache) {
+    json["cache"] = {{"instances", status.cache->instances},
+                     {"bytes", status.cache->bytes},
+                     {"max_bytes", status.cache->max_size},
+                     {"evicted", status.cache->evicted},
+                     {"quarantined", status.cache->quarantined}};
+  }
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+std::string MetricsText(const ArchiveConfig& config, const ArchiveStatus& status) {
+  const std::string label = nlohmann::json(config.name).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string text;
+  AddMetric(text, "archive_up", "gauge", "1 unless the latest question was not answered", status.down ? 0 : 1, label);
+  AddMetric(text, "transfers_total", "counter", "Transfers begun", status.transfers.transfers, label);
+  AddMetric(text, "transfer_failures_total", "counter", "Transfers failed", status.transfers.failures, label);
+  AddMetric(text, "transfer_bytes_total", "counter", "Bytes received", status.transfers.bytes, label);
+  AddMetric(text, "transfers_running", "gauge", "Transfers now", status.transfers.running, label);
+  AddMetric(text, "transfers_waiting", "gauge", "Transfers queued", status.transfers.waiting, label);
+  AddMetric(text, "cache_hits_total", "counter", "Opens answered from the cache", status.transfers.cache_hits, label);
+  if (status.cache) {
+    AddMetric(text, "cache_instances", "gauge", "Instances in the cache", status.cache->instances, label);
+    AddMetric(text, "cache_bytes", "gauge", "Bytes in the cache", status.cache->bytes, label);
+    AddMetric(text, "cache_evicted_total", "counter", "Instances evicted", status.cache->evicted, label);
+    AddMetric(text, "cache_quarantined_total", "counter", "Damaged files put aside", status.cache->quarantined, label);
+  }
+  return text;
+}
+
+std::string ReadmeText(const ArchiveConfig& config) {
+  return StrCat("This directory is the archive \"", config.name, R"(", mounted read-only by trolleyfs.
+
+patients/   by PatientID, then study, series, instance
+studies/    by study
+recent/     what the configured browse query finds: )",
+                config.browse, R"(
+search/     cd or ls a question: search/PatientName=B*,ModalitiesInStudy=CT/StudyDate=20200301-20200303
+            Keyword=value with DICOM keywords and DICOM matching; nested directories mean AND;
+            write "," "/" "=" "%" in a value as %2C %2F %3D %25
+At every level the bare UID works too, listed or not: studies/1.2.3/4.5.6/7.8.9.dcm
+
+Listing fetches no images. A file is fetched when it is opened and then kept on local disk. Until then its size is an
+estimate (getfattr -n user.trolleyfs.size FILE says "exact" or "estimate"); programs that open it see the exact size.
+
+.trolleyfs/status.json   state of the archive, transfers, cache
+.trolleyfs/metrics       the same for Prometheus
+.trolleyfs/errors        the latest problems, and what to do about them
+)");
+}
+
+std::string ErrorsText() {
+  std::string text;
+  for (const std::string& problem : RecentProblems()) {
+    text += problem + "\n";
+  }
+  return text;
+}
+
+}  // namespace trolley

@@ -1,0 +1,30 @@
+#ifndef TROLLEY_ARCHIVE_STATUS_H_
+#define TROLLEY_ARCHIVE_STATUS_H_
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "archive/config.h"
+#include "archive/retriever.h"
+#include "cache/instance_cache.h"
+
+namespace trolley {
+
+// What MOUNT/.trolleyfs tells, gathered at one moment.
+struct ArchiveStatus {
+  bool down = false;  // the archive did not answer the latest question
+  std::chrono::system_clock::time_point started_at;
+  RetrieverStatus transfers;
+  std::optional<InstanceCacheStatus> cache;  // absent for a folder
+};
+
+std::string StatusJson(const ArchiveConfig& config, const ArchiveStatus& status);
+// Prometheus text format.
+std::string MetricsText(const ArchiveConfig& config, const ArchiveStatus& status);
+std::string ReadmeText(const ArchiveConfig& config);
+std::string ErrorsText();
+
+}  // namespace trolley
+
+#endif  // TROLLEY_ARCHIVE_STATUS_H_
