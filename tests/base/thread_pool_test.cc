@@ -42,8 +42,8 @@ TEST(ThreadPoolTest, JobsRunAtTheSameTime) {
   // Each job waits for the other; with one thread this would never end.
   std::promise<void> first;
   std::promise<void> second;
-  ThreadPool pool(2, "test");
   std::promise<void> done;
+  ThreadPool pool(2, "test");
   pool.Submit([&](const std::stop_token&) {
     first.set_value();
     second.get_future().wait();
