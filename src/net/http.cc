@@ -1,0 +1,232 @@
+#include "net/http.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+#include <system_error>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "net/http_curl.h"
+
+namespace trolley {
+namespace {
+
+using internal::HttpExchange;
+using internal::HttpSlot;
+
+constexpr int kMaxRedirects = 5;
+constexpr auto kIdleTime = std::chrono::seconds(30);  // slots not used for so long are given up
+
+bool IsRedirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+bool IsCredential(std::string_view line) {
+  return StartsWithIgnoreCase(line, "authorization:") || StartsWithIgnoreCase(line, "cookie:") ||
+         StartsWithIgnoreCase(line, "proxy-authorization:");
+}
+
+[[noreturn]] void Fail(ErrorCode code, const HttpExchange& exchange, std::string_view reason) {
+  throw Error(code, StrCat("Cannot ", exchange.method, " ", UrlForLog(exchange.url), ": ", reason));
+}
+
+// No line of a header, neither ours nor an authenticator's, may smuggle in another one.
+void CheckLines(const HttpExchange& exchange) {
+  const auto upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  if (exchange.method.empty() || !std::all_of(exchange.method.begin(), exchange.method.end(), upper)) {
+    throw Error(ErrorCode::kInvalidArgument, "Cannot send an HTTP request: its method is malformed");
+  }
+  for (const std::string& line : exchange.headers) {
+    const bool bad = line.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos;
+    if (bad || line.find(':') == std::string::npos) {
+      Fail(ErrorCode::kInvalidArgument, exchange, "one of its header lines is malformed");
+    }
+  }
+}
+
+void CheckReadable(const std::string& ca_file) {
+  if (!ca_file.empty() && ::access(ca_file.c_str(), R_OK) != 0) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("Cannot read ca_file ", ca_file, ": ", std::generic_category().message(errno)));
+  }
+}
+
+class BodySink : public HttpSink {
+ public:
+  BodySink(const HttpRequest& request, size_t max_body) : request_(request), max_body_(max_body) {}
+
+  void OnHead(const HttpHead& head) override {
+    if (head.content_length) {
+      Check(*head.content_length);
+      body.reserve(static_cast<size_t>(std::min<uint64_t>(*head.content_length, uint64_t{1} << 20)));
+    }
+  }
+  void OnBody(std::span<const std::byte> piece) override {
+    Check(uint64_t{body.size()} + piece.size());
+    body.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+  }
+
+  std::string body;
+
+ private:
+  void Check(uint64_t size) const {
+    if (size > max_body_) {
+      throw Error(ErrorCode::kTooMany, StrCat("Cannot ", request_.method, " ", UrlForLog(request_.url),
+                                              ": the answer is longer than ", max_body_, " bytes"));
+    }
+  }
+
+  const HttpRequest& request_;
+  const size_t max_body_;
+};
+
+}  // namespace
+
+std::string_view HttpHead::Header(std::string_view lower_name) const {
+  for (const auto& [name, value] : headers) {
+    if (name == lower_name) {
+      return value;
+    }
+  }
+  return {};
+}
+
+class HttpClient::Impl {
+ public:
+  explicit Impl(HttpOptions options) : options_(std::move(options)) { CheckReadable(options_.ca_file); }
+
+  HttpHead Stream(const HttpRequest& request, HttpSink& sink, const Context& context) {
+    const SlotLease slot(*this);
+    HttpExchange exchange{request.method, request.url, {}, request.body, request.accept_gzip, {}, {}};
+    const auto home = internal::HttpOrigin(request.url);
+    if (!home) {
+      Fail(ErrorCode::kInvalidArgument, exchange, "this is no valid http or https URL");
+    }
+    exchange.on_body = [&sink](std::span<const std::byte> piece) { sink.OnBody(piece); };
+    bool renewed = false;
+    int redirects = 0;
+    while (true) {
+      const bool at_home = internal::HttpOrigin(exchange.url) == home;
+      const std::vector<std::string> credentials = Headers(request, exchange, at_home);
+      std::string next;
+      exchange.on_head = [&](const HttpHead& head) {
+        if (head.status == 401 && at_home && !renewed && Renew(credentials)) {
+          renewed = true;
+          next = exchange.url;
+        } else if (IsRedirect(head.status) && request.method == "GET" && !head.Header("location").empty()) {
+          next = Target(exchange, head, ++redirects);
+        } else {
+          sink.OnHead(head);
+        }
+        return next.empty();
+      };
+      HttpHead head = slot.get().Perform(exchange, context);
+      if (next.empty()) {
+        return head;
+      }
+      exchange.url = next;
+    }
+  }
+
+ private:
+  struct IdleSlot {
+    std::unique_ptr<HttpSlot> slot;
+    Clock::time_point since;
+  };
+
+  // A slot for one call. The one used last is taken first: its connection is the least likely to have been closed.
+  class SlotLease {
+   public:
+    explicit SlotLease(Impl& impl) : impl_(impl), slot_(impl.Acquire()) {}
+    ~SlotLease() { impl_.Release(std::move(slot_)); }
+    SlotLease(const SlotLease&) = delete;
+    SlotLease& operator=(const SlotLease&) = delete;
+    HttpSlot& get() const { return *slot_; }
+
+   private:
+    Impl& impl_;
+    std::unique_ptr<HttpSlot> slot_;
+  };
+
+  std::unique_ptr<HttpSlot> Acquire() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        auto slot = std::move(idle_.back().slot);
+        idle_.pop_back();
+        return slot;
+      }
+    }
+    return std::make_unique<HttpSlot>(options_);
+  }
+
+  void Release(std::unique_ptr<HttpSlot> slot) {
+    std::vector<IdleSlot> old;  // closed outside the lock
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    const auto young =
+        std::find_if(idle_.begin(), idle_.end(), [now](const IdleSlot& idle) { return now - idle.since < kIdleTime; });
+    std::move(idle_.begin(), young, std::back_inserter(old));
+    idle_.erase(idle_.begin(), young);
+    idle_.push_back({std::move(slot), now});
+  }
+
+  // Sets the headers for the exchange's URL; returns those that are the authenticator's.
+  std::vector<std::string> Headers(const HttpRequest& request, HttpExchange& exchange, bool at_home) {
+    exchange.headers.clear();
+    for (const std::string& line : request.headers) {
+      if (at_home || !IsCredential(line)) {
+        exchange.headers.push_back(line);
+      }
+    }
+    std::vector<std::string> credentials;
+    if (at_home && options_.auth != nullptr) {
+      credentials = options_.auth->Headers();
+      exchange.headers.insert(exchange.headers.end(), credentials.begin(), credentials.end());
+    }
+    CheckLines(exchange);
+    return credentials;
+  }
+
+  // Another call may have renewed them since, or at the same moment: then they differ now from the refused ones.
+  bool Renew(const std::vector<std::string>& refused) {
+    return options_.auth != nullptr &&
+           (options_.auth->Headers() != refused || options_.auth->Renew() || options_.auth->Headers() != refused);
+  }
+
+  static std::string Target(const HttpExchange& exchange, const HttpHead& head, int redirects) {
+    if (redirects > kMaxRedirects) {
+      Fail(ErrorCode::kProtocol, exchange, StrCat("more than ", kMaxRedirects, " redirects"));
+    }
+    auto target = internal::ResolveRedirect(exchange.url, std::string(head.Header("location")));
+    if (!target) {
+      Fail(ErrorCode::kProtocol, exchange, "it redirects to something that is no http or https URL");
+    }
+    if (StartsWithIgnoreCase(exchange.url, "https:") && !StartsWithIgnoreCase(*target, "https:")) {
+      Fail(ErrorCode::kProtocol, exchange, "it redirects from https to http, which would give away the question");
+    }
+    return *std::move(target);
+  }
+
+  const HttpOptions options_;
+  std::mutex mutex_;
+  std::vector<IdleSlot> idle_;  // used last: at the end
+};
+
+HttpClient::HttpClient(HttpOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+HttpClient::~HttpClient() = default;
+
+HttpResponse HttpClient::Fetch(const HttpRequest& request, const Context& context, size_t max_body) {
+  BodySink sink(request, max_body);
+  HttpHead head = impl_->Stream(request, sink, context);
+  return {std::move(head), std::move(sink.body)};
+}
+
+HttpHead HttpClient::Stream(const HttpRequest& request, HttpSink& sink, const Context& context) {
+  return impl_->Stream(request, sink, context);
+}
+
+}  // namespace trolley

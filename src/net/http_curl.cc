@@ -1,0 +1,550 @@
+#include "net/http_curl.h"
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <stop_token>
+#include <system_error>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace trolley::internal {
+namespace {
+
+constexpr size_t kMaxHead = size_t{256} << 10;
+constexpr uint64_t kMaxUnwanted = uint64_t{64} << 10;  // longer bodies cost more to read than a new connection
+constexpr long kReceiveBuffer = 512L << 10;
+
+using std::chrono::milliseconds;
+
+struct Deleter {
+  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using Easy = std::unique_ptr<CURL, Deleter>;
+using List = std::unique_ptr<curl_slist, Deleter>;
+
+void InitialiseOnce() {
+  static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (code != CURLE_OK) {
+    throw Error(ErrorCode::kUnavailable, StrCat("Cannot initialise libcurl: ", curl_easy_strerror(code)));
+  }
+}
+
+template <typename Value>
+void Set(CURL* easy, CURLoption option, Value value) {
+  if (const CURLcode code = curl_easy_setopt(easy, option, value); code != CURLE_OK) {
+    throw Error(ErrorCode::kInvalidArgument, StrCat("Cannot set up an HTTP request: option ", static_cast<int>(option),
+                                                    ": ", curl_easy_strerror(code)));
+  }
+}
+
+// Writing to a TLS connection that was closed raises SIGPIPE; without signal handlers of its own, curl leaves that to
+// its callers.
+class SigpipeBlock {
+ public:
+  SigpipeBlock() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    sigset_t pending;
+    was_pending_ = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~SigpipeBlock() {
+    const timespec now{};
+    while (!was_pending_ && sigtimedwait(&pipe_, nullptr, &now) < 0 && errno == EINTR) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  SigpipeBlock(const SigpipeBlock&) = delete;
+  SigpipeBlock& operator=(const SigpipeBlock&) = delete;
+
+ private:
+  sigset_t pipe_;
+  sigset_t before_;
+  bool was_pending_ = false;
+};
+
+std::string Seconds(milliseconds time) {
+  const auto ms = time.count();
+  return ms % 1000 == 0 ? StrCat(ms / 1000, " s") : StrCat(ms, " ms");
+}
+
+std::string LowerFirst(std::string text) {
+  if (text.size() > 1 && text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a' && text[1] <= 'z') {
+    text[0] = static_cast<char>(text[0] - 'A' + 'a');
+  }
+  return text;
+}
+
+bool HasUnreadBytes(curl_socket_t socket) {
+  char byte = 0;
+  return ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+// One request on its way, and its answer. Lives for one try.
+class Transfer {
+ public:
+  Transfer(const HttpOptions& options, const HttpExchange& exchange, const Context& context)
+      : options_(options), exchange_(exchange), context_(context), easy_(curl_easy_init()) {
+    if (!easy_) {
+      throw std::bad_alloc();
+    }
+  }
+
+  void SetUp(bool fresh, void* socket_owner, curl_opensocket_callback open, curl_closesocket_callback close);
+  // Drives the transfer to its end, which is returned. Throws on cancellation, deadline, stall and what callbacks
+  // threw.
+  CURLcode Run(CURLM* multi);
+  // Throws what the end amounts to.
+  void Judge(CURLcode code);
+  // Before `socket` is closed: does it hold more than the answer promised?
+  void OnClose(curl_socket_t socket) {
+    overlong_ = overlong_ || (BodyComplete() && IsPlain() && HasUnreadBytes(socket));
+  }
+
+  // A kept connection that the server closed before it saw the request.
+  bool DiedUnanswered(CURLcode code) const {
+    long connects = 1;
+    curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connects);
+    return connects == 0 && head_bytes_ == 0 &&
+           (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING);
+  }
+  HttpHead TakeHead() { return std::move(head_); }
+
+ private:
+  void SetMethod();
+  void SetTls();
+  milliseconds CheckTime();
+  CURLcode Result(CURLM* multi) const;
+  void OnHeaderLine(std::string_view line);
+  void CompleteHead();
+  void OnBody(std::span<const std::byte> piece);
+  bool BodyComplete() const { return head_done_ && promised_ && raw_bytes_ >= *promised_; }
+  bool IsPlain() const { return StartsWithIgnoreCase(exchange_.url, "http:"); }
+  void CheckLength();
+  std::string ErrnoText() const;
+  std::string CurlText(CURLcode code) const;
+  [[noreturn]] void Fail(ErrorCode code, std::string_view reason) const {
+    throw Error(code, StrCat("Cannot ", exchange_.method, " ", UrlForLog(exchange_.url), ": ", reason));
+  }
+
+  // Callbacks are C: what is thrown in them waits here until Run() is back on its own stack.
+  template <typename Function>
+  bool Guard(Function function) {
+    try {
+      function();
+      last_activity_ = Clock::now();  // the time that a sink takes is no silence of the server
+      return true;
+    } catch (...) {
+      thrown_ = std::current_exception();
+      return false;
+    }
+  }
+  static size_t HeaderCallback(char* data, size_t size, size_t count, void* self);
+  static size_t BodyCallback(char* data, size_t size, size_t count, void* self);
+  static int RequestCallback(void* self, char*, char*, int, int);
+  static int DebugCallback(CURL*, curl_infotype type, char*, size_t size, void* self);
+
+  const HttpOptions& options_;
+  const HttpExchange& exchange_;
+  const Context& context_;
+  std::array<char, CURL_ERROR_SIZE> text_{};
+  List headers_;
+  Easy easy_;
+
+  HttpHead head_;
+  size_t head_bytes_ = 0;
+  bool head_done_ = false;
+  bool wanted_ = true;                // the body
+  bool enough_ = false;               // ended by ourselves: the rest of an unwanted body
+  std::optional<uint64_t> promised_;  // Content-Length of the body as it is on the wire
+  uint64_t raw_bytes_ = 0;            // of the body as it is on the wire, and of what follows it
+  bool overlong_ = false;
+  bool connected_ = false;
+  curl_off_t uploaded_ = 0;
+  Clock::time_point last_activity_ = Clock::now();
+  std::exception_ptr thrown_;
+};
+
+size_t Transfer::HeaderCallback(char* data, size_t size, size_t count, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  return transfer.Guard([&] { transfer.OnHeaderLine({data, size * count}); }) ? size * count : 0;
+}
+
+size_t Transfer::BodyCallback(char* data, size_t size, size_t count, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  const bool taken = transfer.Guard([&] { transfer.OnBody(std::as_bytes(std::span(data, size * count))); });
+  return taken && !transfer.enough_ ? size * count : CURL_WRITEFUNC_ERROR;
+}
+
+int Transfer::RequestCallback(void* self, char*, char*, int, int) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  transfer.connected_ = true;
+  transfer.last_activity_ = Clock::now();
+  return CURL_PREREQFUNC_OK;
+}
+
+int Transfer::DebugCallback(CURL*, curl_infotype type, char*, size_t size, void* self) {
+  if (type == CURLINFO_DATA_IN) {
+    static_cast<Transfer*>(self)->raw_bytes_ += size;
+  }
+  return 0;
+}
+
+void Transfer::SetUp(bool fresh, void* socket_owner, curl_opensocket_callback open, curl_closesocket_callback close) {
+  CURL* easy = easy_.get();
+  Set(easy, CURLOPT_ERRORBUFFER, text_.data());
+  Set(easy, CURLOPT_URL, exchange_.url.c_str());
+  Set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  Set(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  Set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));  // one transfer a connection: no use for 2
+  Set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+  Set(easy, CURLOPT_NOSIGNAL, 1L);
+  Set(easy, CURLOPT_QUICK_EXIT, 1L);  // do not wait for a name server that does not answer
+  Set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
+  Set(easy, CURLOPT_TCP_NODELAY, 1L);
+  Set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  Set(easy, CURLOPT_BUFFERSIZE, kReceiveBuffer);
+  Set(easy, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
+  Set(easy, CURLOPT_USERAGENT, options_.user_agent.c_str());
+  Set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  Set(easy, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));  // ours are not for the proxy
+  if (!options_.proxy.empty()) {
+    Set(easy, CURLOPT_PROXY, options_.proxy.c_str());
+  }
+  Set(easy, CURLOPT_ACCEPT_ENCODING, exchange_.accept_gzip ? "gzip" : static_cast<const char*>(nullptr));
+  Set(easy, CURLOPT_HEADERFUNCTION, &HeaderCallback);
+  Set(easy, CURLOPT_HEADERDATA, static_cast<void*>(this));
+  Set(easy, CURLOPT_WRITEFUNCTION, &BodyCallback);
+  Set(easy, CURLOPT_WRITEDATA, static_cast<void*>(this));
+  Set(easy, CURLOPT_PREREQFUNCTION, &RequestCallback);
+  Set(easy, CURLOPT_PREREQDATA, static_cast<void*>(this));
+  // Nothing is printed: the callback takes it all, and counts what curl drops silently (bytes after Content-Length).
+  Set(easy, CURLOPT_DEBUGFUNCTION, &DebugCallback);
+  Set(easy, CURLOPT_DEBUGDATA, static_cast<void*>(this));
+  Set(easy, CURLOPT_VERBOSE, 1L);
+  Set(easy, CURLOPT_OPENSOCKETFUNCTION, open);
+  Set(easy, CURLOPT_OPENSOCKETDATA, socket_owner);
+  Set(easy, CURLOPT_CLOSESOCKETFUNCTION, close);
+  Set(easy, CURLOPT_CLOSESOCKETDATA, socket_owner);
+  SetMethod();
+  SetTls();
+}
+
+void Transfer::SetMethod() {
+  CURL* easy = easy_.get();
+  if (exchange_.method == "HEAD") {
+    Set(easy, CURLOPT_NOBODY, 1L);
+  } else if (exchange_.method != "GET") {
+    Set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(exchange_.body.size()));
+    Set(easy, CURLOPT_POSTFIELDS, exchange_.body.data());
+    Set(easy, CURLOPT_CUSTOMREQUEST, exchange_.method.c_str());
+  }
+  const auto append = [this](const char* line) {
+    curl_slist* longer = curl_slist_append(headers_.get(), line);
+    if (longer == nullptr) {
+      throw std::bad_alloc();
+    }
+    (void)headers_.release();
+    headers_.reset(longer);
+  };
+  append("Expect:");
+  for (const std::string& line : exchange_.headers) {
+    append(line.c_str());
+  }
+  Set(easy, CURLOPT_HTTPHEADER, headers_.get());
+}
+
+void Transfer::SetTls() {
+  CURL* easy = easy_.get();
+  Set(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+  Set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+  Set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (!options_.ca_file.empty()) {
+    Set(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
+  }
+}
+
+CURLcode Transfer::Run(CURLM* multi) {
+  const std::stop_callback wake(context_.stop, [multi] { curl_multi_wakeup(multi); });
+  if (const CURLMcode code = curl_multi_add_handle(multi, easy_.get()); code != CURLM_OK) {
+    Fail(ErrorCode::kUnavailable, curl_multi_strerror(code));
+  }
+  struct Removal {  // also ends the transfer, wherever it is
+    CURLM* multi;
+    CURL* easy;
+    ~Removal() { curl_multi_remove_handle(multi, easy); }
+  } const removal{multi, easy_.get()};
+  while (true) {
+    int running = 0;
+    const CURLMcode code = curl_multi_perform(multi, &running);
+    if (thrown_) {
+      std::rethrow_exception(thrown_);
+    }
+    if (code != CURLM_OK) {
+      Fail(ErrorCode::kUnavailable, curl_multi_strerror(code));
+    }
+    if (running == 0) {
+      const CURLcode result = Result(multi);
+      curl_socket_t socket = CURL_SOCKET_BAD;
+      if (curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK && socket != CURL_SOCKET_BAD) {
+        OnClose(socket);
+      }
+      return result;
+    }
+    const milliseconds wait = CheckTime();
+    curl_multi_poll(multi, nullptr, 0, static_cast<int>(wait.count()), nullptr);
+  }
+}
+
+CURLcode Transfer::Result(CURLM* multi) const {
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+    if (message->msg == CURLMSG_DONE && message->easy_handle == easy_.get()) {
+      return message->data.result;
+    }
+  }
+  return CURLE_FAILED_INIT;
+}
+
+// How long to wait at most; throws when it is time to give up.
+milliseconds Transfer::CheckTime() {
+  if (context_.stop.stop_requested()) {
+    Fail(ErrorCode::kCancelled, "it was cancelled");
+  }
+  const auto now = Clock::now();
+  if (now >= context_.deadline) {
+    Fail(ErrorCode::kTimedOut, "no complete answer within the time allowed");
+  }
+  curl_off_t uploaded = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_UPLOAD_T, &uploaded);
+  if (uploaded != uploaded_) {
+    uploaded_ = uploaded;
+    last_activity_ = now;
+  }
+  Clock::duration wait = std::min<Clock::duration>(context_.deadline - now, std::chrono::minutes(1));
+  if (connected_) {  // before, the time-out of the connection counts
+    const auto silence = now - last_activity_;
+    if (silence >= options_.stall_timeout) {
+      Fail(ErrorCode::kTimedOut, StrCat("the server sent nothing for ", Seconds(options_.stall_timeout)));
+    }
+    wait = std::min<Clock::duration>(wait, options_.stall_timeout - silence);
+  }
+  return std::chrono::ceil<milliseconds>(wait);
+}
+
+void Transfer::OnHeaderLine(std::string_view line) {
+  head_bytes_ += line.size();
+  if (head_bytes_ > kMaxHead) {
+    Fail(ErrorCode::kProtocol, "the header of the answer is too long");
+  }
+  if (head_done_) {
+    return;  // the trailer of a chunked body
+  }
+  if (line.starts_with("HTTP/")) {
+    head_ = {};
+    const size_t blank = line.find(' ');
+    const auto status = ParseUint(line.substr(std::min(blank, line.size() - 1) + 1, 3));
+    head_.status = status ? static_cast<int>(*status) : 0;
+    return;
+  }
+  const std::string_view text = Trim(line);
+  if (text.empty()) {
+    if (head_.status >= 200) {
+      CompleteHead();
+    } else if (head_.status < 100) {
+      Fail(ErrorCode::kProtocol, "the answer has no valid status line");
+    }
+    return;
+  }
+  if ((line.front() == ' ' || line.front() == '\t') && !head_.headers.empty()) {  // folded
+    head_.headers.back().second.append(" ").append(text);
+    return;
+  }
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos || colon == 0) {
+    Fail(ErrorCode::kProtocol, "the answer has a malformed header");
+  }
+  head_.headers.emplace_back(AsciiLower(Trim(text.substr(0, colon))), Trim(text.substr(colon + 1)));
+}
+
+void Transfer::CompleteHead() {
+  head_done_ = true;
+  bool chunked = false;
+  bool encoded = false;
+  for (const auto& [name, value] : head_.headers) {
+    if (name == "content-length") {
+      const auto length = ParseUint(value);
+      if (!length || (promised_ && promised_ != length)) {
+        Fail(ErrorCode::kProtocol, "the answer has a malformed Content-Length");
+      }
+      promised_ = length;
+    } else if (name == "transfer-encoding") {
+      chunked = true;
+    } else if (name == "content-encoding") {
+      encoded = encoded || !(value.empty() || EqualsIgnoreCase(value, "identity"));
+    }
+  }
+  if (chunked || exchange_.method == "HEAD" || head_.status == 204 || head_.status == 304) {
+    promised_.reset();
+  }
+  if (encoded && !exchange_.accept_gzip && head_.status <= 299) {
+    Fail(ErrorCode::kProtocol, "the answer is encoded (Content-Encoding), which was not asked for");
+  }
+  head_.content_length = encoded ? std::nullopt : promised_;
+  wanted_ = exchange_.on_head(head_);
+}
+
+void Transfer::OnBody(std::span<const std::byte> piece) {
+  // One curl_multi_perform() may read for long when bytes come fast.
+  (void)CheckTime();
+  if (wanted_) {
+    exchange_.on_body(piece);
+  } else {
+    enough_ = raw_bytes_ > kMaxUnwanted;
+  }
+}
+
+void Transfer::CheckLength() {
+  if (promised_ && (overlong_ || raw_bytes_ > *promised_)) {
+    Fail(ErrorCode::kProtocol, StrCat("the answer is longer than its Content-Length of ", *promised_, " bytes"));
+  }
+  if (promised_ && raw_bytes_ < *promised_) {
+    Fail(ErrorCode::kProtocol, StrCat("the answer was cut off after ", raw_bytes_, " of ", *promised_, " bytes"));
+  }
+}
+
+std::string Transfer::ErrnoText() const {
+  long number = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number);
+  return number == 0 ? "" : LowerFirst(std::generic_category().message(static_cast<int>(number)));
+}
+
+std::string Transfer::CurlText(CURLcode code) const {
+  std::string text = text_[0] != '\0' ? text_.data() : curl_easy_strerror(code);
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return LowerFirst(std::move(text));
+}
+
+void Transfer::Judge(CURLcode code) {
+  if (enough_) {
+    return;
+  }
+  const std::string text = CurlText(code);
+  switch (code) {
+    case CURLE_OK:
+      if (!head_done_) {
+        Fail(ErrorCode::kProtocol, "the answer was cut off in its header");
+      }
+      return CheckLength();
+    case CURLE_PARTIAL_FILE:
+      CheckLength();
+      Fail(ErrorCode::kProtocol, StrCat("the answer was cut off after ", raw_bytes_, " bytes"));
+    case CURLE_OPERATION_TIMEDOUT:
+      Fail(ErrorCode::kTimedOut, StrCat("no answer within ", Seconds(options_.connect_timeout)));
+    case CURLE_COULDNT_CONNECT: {
+      const std::string reason = ErrnoText();
+      Fail(ErrorCode::kUnavailable, reason.empty() ? text : reason);
+    }
+    case CURLE_GOT_NOTHING:
+      Fail(ErrorCode::kUnavailable, "the server closed the connection without an answer");
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+      if (text.find("chunk") != std::string::npos) {
+        Fail(ErrorCode::kProtocol, text);
+      }
+      Fail(ErrorCode::kUnavailable, StrCat("the connection was lost: ", text));
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+      Fail(ErrorCode::kUnavailable, StrCat("the server's certificate is not trusted: ", text,
+                                           "; give the certificate of its authority as ca_file",
+                                           options_.ca_file.empty() ? "" : StrCat(" (now ", options_.ca_file, ")")));
+    case CURLE_SSL_CACERT_BADFILE:
+      Fail(ErrorCode::kUnavailable,
+           StrCat("the certificates of ca_file ", options_.ca_file, " cannot be read: ", text));
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_PROXY:
+      Fail(ErrorCode::kUnavailable, text);
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ENGINE_INITFAILED:
+      Fail(ErrorCode::kUnavailable, StrCat("no TLS connection: ", text));
+    case CURLE_URL_MALFORMAT:
+      Fail(ErrorCode::kInvalidArgument, text);
+    case CURLE_OUT_OF_MEMORY:  // also curl's own limit for a header line
+    default:
+      Fail(ErrorCode::kProtocol, text);
+  }
+}
+
+}  // namespace
+
+class HttpSlot::Impl {
+ public:
+  explicit Impl(const HttpOptions& options) : options_(options) {
+    InitialiseOnce();
+    multi_ = curl_multi_init();
+    if (multi_ == nullptr) {
+      throw std::bad_alloc();
+    }
+  }
+  ~Impl() { curl_multi_cleanup(multi_); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  HttpHead Perform(const HttpExchange& exchange, const Context& context) {
+    const SigpipeBlock block;
+    for (bool fresh = false;; fresh = true) {
+      Transfer transfer(options_, exchange, context);
+      transfer.SetUp(fresh, this, &OpenSocket, &CloseSocket);
+      struct Current {
+        Transfer*& slot;
+        ~Current() { slot = nullptr; }
+      } const current{current_};
+      current_ = &transfer;
+      const CURLcode code = transfer.Run(multi_);
+      if (fresh || !transfer.DiedUnanswered(code)) {
+        transfer.Judge(code);
+        return transfer.TakeHead();
+      }
+    }
+  }
+
+ private:
+  static curl_socket_t OpenSocket(void*, curlsocktype, curl_sockaddr* address) {
+    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  }
+  // Connections outlive the transfer that opened them, so this is told to the slot.
+  static int CloseSocket(void* self, curl_socket_t socket) {
+    if (Transfer* const transfer = static_cast<Impl*>(self)->current_; transfer != nullptr) {
+      transfer->OnClose(socket);
+    }
+    return ::close(socket);
+  }
+
+  const HttpOptions& options_;
+  CURLM* multi_ = nullptr;
+  Transfer* current_ = nullptr;
+};
+
+HttpSlot::HttpSlot(const HttpOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+HttpSlot::~HttpSlot() = default;
+
+HttpHead HttpSlot::Perform(const HttpExchange& exchange, const Context& context) {
+  return impl_->Perform(exchange, context);
+}
+
+}  // namespace trolley::internal
