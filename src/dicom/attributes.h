@@ -2,6 +2,7 @@
 #define TROLLEY_DICOM_ATTRIBUTES_H_
 
 #include <compare>
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <optional>
@@ -15,7 +16,8 @@ namespace trolley {
 
 // The attributes of one row of a search result: tag -> text, UTF-8, padding removed, several values joined by "\" as in
 // PS3.5 §6.4, a person name's groups joined by "=". Sequences and bulk data are not kept. One allocation for the whole
-// row, since a listing may hold 100 000 of them. A regular value; reading is thread-safe.
+// row, since a listing may hold 100 000 of them: a Set beyond the last tag is O(1), any other moves what is behind it.
+// A regular value; reading is thread-safe.
 class Attributes {
  public:
   Attributes() = default;
@@ -37,15 +39,20 @@ class Attributes {
   // Takes over what `other` has and this one has not.
   void MergeMissing(const Attributes& other);
   void ShrinkToFit() { blob_.shrink_to_fit(); }
+  // Room for `count` values of `text_bytes` bytes together.
+  void Reserve(size_t count, size_t text_bytes);
 
-  // A stable, compact form for the persistent cache; Parse gives nullopt for anything that Serialize did not write.
+  // A stable, compact form for the persistent cache; Parse gives nullopt for anything that Serialize did not write
+  // (records cut off, out of order or twice, text that is not UTF-8).
   const std::string& Serialize() const { return blob_; }
   static std::optional<Attributes> Parse(std::string_view blob);
 
-  auto operator<=>(const Attributes&) const = default;
+  friend bool operator==(const Attributes& a, const Attributes& b) { return a.blob_ == b.blob_; }
+  friend auto operator<=>(const Attributes& a, const Attributes& b) { return a.blob_ <=> b.blob_; }
 
  private:
-  std::string blob_;  // records {tag u32, length u32, text}, ordered by tag
+  std::string blob_;  // records {tag u32, length u32, text}, ordered by tag; integers little-endian
+  size_t last_ = 0;   // where the last record begins, unless blob_ is empty
 };
 
 }  // namespace trolley

@@ -28,13 +28,18 @@ struct TagInfo {
 };
 
 // By DICOM keyword ("PatientName", case matters) or by 8 hex digits ("00100010"); nullopt when PS3.6 does not know it.
-// From DCMTK's built-in dictionary. Thread-safe.
+// From DCMTK's dictionary, without private attributes and repeating groups (50xx, 60xx). Thread-safe. Like all below
+// that need the dictionary it throws kStorage when DCMTK did not find its dictionary file.
 std::optional<TagInfo> FindTag(std::string_view keyword_or_hex);
 std::optional<TagInfo> FindTag(Tag tag);
+// The VR by which FindTag knows it, without copying; "UN" when it does not know it.
+std::string_view VrOf(Tag tag);
 // The keyword, or "(gggg,eeee)" when there is none.
 std::string TagName(Tag tag);
 // "00100010", as in DICOM JSON (PS3.18 §F.2.2) and QIDO-RS.
 std::string TagHex(Tag tag);
+// The reverse, in either case: 8 hex digits, whether PS3.6 knows the tag or not; else nullopt.
+std::optional<Tag> ParseTagHex(std::string_view text);
 // The nearest known keyword for an error message; may be empty.
 std::string NearestKeyword(std::string_view keyword);
 
