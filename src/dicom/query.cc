@@ -290,7 +290,7 @@ std::string Query::Describe() const {
 
 std::string Query::CacheKey() const {
   // The leading number is the form's version. Values carry their length, so that no two queries look alike.
-  std::string out = StrCat("1", LevelName(level_)[0], fuzzy_ ? "f" : "");
+  std::string out = StrCat("1", LevelName(level_), fuzzy_ ? "f" : "");
   if (limit_) {
     out += StrCat("l", *limit_);
   }
