@@ -14,7 +14,8 @@
 namespace trolley {
 
 // Named byte strings of one archive in LMDB: what the stores of search/ are made of (the archive layer adapts them).
-// Bounded: beyond `max_bytes` the entries written longest ago go first. Thread-safe. Throws kStorage.
+// Bounded: beyond `max_bytes` the entries written longest ago go first, and all may go when the index is full.
+// Thread-safe. Throws kStorage, kNoSpace.
 class BlobStore {
  public:
   BlobStore(std::shared_ptr<LmdbEnvironment> lmdb, const char* table, std::string archive, uint64_t max_bytes);
@@ -22,6 +23,7 @@ class BlobStore {
   void Save(std::string_view key, std::string_view value);
   void Remove(std::string_view key);
   void Apply(const std::vector<std::pair<std::string, std::string>>& changed, const std::vector<std::string>& removed);
+  // One snapshot, in no particular order. `visit` must not use the store or its environment.
   void ForEach(const std::function<void(std::string_view key, std::string_view value)>& visit) const;
   bool empty() const;
 
@@ -29,7 +31,7 @@ class BlobStore {
   std::shared_ptr<LmdbEnvironment> lmdb_;
   LmdbTable table_;
   LmdbTable order_;
-  std::string archive_;
+  std::string prefix_;  // of the archive's keys
   uint64_t max_bytes_;
 };
 
