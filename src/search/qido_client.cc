@@ -1,0 +1,140 @@
+#include "search/qido_client.h"
+
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "dicom/tag.h"
+
+namespace trolley {
+namespace {
+
+constexpr size_t kMaxBody = size_t{512} << 20;
+constexpr std::string_view kAccept = "Accept: application/dicom+json, application/json";
+
+// Error texts of servers may repeat the question, and with it a patient's name.
+std::string_view WithoutPatientData(std::string_view body, const Query& query) {
+  const std::string lower = AsciiLower(body);
+  for (const auto& [tag, value] : query.keys()) {
+    for (const std::string_view word : Split(value, '*')) {
+      if (!word.empty() && lower.find(AsciiLower(word)) != std::string::npos) {
+        return "";
+      }
+    }
+  }
+  return body;
+}
+
+std::string WithoutSlash(std::string url) {
+  while (url.ends_with('/')) {
+    url.pop_back();
+  }
+  return url;
+}
+
+bool Refused(const HttpResponse& response) {
+  return response.head.status == 400 || response.head.status == 422;
+}
+
+}  // namespace
+
+QidoClient::QidoClient(std::string url, std::shared_ptr<HttpClient> http)
+    : base_(WithoutSlash(std::move(url))), http_(std::move(http)) {}
+
+std::string QidoClient::Doing(const Query& query) {
+  return StrCat("search for ", query.Describe());
+}
+
+QidoPage QidoClient::Ask(const Query& query, const QidoUrl& url, std::optional<uint64_t> limit, uint64_t offset,
+                         const Context& context) {
+  return Read(query, url, Get(url.PathAndQuery(limit, offset), context), context);
+}
+
+std::optional<QidoPage> QidoClient::TryAsk(const Query& query, const QidoUrl& url, uint64_t limit, uint64_t offset,
+                                           const Context& context) {
+  const HttpResponse response = Get(url.PathAndQuery(limit, offset), context);
+  return Refused(response) ? std::nullopt : std::optional(Read(query, url, response, context));
+}
+
+HttpResponse QidoClient::Get(const std::string& path_and_query, const Context& context) {
+  HttpRequest request;
+  request.url = base_ + path_and_query;
+  request.headers = {std::string(kAccept)};
+  request.accept_gzip = true;
+  return http_->Fetch(request, context, kMaxBody);
+}
+
+QidoPage QidoClient::Read(const Query& query, const QidoUrl& url, const HttpResponse& response,
+                          const Context& context) {
+  const int status = response.head.status;
+  if (status == 404 || status == 410) {
+    return ReadMissing(query, url, context);
+  }
+  const std::string doing = Doing(query);
+  if (status == 405 || status == 501) {
+    throw Error(ErrorCode::kUnsupported,
+                StrCat("Cannot ", doing, ": the server does not offer this search (HTTP ", status, ")"));
+  }
+  CheckStatus(response.head, doing, WithoutPatientData(response.body, query));
+  if (status < 200 || status > 299) {
+    throw Error(ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server answered HTTP ", status));
+  }
+  QidoPage page = ReadQidoPage(response, doing);
+  base_works_.store(true, std::memory_order_relaxed);
+  if (page.not_fuzzy && query.fuzzy()) {
+    throw Error(ErrorCode::kUnsupported, StrCat("Cannot ", doing, ": the server has no fuzzy matching"));
+  }
+  return page;
+}
+
+// "Not found" is the archive's word on a study or series only when the server is known to search at all.
+QidoPage QidoClient::ReadMissing(const Query& query, const QidoUrl& url, const Context& context) {
+  const std::string doing = Doing(query);
+  if (url.path == "/studies") {
+    throw Error(ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server has no DICOMweb search at ",
+                                             UrlForLog(base_), "; check the URL of the archive"));
+  }
+  if (!base_works_.load(std::memory_order_relaxed)) {
+    const Query any(Level::kStudy);
+    Ask(any, MakeQidoUrl(any, true), 1, 0, context);
+  }
+  if (url.in_path.empty()) {
+    throw Error(ErrorCode::kUnsupported,
+                StrCat("Cannot ", doing, ": the server searches series and instances of one study only; name it"));
+  }
+  if (query.level() == Level::kInstance && url.in_path.size() == 1 && HasStudy(query, context)) {
+    throw Error(ErrorCode::kUnsupported,
+                StrCat("Cannot ", doing, ": the server does not search all instances of a study; name the series"));
+  }
+  return {};
+}
+
+bool QidoClient::HasStudy(const Query& query, const Context& context) {
+  Query study(Level::kStudy);
+  study.Where(tag::kStudyInstanceUID, query.Get(tag::kStudyInstanceUID));
+  return !Ask(study, MakeQidoUrl(study, true), 1, 0, context).rows.empty();
+}
+
+bool QidoClient::Decodes(const Query& query, const Context& context) {
+  if (!NeedsPercentEncoding(query)) {
+    return true;
+  }
+  Decoding known = decoding_.load(std::memory_order_relaxed);
+  if (known == Decoding::kUnknown) {
+    const HttpResponse response = Get("/studies?limit=%31", context);
+    if (Refused(response)) {
+      known = Decoding::kNo;
+      LogInfo("The archive does not decode percent-encoded queries: special characters are asked for with wildcards");
+    } else {
+      const Query any(Level::kStudy);
+      Read(any, MakeQidoUrl(any, true), response, context);
+      known = Decoding::kYes;
+    }
+    decoding_.store(known, std::memory_order_relaxed);
+  }
+  return known == Decoding::kYes;
+}
+
+}  // namespace trolley

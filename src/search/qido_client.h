@@ -1,0 +1,53 @@
+#ifndef TROLLEY_SEARCH_QIDO_CLIENT_H_
+#define TROLLEY_SEARCH_QIDO_CLIENT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/context.h"
+#include "dicom/query.h"
+#include "net/http.h"
+#include "search/qido_answer.h"
+#include "search/qido_url.h"
+
+namespace trolley {
+
+// Single requests to one QIDO-RS server, and what was learnt of it on the way. Thread-safe.
+class QidoClient {
+ public:
+  QidoClient(std::string url, std::shared_ptr<HttpClient> http);
+
+  // For messages: "search for ...".
+  static std::string Doing(const Query& query);
+
+  // One page. A study or series that the archive does not have is an empty page; a URL that is no DICOMweb service is
+  // kProtocol, also when it answers 404.
+  QidoPage Ask(const Query& query, const QidoUrl& url, std::optional<uint64_t> limit, uint64_t offset,
+               const Context& context);
+  // As Ask, but nullopt when the server refuses the request as malformed, as some do for a limit that they find too
+  // high.
+  std::optional<QidoPage> TryAsk(const Query& query, const QidoUrl& url, uint64_t limit, uint64_t offset,
+                                 const Context& context);
+  // Whether the server decodes query strings. Asked once, and only when that makes a difference to this query.
+  bool Decodes(const Query& query, const Context& context);
+
+ private:
+  enum class Decoding { kUnknown, kYes, kNo };
+
+  HttpResponse Get(const std::string& path_and_query, const Context& context);
+  QidoPage Read(const Query& query, const QidoUrl& url, const HttpResponse& response, const Context& context);
+  QidoPage ReadMissing(const Query& query, const QidoUrl& url, const Context& context);
+  bool HasStudy(const Query& query, const Context& context);
+
+  const std::string base_;
+  const std::shared_ptr<HttpClient> http_;
+  std::atomic<bool> base_works_{false};
+  std::atomic<Decoding> decoding_{Decoding::kUnknown};
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_SEARCH_QIDO_CLIENT_H_

@@ -1,0 +1,331 @@
+#include "search/qido_rs.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "dicom/matching.h"
+#include "dicom/uid.h"
+#include "search/assemble.h"
+#include "search/qido_answer.h"
+#include "search/qido_client.h"
+#include "search/qido_url.h"
+
+namespace trolley {
+namespace {
+
+constexpr size_t kMaxPages = 100000;        // a server that invents rows for ever ends by this or by max_rows
+constexpr size_t kMaxStudiesOneByOne = 16;  // more: one relational question, and what is of other studies left out
+
+bool IsUniversal(std::string_view value) {
+  return value.find_first_not_of('*') == std::string_view::npos;
+}
+
+// An archive computes these for each study: matching them at another level is left to chance.
+bool IsComputedForStudies(Tag tag) {
+  constexpr Tag kSOPClassesInStudy{0x00080062};
+  return tag == tag::kModalitiesInStudy || tag == kSOPClassesInStudy || tag == tag::kNumberOfStudyRelatedSeries ||
+         tag == tag::kNumberOfStudyRelatedInstances;
+}
+
+bool IsHierarchyUid(Tag tag) {
+  return tag == tag::kStudyInstanceUID || tag == tag::kSeriesInstanceUID || tag == tag::kSOPInstanceUID;
+}
+
+// The address of what a row describes; parents that it does not repeat are the same for all rows.
+std::string RowKey(const Attributes& row) {
+  return StrCat(row.Get(tag::kStudyInstanceUID), "/", row.Get(tag::kSeriesInstanceUID), "/",
+                row.Get(tag::kSOPInstanceUID));
+}
+
+class QidoRs : public Searcher {
+ public:
+  QidoRs(QidoRsOptions options, std::shared_ptr<HttpClient> http)
+      : options_(std::move(options)), client_(options_.url, std::move(http)) {}
+
+  Answer Find(const Query& query, const Context& context) override {
+    Context limited = context;
+    limited.deadline = std::min(context.deadline, Clock::now() + options_.query_timeout);
+    const bool two_steps =
+        query.level() != Level::kStudy && std::any_of(query.keys().begin(), query.keys().end(),
+                                                      [](auto& key) { return IsComputedForStudies(key.first); });
+    return Assemble(query, two_steps ? CollectByStudies(query, limited) : Collect(query, limited));
+  }
+
+ private:
+  // A window into the rows that match, as against those that the server sends.
+  struct Window {
+    std::optional<uint64_t> limit;
+    uint64_t offset = 0;
+  };
+
+  // --- All rows of one question ---
+
+  // In the query's window, without those that contradict it.
+  std::vector<Attributes> Collect(const Query& query, const Context& context) {
+    const QidoUrl url = MakeQidoUrl(query, client_.Decodes(query, context));
+    if (query.fuzzy() && !url.widened.empty()) {
+      throw Error(ErrorCode::kUnsupported,
+                  StrCat("Cannot ", QidoClient::Doing(query), ": the server cannot match these characters fuzzily"));
+    }
+    const Window wanted{query.limit(), query.offset().value_or(0)};
+    if (url.widened.empty() && (wanted.limit || wanted.offset > 0)) {
+      std::vector<Attributes> rows = AllPages(query, url, wanted, context);
+      const bool filtered = Check(query, url, rows);
+      if (!filtered || wanted.offset == 0) {
+        return Cut(std::move(rows), {wanted.limit, 0});
+      }
+      // The server counts rows that do not match: its offset is not ours.
+    }
+    std::vector<Attributes> rows = AllPages(query, url, {}, context);
+    Check(query, url, rows);
+    return Cut(std::move(rows), wanted);
+  }
+
+  static std::vector<Attributes> Cut(std::vector<Attributes> rows, const Window& window) {
+    const auto first = static_cast<std::ptrdiff_t>(std::min<uint64_t>(window.offset, rows.size()));
+    rows.erase(rows.begin(), rows.begin() + first);
+    if (window.limit && *window.limit < rows.size()) {
+      rows.resize(*window.limit);
+    }
+    return rows;
+  }
+
+  // How far the paging of one question is.
+  struct Progress {
+    size_t first_count = 0;      // rows of the first page
+    uint64_t received = 0;       // rows of all pages, repeated ones too
+    bool warned = false;         // the server said that there are more than it gave so far
+    bool more_counted = false;   // the parent's count says so
+    bool repeats_first = false;  // the latest page is the first one again
+  };
+
+  // As the server sends them.
+  std::vector<Attributes> AllPages(const Query& query, const QidoUrl& url, const Window& window,
+                                   const Context& context) {
+    QidoPage first = client_.Ask(query, url, window.limit, window.offset, context);
+    std::vector<Attributes> rows = std::move(first.rows);
+    completeness_.Learn(query, rows);
+    CheckCount(query, rows.size());
+    if (Suffices(query, window, rows) || (rows.empty() && !first.more_promised)) {
+      return rows;
+    }
+    std::optional<uint64_t> expected;
+    if (!window.limit && window.offset == 0) {
+      expected = completeness_.Expected(query);
+    }
+    if (!first.more_promised && expected == rows.size()) {
+      completeness_.GaveAll(query.level(), rows.size());
+      return rows;
+    }
+    const Progress progress{rows.size(), rows.size(), first.more_promised, expected && *expected > rows.size(), false};
+    const bool more_promised = progress.warned || progress.more_counted;
+    if (!more_promised && (completeness_.cannot_page() || completeness_.GivesMoreThan(query.level(), rows.size()))) {
+      return rows;
+    }
+    if (rows.empty() || completeness_.cannot_page()) {
+      throw Cropped(query);
+    }
+    AddPages(query, url, window, progress, rows, context);
+    return rows;
+  }
+
+  // Asks for what comes after `rows`, until a page brings nothing new.
+  void AddPages(const Query& query, const QidoUrl& url, const Window& window, Progress progress,
+                std::vector<Attributes>& rows, const Context& context) {
+    std::unordered_set<std::string> seen;
+    for (const Attributes& row : rows) {
+      seen.insert(RowKey(row));
+    }
+    uint64_t page_size = std::min<uint64_t>(options_.page_size, window.limit.value_or(options_.page_size));
+    for (size_t pages = 0; pages < kMaxPages; ++pages) {
+      const uint64_t offset = window.offset + progress.received;
+      std::optional<QidoPage> page = client_.TryAsk(query, url, page_size, offset, context);
+      if (!page && page_size > progress.first_count) {
+        page_size = progress.first_count;  // Azure refuses a limit over 200
+        page = client_.TryAsk(query, url, page_size, offset, context);
+      }
+      if (!page) {
+        PagesRefused(query, progress);
+        return;
+      }
+      progress.received += page->rows.size();
+      progress.repeats_first = !page->rows.empty() && RowKey(page->rows.front()) == RowKey(rows.front());
+      completeness_.Learn(query, page->rows);
+      const size_t before = rows.size();
+      for (Attributes& row : page->rows) {
+        if (seen.insert(RowKey(row)).second) {
+          rows.push_back(std::move(row));
+        }
+      }
+      CheckCount(query, rows.size());
+      if (rows.size() == before) {
+        NoMorePages(query, window, progress, rows.size());
+        return;
+      }
+      if (Suffices(query, window, rows)) {
+        return;
+      }
+      progress.warned = page->more_promised;
+      progress.more_counted = false;
+    }
+    throw Cropped(query);
+  }
+
+  void PagesRefused(const Query& query, const Progress& progress) {
+    if (progress.warned || progress.more_counted || progress.received > progress.first_count) {
+      throw Cropped(query);
+    }
+    completeness_.CannotPage();
+  }
+
+  void NoMorePages(const Query& query, const Window& window, const Progress& progress, size_t rows) {
+    if (progress.repeats_first) {
+      completeness_.CannotPage();
+    }
+    // A parent's count may be out of date when the server itself says that nothing follows; its Warning is not.
+    if (progress.warned || (progress.repeats_first && progress.more_counted)) {
+      throw Cropped(query);
+    }
+    if (progress.more_counted) {
+      LogWarning(StrCat("The archive counts more than it lists: ", query.Describe()));
+    }
+    if (rows == progress.first_count && !progress.repeats_first && !window.limit) {
+      completeness_.GaveAll(query.level(), rows);
+    }
+  }
+
+  static bool Suffices(const Query& query, const Window& window, const std::vector<Attributes>& rows) {
+    if (!window.limit || rows.size() < *window.limit) {
+      return false;
+    }
+    const auto kept = std::count_if(rows.begin(), rows.end(), [&](auto& row) { return !Contradicts(query, row); });
+    return static_cast<uint64_t>(kept) >= *window.limit;
+  }
+
+  void CheckCount(const Query& query, size_t rows) const {
+    if (rows > options_.max_rows) {
+      throw Error(ErrorCode::kTooMany, StrCat("Cannot ", QidoClient::Doing(query), ": the answer has more than ",
+                                              options_.max_rows, " rows; narrow the search"));
+    }
+  }
+
+  static Error Cropped(const Query& query) {
+    return {ErrorCode::kTooMany, StrCat("Cannot ", QidoClient::Doing(query),
+                                        ": the server gives only a part of the answer; narrow the search, or raise the "
+                                        "server's limit")};
+  }
+
+  // --- Is it the answer to the question? ---
+
+  // Leaves out what contradicts the query; true when there was such. Throws kUnsupported when it cannot be told whether
+  // the server honoured a key.
+  static bool Check(const Query& query, const QidoUrl& url, std::vector<Attributes>& rows) {
+    bool filtered = false;
+    for (const auto& [tag, value] : query.keys()) {
+      const bool in_path = std::find(url.in_path.begin(), url.in_path.end(), tag) != url.in_path.end();
+      if (rows.empty() || in_path || IsHierarchyUid(tag) || IsUniversal(value)) {
+        continue;
+      }
+      const Tag key = tag;
+      if (std::none_of(rows.begin(), rows.end(), [&](const Attributes& row) { return row.Has(key); })) {
+        throw Error(ErrorCode::kUnsupported,
+                    StrCat("Cannot ", QidoClient::Doing(query), ": the server does not return ", TagName(tag),
+                           ", so nobody can tell whether it searched by it"));
+      }
+      Query one(query.level());
+      one.Where(tag, value).SetFuzzy(query.fuzzy());
+      const size_t before = rows.size();
+      std::erase_if(rows, [&](const Attributes& row) { return Contradicts(one, row); });
+      // Shown to match more loosely than was asked: then a row without the attribute is no match either.
+      const bool loose =
+          rows.size() != before || std::find(url.widened.begin(), url.widened.end(), tag) != url.widened.end();
+      if (loose) {
+        std::erase_if(rows, [&](const Attributes& row) { return !row.Has(key); });
+      }
+      filtered = filtered || rows.size() != before;
+    }
+    const size_t before = rows.size();
+    std::erase_if(rows, [&](const Attributes& row) { return Contradicts(query, row); });
+    return filtered || rows.size() != before;
+  }
+
+  // --- Keys that only studies can be asked for ---
+
+  std::vector<Attributes> CollectByStudies(const Query& query, const Context& context) {
+    Query studies_query(Level::kStudy);
+    Query rest(query.level());
+    rest.SetFuzzy(query.fuzzy());
+    studies_query.SetFuzzy(query.fuzzy());
+    for (const auto& [tag, value] : query.keys()) {
+      if (LevelOf(tag) == Level::kStudy) {
+        studies_query.Where(tag, value);
+      }
+      if (!IsComputedForStudies(tag)) {
+        rest.Where(tag, value);
+      }
+    }
+    for (const Tag tag : query.include_fields()) {
+      IsComputedForStudies(tag) ? studies_query.Include(tag) : rest.Include(tag);
+    }
+    std::unordered_map<std::string, Attributes> studies;
+    std::vector<std::string> order;
+    for (Attributes& row : Collect(studies_query, context)) {
+      std::string uid(row.Get(tag::kStudyInstanceUID));
+      if (studies.try_emplace(uid, std::move(row)).second) {
+        order.push_back(std::move(uid));
+      }
+    }
+    std::vector<Attributes> rows = OfStudies(rest, order, context);
+    std::erase_if(
+        rows, [&](const Attributes& row) { return !studies.contains(std::string(row.Get(tag::kStudyInstanceUID))); });
+    CheckCount(query, rows.size());
+    rows = Cut(std::move(rows), {query.limit(), query.offset().value_or(0)});
+    for (Attributes& row : rows) {  // each study's own attributes, once
+      if (auto study = studies.extract(std::string(row.Get(tag::kStudyInstanceUID)))) {
+        row.MergeMissing(study.mapped());
+      }
+    }
+    return rows;
+  }
+
+  // The rows of these studies, and perhaps of others; each names its study.
+  std::vector<Attributes> OfStudies(const Query& query, const std::vector<std::string>& studies,
+                                    const Context& context) {
+    if (studies.size() > kMaxStudiesOneByOne) {
+      return Collect(query, context);
+    }
+    std::vector<Attributes> all;
+    for (const std::string& study : studies) {
+      Query of_study = query;
+      of_study.Where(tag::kStudyInstanceUID, study);
+      for (Attributes& row : Collect(of_study, context)) {
+        if (row.Get(tag::kStudyInstanceUID).empty()) {
+          row.Set(tag::kStudyInstanceUID, study);
+        }
+        all.push_back(std::move(row));
+      }
+    }
+    return all;
+  }
+
+  const QidoRsOptions options_;
+  QidoClient client_;
+  QidoCompleteness completeness_;
+};
+
+}  // namespace
+
+std::unique_ptr<Searcher> MakeQidoRsSearcher(QidoRsOptions options, std::shared_ptr<HttpClient> http) {
+  return std::make_unique<QidoRs>(std::move(options), std::move(http));
+}
+
+}  // namespace trolley
