@@ -1,0 +1,49 @@
+#include "support/temp_directory.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+namespace trolley {
+
+TempDirectory::TempDirectory() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "trolley-test.XXXXXX").string();
+  if (mkdtemp(pattern.data()) == nullptr) {
+    throw std::runtime_error("Cannot make " + pattern + ": " + std::strerror(errno));
+  }
+  path_ = pattern;
+}
+
+TempDirectory::~TempDirectory() {
+  std::error_code ignored;  // what is still mounted or running in there must not hide the test's own failure
+  std::filesystem::remove_all(path_, ignored);
+}
+
+std::filesystem::path TempDirectory::Write(const std::string& name, std::string_view content) const {
+  std::filesystem::path path = path_ / name;
+  std::filesystem::create_directories(path.parent_path());
+  WriteFile(path, content);
+  return path;
+}
+
+std::string ReadFile(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string content{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  if (!in) {
+    throw std::runtime_error("Cannot read " + path.string());
+  }
+  return content;
+}
+
+void WriteFile(const std::filesystem::path& path, std::string_view content) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out.write(content.data(), static_cast<std::streamsize>(content.size()));
+  out.close();
+  if (!out) {
+    throw std::runtime_error("Cannot write " + path.string());
+  }
+}
+
+}  // namespace trolley
