@@ -83,10 +83,9 @@ bool OrthancServer::Answers() const {
 
 void OrthancServer::Start() {
   WriteConfiguration();
-  process_ = std::make_unique<Process>(
-      std::vector<std::string>{"Orthanc", (directory_ / "orthanc.json").string()},
-      // Sanitizers of the test program are none of Orthanc's business.
-      RunOptions{.environment = {{"TCP_NODELAY", "1"}}, .input = "", .directory = directory_.path(), .user = {}});
+  process_ =
+      std::make_unique<Process>(std::vector<std::string>{"Orthanc", (directory_ / "orthanc.json").string()},
+                                RunOptions{.environment = {{"TCP_NODELAY", "1"}}, .directory = directory_.path()});
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(2);
   while (!Answers()) {
     if (!process_->Running() || std::chrono::steady_clock::now() > deadline) {

@@ -13,7 +13,7 @@
 namespace trolley {
 
 struct OrthancOptions {
-  std::map<std::string, std::string> users;  // name -> password; none: no authentication
+  std::map<std::string, std::string> users{};  // name -> password; none: no authentication
 };
 
 // An Orthanc with its DICOMweb plugin of this test's own, on free ports of 127.0.0.1, empty at first. Everything throws

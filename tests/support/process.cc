@@ -4,9 +4,9 @@
 #include <grp.h>
 #include <poll.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,7 +126,7 @@ Process::Process(const std::vector<std::string>& argv, const RunOptions& options
     _exit(127);
   }
   setpgid(pid_, pid_);
-  pid_fd_.Reset(pidfd_open(pid_, 0));
+  pid_fd_.Reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));  // glibc 2.36 declares pidfd_open for C only
 }
 
 Process::~Process() {

@@ -15,11 +15,11 @@
 namespace trolley {
 
 struct RunOptions {
-  std::map<std::string, std::string> environment;  // added to this process's own
-  std::string input;                               // standard input
-  std::chrono::milliseconds timeout{60000};        // then it is killed; only RunProgram
-  std::filesystem::path directory;                 // empty: this process's
-  std::optional<uid_t> user;                       // run as this user and group (root only)
+  std::map<std::string, std::string> environment{};  // added to this process's own
+  std::string input{};                               // standard input
+  std::chrono::milliseconds timeout{60000};          // then it is killed; only RunProgram
+  std::filesystem::path directory{};                 // empty: this process's
+  std::optional<uid_t> user{};                       // run as this user and group (root only)
 };
 
 // A program running beside the test, in a process group of its own. It is killed when the object goes away, and by the
