@@ -125,14 +125,7 @@ class MultipartParser::Impl {
       case State::kFirstLine:
         return TakeFirstLine(rest);
       case State::kPreamble:
-        skipped_ += rest.size();
-        if (!Search(rest, false)) {
-          if (skipped_ > kMaxHeadBytes) {
-            Malformed("no delimiter in its first 64 KiB");
-          }
-          return State::kPreamble;
-        }
-        return BeginTail();
+        return TakePreamble(rest);
       case State::kDelimiterTail:
         return TakeTail(rest);
       case State::kHead:
@@ -151,6 +144,16 @@ class MultipartParser::Impl {
         rest = {};
         return State::kEpilogue;
     }
+  }
+
+  State TakePreamble(Piece& rest) {
+    const size_t before = rest.size();
+    const bool found = Search(rest, false);
+    skipped_ += before - rest.size();
+    if (skipped_ > kMaxHeadBytes) {
+      Malformed("no delimiter in its first 64 KiB");
+    }
+    return found ? BeginTail() : State::kPreamble;
   }
 
   void SetBoundary(std::string_view boundary) {
@@ -203,10 +206,13 @@ class MultipartParser::Impl {
     if (found != nullptr) {
       content = static_cast<size_t>(static_cast<const char*>(found) - text.data());
       matched_ = wanted.size();
-    } else if (const size_t start = text.rfind(wanted.front());
-               start != std::string_view::npos && wanted.starts_with(text.substr(start))) {
-      content = start;
-      matched_ = text.size() - start;
+    } else {
+      const std::string_view end = text.substr(text.size() - std::min(text.size(), wanted.size() - 1));
+      const size_t start = end.rfind(wanted.front());
+      if (start != std::string_view::npos && wanted.starts_with(end.substr(start))) {
+        matched_ = end.size() - start;
+        content -= matched_;
+      }
     }
     if (is_content) {
       Emit(rest.first(content));
@@ -328,22 +334,19 @@ class MultipartParser::Impl {
     return remaining_ == 0 ? State::kCountedEnd : State::kCounted;
   }
 
-  // The length decides, so either line break will do here.
   State TakeCountedEnd(Piece& rest) {
     const std::string_view text = Text(rest);
-    if (matched_ == 0) {
-      delimiter_ = text.front() == '\r' ? &crlf_delimiter_ : &lf_delimiter_;
-      if (head_.content_length == 0u && text.front() == '-') {
-        matched_ = delimiter_->find('-');  // the line break that ended the header was the delimiter's
-      }
+    const std::string& wanted = *part_delimiter_;
+    if (matched_ == 0 && head_.content_length == 0u && text.front() == '-') {
+      matched_ = wanted.find('-');  // the line break that ended the header was the delimiter's
     }
-    const size_t length = std::min(text.size(), delimiter_->size() - matched_);
-    if (delimiter_->compare(matched_, length, text.substr(0, length)) != 0) {
-      Malformed(StrCat("part ", parts_, " is longer than its Content-Length, or no delimiter follows it"));
+    const size_t length = std::min(text.size(), wanted.size() - matched_);
+    if (wanted.compare(matched_, length, text.substr(0, length)) != 0) {
+      Malformed(StrCat("part ", parts_, " is not as long as its Content-Length says"));
     }
     matched_ += length;
     rest = rest.subspan(length);
-    return matched_ == delimiter_->size() ? BeginTail() : State::kCountedEnd;
+    return matched_ == wanted.size() ? BeginTail() : State::kCountedEnd;
   }
 
   void EndPart() {

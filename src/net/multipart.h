@@ -36,11 +36,12 @@ class MultipartSink {
   virtual void OnPartEnd() = 0;
 };
 
-// A push parser of multipart bodies (RFC 2046 §5.1), in constant memory whatever the parts' size. A part with a
-// Content-Length is taken by that length and must be followed by a delimiter; without one, it ends at CRLF "--"
-// boundary (LF alone is taken where the server uses it throughout). Preamble and epilogue are skipped. `boundary`
-// empty: taken from the first line. Throws kProtocol for anything malformed; headers over 64 KiB are refused. What the
-// sink throws passes.
+// A push parser of multipart bodies (RFC 2046 §5.1), in constant memory whatever the parts' size; the sink is given
+// spans of what was fed wherever possible. A part with a Content-Length is taken by that length, and a delimiter must
+// follow it; without one, it ends at the next delimiter. A delimiter is CRLF "--" boundary, or LF "--" boundary where
+// the first one ended with LF alone. Preamble (64 KiB at most) and epilogue are skipped. `boundary` empty: taken from
+// the first line. Throws kProtocol for anything malformed, for part headers over 64 KiB and for transfer encodings that
+// would change the bytes; what the sink throws passes. After that, the parser only throws.
 class MultipartParser {
  public:
   MultipartParser(std::string boundary, MultipartSink& sink);
