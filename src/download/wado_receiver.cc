@@ -1,0 +1,237 @@
+#include "download/wado_receiver.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "dicom/file_meta.h"
+
+namespace trolley {
+namespace {
+
+constexpr size_t kMagicEnd = 132;                        // preamble and "DICM"
+constexpr size_t kMaxFailureText = 1024;                 // for messages
+constexpr uint64_t kMaxFailureBody = uint64_t{1} << 20;  // more of an error page is not waited for
+
+std::string_view Text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+bool HasMagic(std::span<const std::byte> bytes) {
+  return bytes.size() >= kMagicEnd && Text(bytes).substr(kMagicEnd - 4, 4) == "DICM";
+}
+
+[[noreturn]] void NotDicom(std::string_view type) {
+  throw Error(ErrorCode::kProtocol, StrCat("the server answered ", type.empty() ? "something" : type,
+                                           " instead of DICOM; check the URL of the archive"));
+}
+
+bool IsForPeople(std::string_view type) {
+  return type.starts_with("text/") || type.ends_with("json") || type.ends_with("xml") || type.ends_with("html");
+}
+
+}  // namespace
+
+WadoReceiver::WadoReceiver(std::span<const InstanceReference> wanted, DownloadSink& sink) : sink_(sink) {
+  for (const InstanceReference& instance : wanted) {
+    wanted_.emplace(instance.instance, instance);
+  }
+}
+
+template <typename Function>
+void WadoReceiver::Tell(Function function) {
+  sink_failed_ = true;  // unless the sink returns
+  function();
+  sink_failed_ = false;
+}
+
+void WadoReceiver::OnHead(const HttpHead& head) {
+  if (head.status == 204) {
+    return;
+  }
+  if (head.status < 200 || head.status > 299) {
+    body_ = Body::kFailure;
+    return;
+  }
+  const std::string_view encoding = head.Header("content-encoding");
+  if (!encoding.empty() && !EqualsIgnoreCase(encoding, "identity")) {
+    throw Error(ErrorCode::kProtocol, "the server compressed its answer although nobody asked for that");
+  }
+  length_ = head.content_length;
+  end_is_marked_ = length_ || AsciiLower(head.Header("transfer-encoding")).find("chunked") != std::string::npos;
+  const std::optional<MediaType> type = ParseMediaType(head.Header("content-type"));
+  if (type && IsForPeople(type->type)) {
+    NotDicom(type->type);
+  }
+  body_ = Body::kUnknown;
+  if (type && type->type.starts_with("multipart/") && !type->Parameter("boundary").empty()) {
+    parser_ = std::make_unique<MultipartParser>(std::string(type->Parameter("boundary")), *this);
+    body_ = Body::kMultipart;
+  }
+}
+
+void WadoReceiver::OnBody(std::span<const std::byte> piece) {
+  switch (body_) {
+    case Body::kNone:
+      return;
+    case Body::kFailure:
+      failure_text_.append(Text(piece).substr(0, kMaxFailureText - failure_text_.size()));
+      failure_bytes_ += piece.size();
+      if (failure_bytes_ > kMaxFailureBody) {
+        throw Enough();
+      }
+      return;
+    case Body::kUnknown:
+      held_.insert(held_.end(), piece.begin(), piece.end());
+      if (held_.size() >= kMagicEnd) {
+        Sniff();
+      }
+      return;
+    case Body::kMultipart:
+      parser_->Feed(piece);
+      return;
+    case Body::kSingle:
+      AddToPart(piece);
+      return;
+  }
+}
+
+// Servers answer with a bare file where multipart was asked for, and forget to name the boundary.
+void WadoReceiver::Sniff() {
+  const std::vector<std::byte> begin = std::exchange(held_, {});
+  if (HasMagic(begin)) {
+    if (!end_is_marked_) {
+      throw Error(
+          ErrorCode::kProtocol,
+          "the server neither tells the length of its answer nor marks its end, so that a lost connection would "
+          "go unnoticed");
+    }
+    body_ = Body::kSingle;
+    BeginPart(length_);
+    AddToPart(begin);
+    return;
+  }
+  const std::string_view text = Text(begin);
+  const size_t start = std::min(text.find_first_not_of("\r\n"), text.size());
+  if (!text.substr(start).starts_with("--")) {
+    NotDicom("");
+  }
+  parser_ = std::make_unique<MultipartParser>("", *this);
+  body_ = Body::kMultipart;
+  parser_->Feed(std::span(begin).subspan(start));
+}
+
+void WadoReceiver::Finish() {
+  switch (body_) {
+    case Body::kNone:
+      reason_ = "the server answered with no content";
+      return;
+    case Body::kFailure:
+      return;
+    case Body::kUnknown:
+      if (held_.empty()) {
+        reason_ = "the server answered with an empty body";
+        return;
+      }
+      Sniff();  // too short for a file: only an empty multipart body can be
+      [[fallthrough]];
+    case Body::kMultipart:
+      parser_->Finish();
+      break;
+    case Body::kSingle:
+      EndPart();
+      break;
+  }
+  TellEnd();
+}
+
+void WadoReceiver::BeginPart(std::optional<uint64_t> length) {
+  TellEnd();
+  if (wanted_.empty()) {
+    throw Enough();
+  }
+  held_.clear();
+  part_ = Part::kPeeking;
+  part_length_ = length;
+}
+
+void WadoReceiver::AddToPart(std::span<const std::byte> piece) {
+  switch (part_) {
+    case Part::kPeeking:
+      if (held_.empty()) {
+        Peek(piece);
+      } else {
+        held_.insert(held_.end(), piece.begin(), piece.end());
+        Peek(held_);
+      }
+      return;
+    case Part::kTaken:
+      Tell([&] { sink_.OnData(piece); });
+      return;
+    case Part::kDropped:
+      return;
+  }
+}
+
+// `all` of the part that has come so far.
+void WadoReceiver::Peek(std::span<const std::byte> all) {
+  const FileMetaPeek peek = PeekFileMeta(all);
+  if (peek.status == FileMetaPeek::Status::kNeedMore) {
+    if (held_.empty()) {
+      held_.assign(all.begin(), all.end());
+    }
+    return;
+  }
+  part_ = Part::kDropped;
+  if (peek.status == FileMetaPeek::Status::kNotDicom) {
+    reason_ = "the server sent something that is no DICOM file";
+    LogWarning("The archive sent a part that is no DICOM file");
+    return;
+  }
+  const auto wanted = wanted_.find(peek.meta->sop_instance_uid);
+  if (wanted == wanted_.end()) {
+    reason_ = StrCat("the server sent another instance, ", peek.meta->sop_instance_uid.str());
+    LogDebug(StrCat("Dropped an instance that was not asked for: ", peek.meta->sop_instance_uid.str()));
+    return;
+  }
+  part_ = Part::kTaken;
+  taken_ = wanted->first;
+  taken_ended_ = false;
+  Tell([&] {
+    sink_.OnBegin(wanted->second, part_length_);
+    sink_.OnData(all);
+  });
+  held_ = {};
+}
+
+void WadoReceiver::EndPart() {
+  if (part_ == Part::kTaken) {
+    taken_ended_ = true;
+  } else if (part_ == Part::kPeeking) {
+    reason_ = "the server sent something that is no DICOM file";
+  }
+  part_ = Part::kDropped;
+}
+
+void WadoReceiver::TellEnd() {
+  if (!taken_ || !taken_ended_) {
+    return;
+  }
+  wanted_.erase(*taken_);
+  taken_.reset();
+  Tell([&] { sink_.OnEnd(); });
+}
+
+std::vector<InstanceReference> WadoReceiver::Remaining() const {
+  std::vector<InstanceReference> remaining;
+  for (const auto& [uid, instance] : wanted_) {
+    remaining.push_back(instance);
+  }
+  return remaining;
+}
+
+}  // namespace trolley

@@ -1,0 +1,81 @@
+#ifndef TROLLEY_DOWNLOAD_WADO_RECEIVER_H_
+#define TROLLEY_DOWNLOAD_WADO_RECEIVER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dicom/references.h"
+#include "download/downloader.h"
+#include "net/http.h"
+#include "net/multipart.h"
+
+namespace trolley {
+
+// Takes one WADO-RS answer as it arrives and hands the wanted instances on, in constant memory: multipart or single
+// part, whatever its headers claim. Each part's SOPInstanceUID is looked at before the first byte is handed on; an
+// instance ends for the sink only when the delimiter after it (for the last one, the closing delimiter) was seen.
+class WadoReceiver : public HttpSink, public MultipartSink {
+ public:
+  // Thrown out of OnBody when all that is wanted has come, to end the transfer.
+  struct Enough : std::exception {};
+
+  // `wanted` is of one series.
+  WadoReceiver(std::span<const InstanceReference> wanted, DownloadSink& sink);
+
+  void OnHead(const HttpHead& head) override;
+  void OnBody(std::span<const std::byte> piece) override;
+  void OnPartBegin(const PartHead& head) override { BeginPart(head.content_length); }
+  void OnPartData(std::span<const std::byte> piece) override { AddToPart(piece); }
+  void OnPartEnd() override { EndPart(); }
+  // The answer is complete, as far as HTTP can tell. Throws kProtocol when it is not whole.
+  void Finish();
+
+  // Instances that did not come whole.
+  std::vector<InstanceReference> Remaining() const;
+  // Why nothing of what came was taken; "" when there is nothing to say.
+  const std::string& reason() const { return reason_; }
+  // The begin of a body that came with a failure status.
+  const std::string& failure_text() const { return failure_text_; }
+  // An exception came from the sink, not from the answer.
+  bool sink_failed() const { return sink_failed_; }
+
+ private:
+  enum class Body { kNone, kFailure, kUnknown, kMultipart, kSingle };
+  enum class Part { kPeeking, kTaken, kDropped };
+
+  void Sniff();
+  void BeginPart(std::optional<uint64_t> length);
+  void AddToPart(std::span<const std::byte> piece);
+  void Peek(std::span<const std::byte> all);
+  void EndPart();
+  void TellEnd();
+  template <typename Function>
+  void Tell(Function function);
+
+  std::map<Uid, InstanceReference> wanted_;  // not yet whole
+  DownloadSink& sink_;
+  bool sink_failed_ = false;
+  Body body_ = Body::kNone;
+  std::optional<uint64_t> length_;  // of the body
+  bool end_is_marked_ = false;      // the body's end can be told from a lost connection
+  std::unique_ptr<MultipartParser> parser_;
+  std::vector<std::byte> held_;  // what has to be looked at before it can be handed on
+  Part part_ = Part::kDropped;
+  std::optional<uint64_t> part_length_;
+  std::optional<Uid> taken_;  // the instance whose bytes are handed on
+  bool taken_ended_ = false;  // its bytes have come
+  std::string reason_;
+  std::string failure_text_;
+  uint64_t failure_bytes_ = 0;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_DOWNLOAD_WADO_RECEIVER_H_
