@@ -15,17 +15,17 @@
 
 namespace trolley {
 
-std::string HttpRequest::Header(const std::string& lower_case_name) const {
+std::string ReceivedRequest::Header(const std::string& lower_case_name) const {
   const auto found = headers.find(lower_case_name);
   return found == headers.end() ? "" : found->second;
 }
 
-std::optional<HttpRequest> TakeRequest(std::string& buffer) {
+std::optional<ReceivedRequest> TakeRequest(std::string& buffer) {
   const size_t head_end = buffer.find("\r\n\r\n");
   if (head_end == std::string::npos) {
     return std::nullopt;
   }
-  HttpRequest request;
+  ReceivedRequest request;
   bool first = true;
   for (std::string_view line : Split(std::string_view(buffer).substr(0, head_end), '\n')) {
     line = Trim(line);
@@ -119,7 +119,7 @@ void FakeHttpServer::SetHandler(Handler handler) {
   handler_ = std::move(handler);
 }
 
-std::vector<HttpRequest> FakeHttpServer::Requests() const {
+std::vector<ReceivedRequest> FakeHttpServer::Requests() const {
   std::lock_guard lock(mutex_);
   return requests_;
 }
@@ -128,14 +128,14 @@ std::vector<std::string> FakeHttpServer::Targets() const {
   std::lock_guard lock(mutex_);
   std::vector<std::string> targets;
   targets.reserve(requests_.size());
-  for (const HttpRequest& request : requests_) {
+  for (const ReceivedRequest& request : requests_) {
     targets.push_back(request.target);
   }
   return targets;
 }
 
 size_t FakeHttpServer::CountLocked(std::string_view part) const {
-  return static_cast<size_t>(std::count_if(requests_.begin(), requests_.end(), [&](const HttpRequest& request) {
+  return static_cast<size_t>(std::count_if(requests_.begin(), requests_.end(), [&](const ReceivedRequest& request) {
     return request.target.find(part) != std::string::npos;
   }));
 }
@@ -182,7 +182,7 @@ void FakeHttpServer::Accept() {
 void FakeHttpServer::Serve(UniqueFd socket, size_t connection) {
   std::string buffer;
   while (socket) {
-    std::optional<HttpRequest> request = TakeRequest(buffer);
+    std::optional<ReceivedRequest> request = TakeRequest(buffer);
     if (!request) {
       std::array<pollfd, 2> events = {{{socket.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}}};
       poll(events.data(), events.size(), -1);

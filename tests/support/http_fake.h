@@ -18,7 +18,7 @@
 
 namespace trolley {
 
-struct HttpRequest {
+struct ReceivedRequest {
   std::string method;
   std::string target;                          // as received: path and query, not decoded
   std::map<std::string, std::string> headers;  // names in lower case
@@ -31,7 +31,7 @@ struct HttpRequest {
 };
 
 // Takes the first complete request (with a body of Content-Length bytes) off `buffer`; nullopt when there is none yet.
-std::optional<HttpRequest> TakeRequest(std::string& buffer);
+std::optional<ReceivedRequest> TakeRequest(std::string& buffer);
 
 // What a handler answers with, byte by byte if it likes. All calls return at once when the client or the server goes
 // away; those that return bool then give false.
@@ -66,7 +66,7 @@ class HttpReply {
 // connection, for many at the same time; a connection is kept until the handler closes it. Thread-safe.
 class FakeHttpServer {
  public:
-  using Handler = std::function<void(const HttpRequest&, HttpReply&)>;
+  using Handler = std::function<void(const ReceivedRequest&, HttpReply&)>;
 
   explicit FakeHttpServer(Handler handler = {});  // none: 404 to everything
   ~FakeHttpServer();
@@ -78,7 +78,7 @@ class FakeHttpServer {
 
   // For requests that begin after this.
   void SetHandler(Handler handler);
-  std::vector<HttpRequest> Requests() const;
+  std::vector<ReceivedRequest> Requests() const;
   std::vector<std::string> Targets() const;
   // Those whose target contains `part`.
   size_t CountRequests(std::string_view part = "") const;
@@ -98,7 +98,7 @@ class FakeHttpServer {
   mutable std::mutex mutex_;
   mutable std::condition_variable arrived_;
   Handler handler_;
-  std::vector<HttpRequest> requests_;
+  std::vector<ReceivedRequest> requests_;
   size_t connections_ = 0;
   std::list<std::thread> workers_;
   std::thread acceptor_;

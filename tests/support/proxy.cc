@@ -64,7 +64,7 @@ class CountingProxy::Connection {
       return;
     }
     buffer_.append(bytes.data(), static_cast<size_t>(got));
-    while (std::optional<HttpRequest> request = TakeRequest(buffer_)) {
+    while (std::optional<ReceivedRequest> request = TakeRequest(buffer_)) {
       trouble_ = proxy_.Meet(*request);
       answered_ = 0;
       if (trouble_ && trouble_->hang && trouble_->after_bytes == 0) {
@@ -75,7 +75,7 @@ class CountingProxy::Connection {
     }
   }
 
-  void Forward(const HttpRequest& request) {
+  void Forward(const ReceivedRequest& request) {
     if (!server_) {
       server_ = ConnectToLoopback(proxy_.upstream_port_);
     }
@@ -120,9 +120,9 @@ class CountingProxy::Connection {
   UniqueFd server_;
   const int stop_;
   std::string buffer_;
-  std::optional<Trouble> trouble_;   // of the request that is being answered
-  std::optional<HttpRequest> held_;  // not passed on because of it
-  uint64_t answered_ = 0;            // bytes of the answer
+  std::optional<Trouble> trouble_;       // of the request that is being answered
+  std::optional<ReceivedRequest> held_;  // not passed on because of it
+  uint64_t answered_ = 0;                // bytes of the answer
 };
 
 CountingProxy::CountingProxy(int upstream_port) : upstream_port_(upstream_port) {
@@ -157,21 +157,21 @@ std::string CountingProxy::Url(std::string_view path) const {
   return StrCat("http://127.0.0.1:", port_, path);
 }
 
-std::vector<HttpRequest> CountingProxy::Requests() const {
+std::vector<ReceivedRequest> CountingProxy::Requests() const {
   std::lock_guard lock(mutex_);
   return requests_;
 }
 
 std::vector<std::string> CountingProxy::Targets() const {
   std::vector<std::string> targets;
-  for (const HttpRequest& request : Requests()) {
+  for (const ReceivedRequest& request : Requests()) {
     targets.push_back(request.target);
   }
   return targets;
 }
 
 size_t CountingProxy::CountLocked(std::string_view part, std::string_view without) const {
-  return static_cast<size_t>(std::count_if(requests_.begin(), requests_.end(), [&](const HttpRequest& request) {
+  return static_cast<size_t>(std::count_if(requests_.begin(), requests_.end(), [&](const ReceivedRequest& request) {
     return request.target.find(part) != std::string::npos &&
            (without.empty() || request.target.find(without) == std::string::npos);
   }));
@@ -222,7 +222,7 @@ void CountingProxy::Pass() {
   }
 }
 
-std::optional<CountingProxy::Trouble> CountingProxy::Meet(const HttpRequest& request) {
+std::optional<CountingProxy::Trouble> CountingProxy::Meet(const ReceivedRequest& request) {
   std::optional<Trouble> met;
   {
     std::lock_guard lock(mutex_);

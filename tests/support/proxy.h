@@ -29,7 +29,7 @@ class CountingProxy {
   int port() const { return port_; }
   std::string Url(std::string_view path = "") const;  // "http://127.0.0.1:PORT" + path
 
-  std::vector<HttpRequest> Requests() const;
+  std::vector<ReceivedRequest> Requests() const;
   std::vector<std::string> Targets() const;
   // Those whose target contains `part` (and not `without`, when given).
   size_t CountRequests(std::string_view part = "", std::string_view without = "") const;
@@ -63,7 +63,7 @@ class CountingProxy {
   void Close();
   void Accept();
   // Logs the request; the trouble that is meant for it, if any.
-  std::optional<Trouble> Meet(const HttpRequest& request);
+  std::optional<Trouble> Meet(const ReceivedRequest& request);
   bool Current(const Trouble& trouble) const;
   size_t CountLocked(std::string_view part, std::string_view without) const;
 
@@ -75,7 +75,7 @@ class CountingProxy {
   std::list<std::thread> workers_;
   mutable std::mutex mutex_;
   mutable std::condition_variable arrived_;
-  std::vector<HttpRequest> requests_;
+  std::vector<ReceivedRequest> requests_;
   std::optional<Trouble> trouble_;
   uint64_t generation_ = 0;
   uint64_t bytes_answered_ = 0;

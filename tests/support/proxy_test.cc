@@ -13,7 +13,7 @@ namespace {
 class ProxyTest : public testing::Test {
  protected:
   ProxyTest()
-      : server_([](const HttpRequest& request, HttpReply& reply) {
+      : server_([](const ReceivedRequest& request, HttpReply& reply) {
           reply.Respond(200, "text/plain", request.target == "/big" ? std::string(1'000'000, 'x') : request.target);
         }),
         proxy_(server_.port()) {}
@@ -86,7 +86,7 @@ TEST_F(ProxyTest, RefusesUntilItMayPass) {
 }
 
 TEST_F(ProxyTest, TheFakeCutsAndHangs) {
-  server_.SetHandler([](const HttpRequest& request, HttpReply& reply) {
+  server_.SetHandler([](const ReceivedRequest& request, HttpReply& reply) {
     if (request.target == "/cut") {
       reply.Head(200, {{"Content-Length", "10"}});
       reply.Send("12345");
