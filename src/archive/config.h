@@ -29,8 +29,8 @@ struct ArchiveConfig {
   std::string downloader_url;    // wado-rs
   std::filesystem::path folder;  // folder: absolute
   AuthConfig auth;
-  std::string ca_file;
-  std::string browse = "StudyDate=last 30 days";  // criteria, or "all"
+  std::filesystem::path ca_file;                  // empty: the system's
+  std::string browse = "StudyDate=last 30 days";  // criteria, or "all" (the default for folders)
   enum class Names { kReadable, kUid } names = Names::kReadable;
   enum class Sizes { kEstimate, kExact } sizes = Sizes::kEstimate;
   std::chrono::milliseconds search_expiry{600000};
@@ -43,7 +43,8 @@ struct ArchiveConfig {
   uint64_t cache_max_size = uint64_t{10} << 30;
   uint64_t cache_min_free = uint64_t{512} << 20;
 
-  // What the archive is, independent of its name: the key under which its instances are cached.
+  // What the archive is, independent of its name, and as whom it is asked: the key under which its instances and
+  // answers are cached. Holds no secret.
   std::string Identity() const;
 };
 
@@ -58,10 +59,17 @@ Config ParseConfig(std::string_view toml, const std::string& file_name);
 // archive; missing default files are no error.
 Config LoadConfig(const std::optional<std::filesystem::path>& file);
 // A name in `config`, an http(s) URL of a DICOMweb service, or an existing folder; throws kInvalidArgument saying which
-// of these were tried. A URL with user info ("https://user:secret@...") is refused: argv is visible to everybody.
+// of these were tried. A URL or folder has the defaults of this file. A URL with user info ("https://user:secret@...")
+// is refused: argv is visible to everybody.
 ArchiveConfig ResolveArchive(const std::string& archive, const Config& config);
 
-// $XDG_CACHE_HOME/trolleyfs or ~/.cache/trolleyfs; /var/cache/trolleyfs for root.
+// For a folder everything is shown and answers expire after 10 seconds, unless its configuration says otherwise.
+void ApplyFolderDefaults(ArchiveConfig& config);
+// `path` of a configuration file: "~/" is the home directory, a relative path starts at `base`.
+std::filesystem::path ExpandPath(const std::string& path, const std::filesystem::path& base);
+// The system's, then the user's; where LoadConfig looks.
+std::vector<std::filesystem::path> DefaultConfigFiles();
+// $XDG_CACHE_HOME/trolleyfs; else /var/cache/trolleyfs for root, ~/.cache/trolleyfs for others.
 std::filesystem::path DefaultCacheDirectory();
 // $XDG_DATA_HOME/trolleyfs/demo or ~/.local/share/trolleyfs/demo
 std::filesystem::path DefaultDemoDirectory();
