@@ -97,7 +97,8 @@ void Attributes::Set(Tag tag, std::string_view value) {
   AppendU32(record, tag.value);
   AppendU32(record, static_cast<uint32_t>(value.size()));
   record.append(value);
-  const Record place = *LowerBound(blob_, tag);  // exists: the last record's tag is not below `tag`
+  const Record last = RecordAt(blob_, last_);
+  const Record place = last.tag == tag ? last : *LowerBound(blob_, tag);  // exists: the last tag is above
   const size_t replaced = place.tag == tag ? place.end() - place.begin : 0;
   blob_.replace(place.begin, replaced, record);
   if (place.begin < last_) {

@@ -9,18 +9,23 @@
 namespace trolley {
 
 // Whether one value pattern matches one attribute's text (all its values; one that matches is enough), PS3.4 C.2.2.2:
-// UID lists; date and time ranges (an open end allowed, an absent or empty date matches no range); wildcards; person
-// names without regard to case, accents stay significant, trailing "^" and component-group padding do not; CS
-// case-sensitive and without trailing blanks; other text case-sensitive as the standard has it, save that an archive's
-// insensitive match of LO/SH/LT is tolerated by `MatchesAnswer`.
+// - UID lists; numbers by their value;
+// - dates and times, single or ranges with an open end allowed: an absent or empty date matches none. What is known
+//   less precisely matches where it overlaps: StudyTime "10-11" takes in 11:59;
+// - wildcards "*" and "?"; "*" alone matches also what is empty or absent;
+// - person names without regard to case (of Latin, Greek and Cyrillic letters), accents stay significant, trailing "^"
+//   and component-group padding do not; a pattern without "=" matches any of the groups;
+// - CS and other text case-sensitive, as the standard has it, without leading and trailing blanks.
+// An unknown `tag` is matched as text.
 bool MatchesValue(Tag tag, std::string_view pattern, std::string_view text);
 
 // For our own searching (the folder archive): every key must match; an absent attribute matches only "*".
 bool Matches(const Query& query, const Attributes& row);
 
-// For checking an archive's answer against the question: false only when the row contradicts the query in an attribute
-// that it returned. Absent attributes are not held against it; case is never. An empty value contradicts a non-wildcard
-// key.
+// For checking an archive's answer against the question: true only when the row contradicts the query in an attribute
+// that it returned. Absent attributes are not held against it; nor are an archive's wider ideas of what is the same
+// text: case, accents, "?" for characters that it could not decode, names matched fuzzily when the query asks for it.
+// An empty value contradicts any key but "*".
 bool Contradicts(const Query& query, const Attributes& row);
 
 }  // namespace trolley
