@@ -1,1 +1,23 @@
-int main() { return 2; }
+#include <cstdio>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "mount/command_line.h"
+#include "mount/mount_command.h"
+#include "mount/umount_command.h"
+
+int main(int argc, char** argv) {
+  using namespace trolley;
+  const std::string program = argc > 0 ? argv[0] : "trolleyfs";
+  const Command command = ParseCommandLine(program, std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+  if (const auto* mount = std::get_if<MountOptions>(&command)) {
+    return RunMount(*mount);
+  }
+  if (const auto* umount = std::get_if<UmountOptions>(&command)) {
+    return RunUmount(*umount);
+  }
+  const auto& printed = std::get<Printed>(command);
+  std::fputs(printed.text.c_str(), printed.exit_code == kExitOk ? stdout : stderr);
+  return printed.exit_code;
+}

@@ -1,0 +1,43 @@
+#ifndef TROLLEYFS_MOUNT_MOUNT_OPTIONS_H_
+#define TROLLEYFS_MOUNT_MOUNT_OPTIONS_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/log.h"
+
+namespace trolley {
+
+// What `trolleyfs mount` is to do.
+struct MountOptions {
+  std::string archive;  // a name from the configuration, a URL or a folder; unused for the demo
+  bool demo = false;
+  std::string mount_point;
+  bool foreground = false;
+  bool fake = false;  // mount(8)'s -f: check, but do not mount
+
+  bool allow_other = false;
+  std::optional<uid_t> uid;  // absent: who mounts
+  std::optional<gid_t> gid;
+  mode_t umask = 0;
+
+  std::optional<std::filesystem::path> config;
+  std::optional<std::filesystem::path> cache_directory;
+  std::optional<uint64_t> cache_size;
+  LogLevel log_level = LogLevel::kInfo;
+  std::string log_file;
+  bool log_patient_data = false;
+};
+
+// Adds what a comma separated `-o` list says. `as_helper`: the list comes from mount(8), which adds "rw", "dev" and the
+// like by itself; a mount is read-only whatever it says. Throws kInvalidArgument for what is unknown or malformed.
+void ParseMountOptionList(std::string_view list, bool as_helper, MountOptions& options);
+
+}  // namespace trolley
+
+#endif  // TROLLEYFS_MOUNT_MOUNT_OPTIONS_H_
