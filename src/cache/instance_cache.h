@@ -23,6 +23,9 @@ struct InstanceCacheOptions {
   std::filesystem::path directory;          // holds objects/, staging/, quarantine/; made with mode 0700
   uint64_t max_size = uint64_t{10} << 30;   // bytes of instances (real blocks); eviction keeps below it
   uint64_t min_free = uint64_t{512} << 20;  // bytes the file system must keep free; below it nothing is added
+  uint64_t max_known_sizes = 5000000;       // sizes remembered beyond eviction, about 50 bytes each
+  // A use is written down only when the last one is older: reading should cost no writing.
+  std::chrono::milliseconds touch_interval{60000};
 };
 
 // A complete, verified instance. The descriptor stays readable also when the instance is evicted meanwhile.
@@ -80,7 +83,8 @@ class InstanceCache {
   enum class Verify { kNow, kOnlyIfCheap };
   // `archive` is the archive's identity (not its name in a config), part of the key. Counts as a use. nullopt: not
   // cached. With kOnlyIfCheap an entry that needs reading more than 1 MiB to be checked is reported as
-  // `needs_verification` and not returned: for threads that must not wait.
+  // `needs_verification` and not returned: for threads that must not wait. Throws only kCancelled and kTimedOut of
+  // `context`; an entry that cannot be read is logged and a miss.
   std::optional<CachedInstance> Find(std::string_view archive, const InstanceReference& instance, Verify verify,
                                      const Context& context = {}, bool* needs_verification = nullptr);
   bool Contains(std::string_view archive, const InstanceReference& instance);
@@ -92,15 +96,22 @@ class InstanceCache {
                                                   const std::vector<const Uid*>& instances);
   void RememberSize(std::string_view archive, const InstanceReference& instance, uint64_t size);
 
-  // Makes room (evicts) for `length` bytes if known. Throws kNoSpace when the disk has no room, kStorage.
+  // Makes room (evicts) for `length` bytes if known. What is larger than the whole cache can be staged too, if the disk
+  // has room. Throws kNoSpace when the disk has no room, kStorage.
   std::unique_ptr<StagedInstance> Stage(std::string_view archive, const InstanceReference& instance,
                                         std::optional<uint64_t> length);
-  // Drops an instance (the archive says it is gone, or other bytes came under its UID).
+  // Drops an instance (the archive says it is gone, or other bytes came under its UID). Throws kStorage.
   void Remove(std::string_view archive, const InstanceReference& instance);
 
-  void Flush();  // commits what is pending, waits for it
+  void Flush();  // commits what is pending, waits for it (a minute at most)
   InstanceCacheStatus Status();
+  // Drops all instances, sizes and quarantined files; files go in the background. Throws kStorage.
   void Clear();
+  // Recounts the index and compares it with the files; a line for each contradiction. With `read_files` each file is
+  // read and compared with its checksum, too. Changes nothing. Slow.
+  std::vector<std::string> Check(bool read_files, const Context& context = {});
+  // Waits until the work in the background that was begun so far (removing files) is done.
+  void WaitForBackground();
 
  private:
   friend class StagedInstance;

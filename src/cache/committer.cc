@@ -1,0 +1,250 @@
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cache/instance_cache_impl.h"
+
+// The thread that writes the index, many changes in one transaction: a commit syncs the index to disk, and a series may
+// have thousands of instances.
+namespace trolley {
+namespace {
+
+constexpr size_t kMaxInstances = 256;  // in a transaction
+constexpr size_t kMaxSizes = 10000;
+constexpr size_t kMaxPending = 20000;  // beyond, the index is stuck: nothing is kept
+constexpr size_t kMaxWaitingSizes = 1000000;
+constexpr size_t kMaxWaitingTouches = 100000;
+constexpr std::chrono::milliseconds kGather{50};
+constexpr std::chrono::milliseconds kGatherTouches{2000};
+constexpr std::chrono::seconds kLongestFlush{60};
+
+}  // namespace
+
+void InstanceCache::Impl::AddPending(std::shared_ptr<PendingInstance> instance) {
+  const std::lock_guard lock(mutex_);
+  if (closing_ || queue_.size() >= kMaxPending) {
+    CacheDirectory::Move(instance->staged, {});
+    return;
+  }
+  sizes_.erase(instance->key.hash);
+  pending_[instance->key.hash] = instance;
+  queue_.push_back(std::move(instance));
+  wake_committer_.notify_all();
+}
+
+void InstanceCache::Impl::RememberSize(const std::string& key_hash, uint64_t size) {
+  const std::lock_guard lock(mutex_);
+  if (!closing_ && sizes_.size() < kMaxWaitingSizes) {
+    sizes_[key_hash] = size;
+    wake_committer_.notify_all();
+  }
+}
+
+void InstanceCache::Impl::Remove(const InstanceKey& key) {
+  {
+    const std::lock_guard lock(mutex_);
+    // Told before our transaction begins: the committer sees it in its own, or ours comes after that and removes what
+    // it wrote.
+    if (const auto found = pending_.find(key.hash); found != pending_.end() && found->second->key.full == key.full) {
+      found->second->removed = true;
+      pending_.erase(found);
+    }
+    sizes_.erase(key.hash);
+    touches_.erase(key.hash);
+  }
+  GoneFiles gone;
+  lmdb_->Write([&](LmdbTransaction& transaction) {
+    if (index_.HasRecord(transaction, key)) {
+      index_.Remove(transaction, key.hash, MoveAway(gone));
+    }
+    index_.RemoveSize(transaction, key.hash);
+  });
+}
+
+void InstanceCache::Impl::Clear() {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, pending] : pending_) {
+      pending->removed = true;
+    }
+    pending_.clear();
+    sizes_.clear();
+    touches_.clear();
+    stamps_.clear();
+  }
+  lmdb_->Write([&](LmdbTransaction& transaction) {
+    const std::string id = index_.ObjectsId(transaction);
+    directory_.ResetObjects(id);
+    directory_.TrashQuarantine();
+    index_.Reset(transaction, id);
+    index_.ClearSizes(transaction);
+  });
+  background_.Submit([this](std::stop_token stop) { directory_.EmptyTrash(stop); });
+}
+
+void InstanceCache::Impl::Flush() {
+  std::unique_lock lock(mutex_);
+  const uint64_t wanted = ++flush_wanted_;
+  wake_committer_.notify_all();
+  committed_.wait_for(lock, kLongestFlush, [&] { return flush_done_ >= wanted || closing_; });
+}
+
+void InstanceCache::Impl::Close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+    wake_committer_.notify_all();
+  }
+  committer_.join();
+  background_.RequestStop();
+  lmdb_->Sync();
+}
+
+bool InstanceCache::Impl::HasWork() const {
+  return !queue_.empty() || !sizes_.empty() || !touches_.empty() || !unreachable_.empty() || !stamps_.empty();
+}
+
+void InstanceCache::Impl::RunCommitter() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const auto now = [&] { return closing_ || flush_wanted_ > flush_done_ || queue_.size() >= kMaxInstances; };
+    wake_committer_.wait(lock, [&] { return now() || HasWork(); });
+    const auto hurry = [&] {
+      return now() || !queue_.empty() || !sizes_.empty() || !unreachable_.empty() || !stamps_.empty();
+    };
+    if (wake_committer_.wait_for(lock, kGatherTouches, hurry)) {
+      wake_committer_.wait_for(lock, kGather, now);
+    }
+    const uint64_t flush = flush_wanted_;
+    // Bounded, so that a flush ends also while others go on adding.
+    size_t rounds = 1 + queue_.size() / kMaxInstances + sizes_.size() / kMaxSizes;
+    for (; rounds > 0 && HasWork(); --rounds) {
+      CommitBatch batch = TakeBatch();
+      lock.unlock();
+      Commit(batch);
+      lock.lock();
+    }
+    flush_done_ = flush;
+    committed_.notify_all();
+    if (closing_ && !HasWork()) {
+      return;
+    }
+  }
+}
+
+CommitBatch InstanceCache::Impl::TakeBatch() {
+  CommitBatch batch;
+  while (!queue_.empty() && batch.instances.size() < kMaxInstances) {
+    batch.instances.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  while (!sizes_.empty() && batch.sizes.size() < kMaxSizes) {
+    auto node = sizes_.extract(sizes_.begin());
+    batch.sizes.emplace_back(node.key(), node.mapped());
+    sizes_in_commit_.insert(std::move(node));
+  }
+  batch.touches.assign(touches_.begin(), touches_.end());
+  batch.unreachable.assign(unreachable_.begin(), unreachable_.end());
+  touches_.clear();
+  unreachable_.clear();
+  batch.stamps = std::exchange(stamps_, {});
+  return batch;
+}
+
+void InstanceCache::Impl::Commit(CommitBatch& batch) {
+  GoneFiles gone;
+  try {
+    lmdb_->Write([&](LmdbTransaction& transaction) { WriteBatch(transaction, batch, gone); });
+  } catch (const std::exception& error) {
+    LogWarning(StrCat("Cannot keep ", batch.instances.size(), " instances in the cache: ", error.what()));
+    Undo(batch);
+  }
+  Forget(batch);
+}
+
+void InstanceCache::Impl::WriteBatch(LmdbTransaction& transaction, CommitBatch& batch, GoneFiles& gone) {
+  const InstanceIndex::Gone move_away = MoveAway(gone);
+  for (const auto& [checksum, size] : batch.unreachable) {
+    struct stat status = {};
+    if (::lstat(directory_.ObjectPath(checksum, size).c_str(), &status) != 0) {
+      index_.RemoveContent(transaction, {checksum, size});
+    }
+  }
+  for (const auto& [content, stamp] : batch.stamps) {
+    index_.PutStamp(transaction, content, stamp);
+  }
+  for (const auto& [key, last_use] : batch.touches) {
+    index_.Touch(transaction, key, last_use);
+  }
+  for (const auto& [key, size] : batch.sizes) {
+    index_.PutSize(transaction, key, size);
+  }
+  for (const auto& pending : batch.instances) {
+    if (!pending->removed) {
+      Put(transaction, *pending, move_away);
+    }
+  }
+  index_.TrimSizes(transaction, options_.max_known_sizes);
+  const uint64_t bytes = index_.Bytes(transaction);
+  if (bytes > options_.max_size) {
+    const uint64_t before = index_.Instances(transaction);
+    index_.Evict(transaction, bytes - options_.max_size / 10 * 9, before, move_away);
+    evicted_ += before - index_.Instances(transaction);
+  }
+}
+
+void InstanceCache::Impl::Put(LmdbTransaction& transaction, PendingInstance& pending, const InstanceIndex::Gone& gone) {
+  const Content& content = pending.content;
+  const auto object = directory_.ObjectPath(content.checksum, content.size);
+  struct stat status = {};
+  const auto known = index_.FindContent(transaction, content);
+  const bool shared =
+      !pending.placed && known && ::lstat(object.c_str(), &status) == 0 && StampOf(status, boot_id_) == known->stamp;
+  if (!shared && !pending.placed) {
+    if (const int reason = directory_.Place(pending.staged, object); reason != 0) {
+      LogWarning(StrCat("Cannot move an instance into the cache: ", std::strerror(reason)));
+      return;
+    }
+    pending.placed = true;
+  }
+  if (::lstat(object.c_str(), &status) != 0 || !S_ISREG(status.st_mode) ||
+      static_cast<uint64_t>(status.st_size) != content.size) {
+    LogWarning(StrCat("Cannot keep an instance in the cache: its file has not the ", content.size, " bytes written"));
+    return;
+  }
+  last_commit_time_ = std::max(NowMicroseconds(), last_commit_time_ + 1);
+  index_.Put(transaction, pending.key, {content, last_commit_time_, BlocksOf(status), StampOf(status, boot_id_)}, gone);
+  index_.PutSize(transaction, pending.key.hash, content.size);
+}
+
+// Nothing was committed: files that were placed would be counted by nobody.
+void InstanceCache::Impl::Undo(const CommitBatch& batch) {
+  for (const auto& pending : batch.instances) {
+    if (pending->placed) {
+      CacheDirectory::Move(directory_.ObjectPath(pending->content.checksum, pending->content.size), {});
+    }
+  }
+}
+
+void InstanceCache::Impl::Forget(const CommitBatch& batch) {
+  {
+    const std::lock_guard lock(mutex_);
+    sizes_in_commit_.clear();
+    for (const auto& pending : batch.instances) {
+      const auto found = pending_.find(pending->key.hash);
+      if (found != pending_.end() && found->second == pending) {
+        pending_.erase(found);
+      }
+    }
+  }
+  for (const auto& pending : batch.instances) {
+    CacheDirectory::Move(pending->staged, {});
+  }
+}
+
+}  // namespace trolley

@@ -1,0 +1,171 @@
+#ifndef TROLLEY_CACHE_INSTANCE_CACHE_IMPL_H_
+#define TROLLEY_CACHE_INSTANCE_CACHE_IMPL_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "cache/cache_directory.h"
+#include "cache/instance_cache.h"
+#include "cache/instance_index.h"
+#include "cache/space.h"
+
+struct stat;
+
+namespace trolley {
+
+// A whole instance that is not in the index yet: it is found from here.
+struct PendingInstance {
+  PendingInstance(InstanceKey its_key, Content its_content, std::filesystem::path file, Reservation space)
+      : key(std::move(its_key)),
+        content(std::move(its_content)),
+        staged(std::move(file)),
+        reservation(std::move(space)) {}
+
+  InstanceKey key;
+  Content content;
+  std::filesystem::path staged;
+  Reservation reservation;
+  std::atomic<bool> removed{false};
+  bool placed = false;  // its file is in objects/; the committer's alone
+};
+
+// Files that were moved out of objects/, renamed within a transaction (quick, and nothing is left behind after a crash)
+// and deleted after it.
+struct GoneFiles {
+  GoneFiles() = default;
+  GoneFiles(const GoneFiles&) = delete;
+  GoneFiles& operator=(const GoneFiles&) = delete;
+  ~GoneFiles() { Delete(); }
+  void Delete() {
+    for (const std::filesystem::path& path : std::exchange(paths, {})) {
+      CacheDirectory::Move(path, {});
+    }
+  }
+  std::vector<std::filesystem::path> paths;
+};
+
+// What the committer writes in one transaction.
+struct CommitBatch {
+  std::vector<std::shared_ptr<PendingInstance>> instances;
+  std::vector<std::pair<std::string, uint64_t>> sizes;        // by key
+  std::vector<std::pair<std::string, uint64_t>> touches;      // by key: time of use
+  std::vector<std::pair<std::string, uint64_t>> unreachable;  // checksum, size: files that were not there
+  std::vector<std::pair<Content, FileStamp>> stamps;          // contents that were read and found right
+  bool empty() const {
+    return instances.empty() && sizes.empty() && touches.empty() && unreachable.empty() && stamps.empty();
+  }
+};
+
+class InstanceCache::Impl {
+ public:
+  Impl(InstanceCacheOptions options, std::shared_ptr<LmdbEnvironment> lmdb);
+  ~Impl() = default;
+
+  // lookup.cc
+  std::optional<CachedInstance> Find(const InstanceKey& key, InstanceCache::Verify verify, const Context& context,
+                                     bool* needs_verification);
+  bool Contains(const InstanceKey& key);
+  std::vector<std::optional<uint64_t>> KnownSizes(const std::vector<InstanceKey>& keys);
+
+  // committer.cc
+  void AddPending(std::shared_ptr<PendingInstance> instance);
+  void RememberSize(const std::string& key_hash, uint64_t size);
+  void Remove(const InstanceKey& key);
+  void Clear();
+  void Flush();
+  void Close();  // commits what is pending, ends the threads
+
+  // instance_cache.cc
+  // Grows a reservation to `bytes`, evicting where needed. `keep`: it is to stay in the cache, so the quota counts.
+  // Throws kNoSpace.
+  void Reserve(Reservation& reservation, uint64_t bytes, bool keep);
+  // The bytes that were freed.
+  uint64_t Evict(uint64_t bytes);
+  InstanceCacheStatus Status();
+  std::vector<std::string> Check(bool read_files, const Context& context);
+  void WaitForBackground();
+
+  const InstanceCacheOptions options_;
+  const std::shared_ptr<LmdbEnvironment> lmdb_;
+  const std::shared_ptr<SpaceInUse> space_ = std::make_shared<SpaceInUse>();
+  InstanceIndex index_;
+  CacheDirectory directory_;
+
+ private:
+  enum class Trust { kSound, kDamaged, kExpensive };
+  struct Located {
+    IndexEntry entry;
+    UniqueFd fd;
+  };
+
+  void TieIndexToObjects();
+  void SweepOrphans(std::stop_token stop);
+  uint64_t FreeBytes() const;
+
+  std::optional<CachedInstance> FindPending(const InstanceKey& key);
+  std::optional<Located> Locate(const InstanceKey& key);
+  Trust Examine(const Located& located, InstanceCache::Verify verify, const Context& context);
+  void Quarantine(const Located& located);
+  void NoteUse(const InstanceKey& key, uint64_t last_use);
+  void NoteUnreachable(const Content& content);
+  // What is wrong with a file; empty when nothing is.
+  std::string CheckFile(const IndexEntry& entry, bool read, const Context& context) const;
+
+  void RunCommitter();
+  CommitBatch TakeBatch();
+  void Commit(CommitBatch& batch);
+  void WriteBatch(LmdbTransaction& transaction, CommitBatch& batch, GoneFiles& gone);
+  void Put(LmdbTransaction& transaction, PendingInstance& pending, const InstanceIndex::Gone& gone);
+  void Undo(const CommitBatch& batch);
+  void Forget(const CommitBatch& batch);
+  InstanceIndex::Gone MoveAway(GoneFiles& gone);
+  bool HasWork() const;
+
+  const std::string boot_id_;
+  uint64_t last_commit_time_ = 0;  // the committer's alone
+  std::atomic<uint64_t> evicted_{0};
+  std::atomic<uint64_t> quarantined_{0};
+
+  std::mutex mutex_;  // guards the following
+  std::condition_variable wake_committer_;
+  std::condition_variable committed_;
+  std::unordered_map<std::string, std::shared_ptr<PendingInstance>> pending_;  // by key hash
+  std::deque<std::shared_ptr<PendingInstance>> queue_;
+  std::unordered_map<std::string, uint64_t> sizes_;
+  std::unordered_map<std::string, uint64_t> sizes_in_commit_;
+  std::unordered_map<std::string, uint64_t> touches_;
+  std::set<std::pair<std::string, uint64_t>> unreachable_;
+  std::vector<std::pair<Content, FileStamp>> stamps_;  // also searched by Examine
+  uint64_t flush_wanted_ = 0;                          // flushes asked for, and done
+  uint64_t flush_done_ = 0;
+  bool closing_ = false;
+
+  std::mutex verifying_mutex_;
+  std::condition_variable verified_;
+  std::set<std::string> verifying_;  // checksums of files that a thread reads
+
+  ThreadPool background_;
+  std::thread committer_;
+};
+
+// The file's stamp, and what it takes on disk.
+FileStamp StampOf(const struct stat& status, const std::string& boot_id);
+uint64_t BlocksOf(const struct stat& status);
+uint64_t NowMicroseconds();
+
+}  // namespace trolley
+
+#endif  // TROLLEY_CACHE_INSTANCE_CACHE_IMPL_H_

@@ -1,0 +1,162 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cache/instance_cache_impl.h"
+
+namespace trolley {
+namespace {
+
+constexpr uint64_t kFirstReservation = 64 << 10;
+constexpr uint64_t kMaxReservationStep = 8 << 20;
+constexpr uint64_t kEvictedWhenFull = 4 << 20;
+
+bool MeansFull(int reason) {
+  return reason == ENOSPC || reason == EDQUOT || reason == EFBIG;
+}
+
+Error WriteError(const std::filesystem::path& directory, int reason) {
+  return Error(MeansFull(reason) ? ErrorCode::kNoSpace : ErrorCode::kStorage,
+               StrCat("Cannot write to the cache ", directory.string(), ": ", std::strerror(reason)));
+}
+
+}  // namespace
+
+class StagedInstance::Impl {
+ public:
+  Impl(std::shared_ptr<InstanceCache::Impl> cache, InstanceKey key, std::optional<uint64_t> length)
+      : cache_(std::move(cache)),
+        key_(std::move(key)),
+        reservation_(cache_->space_),
+        checksum_(cache_->index_.secret()) {
+    Reserve(length.value_or(0));
+    Create();
+  }
+
+  ~Impl() {
+    if (!committed_) {
+      CacheDirectory::Move(path_, {});
+    }
+  }
+
+  int fd() const { return fd_.get(); }
+  uint64_t size() const { return size_; }
+
+  void Append(std::span<const std::byte> piece) {
+    if (failed_) {
+      throw Error(ErrorCode::kStorage, "Cannot write to the cache: an earlier piece of this instance was lost");
+    }
+    failed_ = true;  // until the piece is written
+    const uint64_t end = size_ + piece.size();
+    if (end > reservation_.reserved()) {
+      const uint64_t step = std::clamp(reservation_.reserved(), kFirstReservation, kMaxReservationStep);
+      Reserve(std::max(end, reservation_.reserved() + step));
+    }
+    Write(piece);
+    checksum_.Update(piece);
+    size_ = end;
+    reservation_.SetWritten(end);
+    failed_ = false;
+  }
+
+  void Commit() {
+    if (failed_ || committed_) {
+      return;
+    }
+    if (size_ > cache_->options_.max_size) {
+      cache_->RememberSize(key_.hash, size_);
+      return;
+    }
+    reservation_.Set(size_, size_);
+    auto pending =
+        std::make_shared<PendingInstance>(key_, Content{checksum_.Digest(), size_}, path_, std::move(reservation_));
+    committed_ = true;
+    cache_->AddPending(std::move(pending));
+  }
+
+ private:
+  void Reserve(uint64_t bytes) { cache_->Reserve(reservation_, bytes, bytes <= cache_->options_.max_size); }
+
+  void Create() {
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      path_ = cache_->directory_.NewStagingPath();
+      fd_.Reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+      if (fd_) {
+        return;
+      }
+      const int reason = errno;
+      if (attempt > 0 || (reason != ENOENT && !MeansFull(reason))) {
+        throw WriteError(cache_->options_.directory, reason);
+      }
+      if (reason == ENOENT) {
+        cache_->directory_.Restore();
+      } else {
+        cache_->Evict(kEvictedWhenFull);
+      }
+    }
+  }
+
+  void Write(std::span<const std::byte> piece) {
+    uint64_t offset = size_;
+    bool evicted = false;
+    while (!piece.empty()) {
+      const ssize_t done = ::pwrite(fd_.get(), piece.data(), piece.size(), static_cast<off_t>(offset));
+      if (done >= 0) {
+        piece = piece.subspan(static_cast<size_t>(done));
+        offset += static_cast<uint64_t>(done);
+      } else if (MeansFull(errno) && !evicted) {
+        evicted = true;
+        cache_->Evict(piece.size() + kEvictedWhenFull);
+      } else if (errno != EINTR) {
+        throw WriteError(cache_->options_.directory, errno);
+      }
+    }
+  }
+
+  const std::shared_ptr<InstanceCache::Impl> cache_;
+  const InstanceKey key_;
+  Reservation reservation_;
+  Checksum checksum_;
+  std::filesystem::path path_;
+  UniqueFd fd_;
+  uint64_t size_ = 0;
+  bool failed_ = false;
+  bool committed_ = false;
+};
+
+StagedInstance::StagedInstance(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+StagedInstance::~StagedInstance() = default;
+
+int StagedInstance::fd() const {
+  return impl_->fd();
+}
+
+uint64_t StagedInstance::size() const {
+  return impl_->size();
+}
+
+void StagedInstance::Append(std::span<const std::byte> piece) {
+  impl_->Append(piece);
+}
+
+void StagedInstance::Commit() {
+  try {
+    impl_->Commit();
+  } catch (const std::exception& error) {
+    LogWarning(StrCat("Cannot keep an instance in the cache: ", error.what()));
+  }
+}
+
+std::unique_ptr<StagedInstance> InstanceCache::Stage(std::string_view archive, const InstanceReference& instance,
+                                                     std::optional<uint64_t> length) {
+  auto impl = std::make_unique<StagedInstance::Impl>(impl_, impl_->index_.KeyOf(archive, instance), length);
+  return std::unique_ptr<StagedInstance>(new StagedInstance(std::move(impl)));
+}
+
+}  // namespace trolley
