@@ -153,10 +153,6 @@ struct Served {
   }
 };
 
-std::string FailureToMount(const Plan& plan, const std::exception& error) {
-  return StrCat("Cannot mount ", plan.archive.name, " at ", plan.mount_point, ": ", error.what());
-}
-
 void Start(const Plan& plan, Supervisor& supervisor, Readiness& readiness, Served& served) {
   PrepareLogFile(plan.log.file);
   ConfigureLog(plan.log);
