@@ -37,8 +37,9 @@ struct Directory {
   DirectoryKind kind = DirectoryKind::kRoot;
   std::string path;  // from the mount's root, without leading "/"; "" is the root. Equal paths are the same directory.
   std::shared_ptr<const Directory> parent;  // null for the root
-  std::optional<Query>
-      query;  // what a listing asks; absent for directories answered from memory, and for patients without an ID
+  // What a listing asked when this was made (dates in words move on); absent for directories answered from memory, and
+  // for patients whose ID cannot be asked for (shown as far as the browse query finds them).
+  std::optional<Query> query;
   std::string patient_id;                 // kPatient
   std::optional<StudyReference> study;    // kStudy and below
   std::optional<SeriesReference> series;  // kSeries
@@ -64,7 +65,7 @@ struct Node {
   std::optional<File> file;
 };
 
-// A directory's content at one time, ordered by name. Immutable, shared.
+// A directory's content at one time, ordered by name. Immutable, shared; does not outlive its Tree.
 class Listing {
  public:
   virtual ~Listing() = default;
@@ -88,13 +89,14 @@ struct QuickLookup {
 struct TreeOptions {
   std::string browse = "all";  // criteria, as in ArchiveConfig
   ArchiveConfig::Names names = ArchiveConfig::Names::kReadable;
-  // The content of MOUNT/.trolleyfs/NAME; nullopt for unknown names. Called at each open.
-  std::vector<std::string> control_files;
-  size_t max_cached_listings = 256;
+  std::vector<std::string> control_files;  // the names in MOUNT/.trolleyfs
+  size_t max_cached_listings = 256;        // sorted listings kept in memory; least recently used go first
+  std::function<std::chrono::system_clock::time_point()> now = &std::chrono::system_clock::now;
 };
 
 // The directory tree over one archive (the grammar of the README's "The tree"). Knows nothing of FUSE. Thread-safe.
-// What may be asked of the archive waits as its Context allows and throws Error; the Try... functions never wait.
+// What may be asked of the archive waits as its Context allows and throws Error; the Try... functions neither wait nor
+// throw.
 class Tree {
  public:
   Tree(TreeOptions options, std::shared_ptr<CachedSearcher> searcher);
