@@ -182,7 +182,7 @@ std::optional<std::chrono::milliseconds> ParseDuration(std::string_view text) {
   }};
   const std::optional<uint64_t> milliseconds = ParseQuantity(text, kUnits);
   // Clocks count nanoseconds in 64 bits: about 292 years. What is longer could overflow when added to a time.
-  constexpr uint64_t kLongest = 100 * 365 * kDay;
+  constexpr uint64_t kLongest = 36500 * kDay;
   if (!milliseconds || *milliseconds > kLongest) {
     return std::nullopt;
   }
