@@ -27,11 +27,11 @@ struct HttpOptions {
   std::string user_agent = "trolleyfs";
 };
 
-struct HttpRequest {
+struct HttpRequest {  // every member has a default, so that callers can name just some
   std::string method = "GET";
-  std::string url;
-  std::vector<std::string> headers;  // "Accept: ..."
-  std::string body;
+  std::string url = {};
+  std::vector<std::string> headers = {};  // "Accept: ..."
+  std::string body = {};
   bool accept_gzip = false;  // for JSON; never for pixel data: it costs more than it saves
 };
 
