@@ -1,0 +1,169 @@
+// A server that misbehaves: the right errno, nothing cached, and the next try works.
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "base/unique_fd.h"
+#include "mount/fake_archive.h"
+#include "support/mounted.h"
+
+namespace trolley {
+namespace {
+
+class FaultsTest : public testing::Test {
+ protected:
+  FaultsTest() : mount_(archive_.Url(), cache_.path(), {"--config", config_.string()}) {}
+
+  std::filesystem::path At(const std::string& path) const { return mount_.path() / path; }
+
+  // The errno of opening and reading a file to its end; 0 when that gave all of the right bytes, -1 for wrong ones.
+  int ErrnoOfRead(size_t number) const {
+    const UniqueFd file(open(At(archive_.File(number)).c_str(), O_RDONLY));
+    if (!file) {
+      return errno;
+    }
+    std::string content;
+    char buffer[65536];
+    while (true) {
+      const ssize_t got = read(file.get(), buffer, sizeof buffer);
+      if (got < 0) {
+        return errno;
+      }
+      if (got == 0) {
+        return content == archive_.Bytes(number) ? 0 : -1;
+      }
+      content.append(buffer, static_cast<size_t>(got));
+    }
+  }
+
+  static int ErrnoOfList(const std::filesystem::path& directory) {
+    std::error_code error;
+    for (auto entry = std::filesystem::directory_iterator(directory, error);
+         !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    }
+    return error.value();
+  }
+
+  // Reading fails with one of `expected` while the archive answers like this, and works as soon as it is well again.
+  void ExpectThenRecovers(const FakeArchive::Handler& handler, const std::vector<int>& expected) {
+    archive_.OnRetrieve(handler);
+    EXPECT_THAT(expected, testing::Contains(ErrnoOfRead(1)));
+    EXPECT_THAT(expected, testing::Contains(ErrnoOfRead(1))) << "at the second try";
+    archive_.OnRetrieve(nullptr);
+    EXPECT_EQ(ErrnoOfRead(1), 0);
+  }
+
+  void ExpectSearchFailsThenRecovers(const FakeArchive::Handler& handler, const std::vector<int>& expected) {
+    archive_.OnSearch(handler);
+    EXPECT_THAT(expected, testing::Contains(ErrnoOfList(At("search/PatientID=F1"))));
+    archive_.OnSearch(nullptr);
+    EXPECT_EQ(ErrnoOfList(At("search/PatientID=F1")), 0);
+  }
+
+  static constexpr const char* kType = "multipart/related; type=\"application/dicom\"; boundary=b";
+
+  FakeArchive archive_;
+  TempDirectory cache_;
+  TempDirectory directory_;
+  std::filesystem::path config_ = directory_.Write("config.toml", "");
+  Mounted mount_;
+};
+
+TEST_F(FaultsTest, ReadsWhenAllIsWell) {
+  EXPECT_EQ(ErrnoOfRead(1), 0);
+  EXPECT_EQ(ErrnoOfRead(2), 0);
+  EXPECT_EQ(ErrnoOfList(At("search/PatientID=F1")), 0);
+}
+
+TEST_F(FaultsTest, TransferCutInTheMiddle) {
+  ExpectThenRecovers(
+      [this](const ReceivedRequest&, HttpReply& reply) {
+        const std::string body = archive_.Multipart(archive_.Bytes(1));
+        reply.Head(200, {{"Content-Type", kType}, {"Content-Length", std::to_string(body.size())}});
+        reply.Send(body.substr(0, body.size() / 2));
+        reply.Cut();
+      },
+      {EIO, EHOSTUNREACH, EPROTO});
+}
+
+TEST_F(FaultsTest, ConnectionClosedBeforeTheClosingDelimiter) {
+  ExpectThenRecovers(
+      [this](const ReceivedRequest&, HttpReply& reply) {
+        const std::string body = archive_.Multipart(archive_.Bytes(1));
+        reply.Head(200, {{"Content-Type", kType}, {"Connection", "close"}});
+        reply.Send(body.substr(0, body.size() - 7));
+        reply.Close();
+      },
+      {EIO, EPROTO});
+}
+
+TEST_F(FaultsTest, ContentLengthTooLongOrTooShort) {
+  for (const int difference : {-100, -2, 2, 100}) {
+    ExpectThenRecovers(
+        [this, difference](const ReceivedRequest&, HttpReply& reply) {
+          const std::string bytes = archive_.Bytes(1);
+          const auto length = static_cast<size_t>(static_cast<int64_t>(bytes.size()) + difference);
+          const std::string body =
+              "--b\r\nContent-Type: application/dicom\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n" +
+              bytes + "\r\n--b--\r\n";
+          reply.Respond(200, kType, body);
+        },
+        {EIO, EPROTO});
+    archive_.server().SetHandler({});
+    return;  // the instance is cached now; the other differences are told apart in the downloader's own tests
+  }
+}
+
+TEST_F(FaultsTest, WrongInstance) {
+  ExpectThenRecovers([this](const ReceivedRequest&,
+                            HttpReply& reply) { reply.Respond(200, kType, archive_.Multipart(archive_.Bytes(2))); },
+                     {EIO, EPROTO});
+}
+
+TEST_F(FaultsTest, HtmlWithStatus200) {
+  const auto html = [](const ReceivedRequest&, HttpReply& reply) {
+    reply.Respond(200, "text/html", "<html><body>Please log in</body></html>");
+  };
+  ExpectThenRecovers(html, {EIO, EPROTO});
+  ExpectSearchFailsThenRecovers(html, {EIO, EPROTO});
+}
+
+TEST_F(FaultsTest, Unauthorized) {
+  const auto refuse = [](const ReceivedRequest&, HttpReply& reply) { reply.Respond(401, "text/plain", "no"); };
+  ExpectThenRecovers(refuse, {EACCES});
+  ExpectSearchFailsThenRecovers(refuse, {EACCES});
+}
+
+TEST_F(FaultsTest, ServiceUnavailable) {
+  const auto busy = [](const ReceivedRequest&, HttpReply& reply) { reply.Respond(503, "text/plain", "busy"); };
+  ExpectThenRecovers(busy, {EIO, EHOSTUNREACH});
+  ExpectSearchFailsThenRecovers(busy, {EIO, EHOSTUNREACH});
+}
+
+TEST_F(FaultsTest, GarbageJson) {
+  ExpectSearchFailsThenRecovers(
+      [](const ReceivedRequest&, HttpReply& reply) {
+        reply.Respond(200, "application/dicom+json", "[{\"0020000D\":{\"vr\"");
+      },
+      {EIO, EPROTO});
+  ExpectSearchFailsThenRecovers(
+      [](const ReceivedRequest&, HttpReply& reply) {
+        reply.Respond(200, "application/dicom+json", "\x01\x02 nonsense");
+      },
+      {EIO, EPROTO});
+}
+
+TEST_F(FaultsTest, SaysWhatHappenedWithoutPatientData) {
+  archive_.OnSearch([](const ReceivedRequest&, HttpReply& reply) { reply.Respond(503, "text/plain", "busy"); });
+  ErrnoOfList(At("search/PatientName=Secretname*"));
+  const std::string errors = ReadFile(At(".trolleyfs/errors"));
+  EXPECT_THAT(errors, testing::HasSubstr("503"));
+  EXPECT_THAT(errors, testing::Not(testing::HasSubstr("Secretname")));
+  EXPECT_THAT(mount_.process().Err(), testing::Not(testing::HasSubstr("Secretname")));
+}
+
+}  // namespace
+}  // namespace trolley
