@@ -156,8 +156,7 @@ Declared ParseDeclared(std::string_view specific_character_set) {
 
 // Which characters end the reach of an escape sequence, PS3.5 §6.1.2.5.3.
 std::string_view DelimitersOf(Tag tag) {
-  const std::optional<TagInfo> info = FindTag(tag);
-  const std::string_view vr = info ? info->vr_text() : "LO";
+  const std::string_view vr = VrOf(tag);
   if (vr == "PN") {
     return "\\^=\r\n\f\t";
   }

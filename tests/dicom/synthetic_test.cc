@@ -5,11 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <iterator>
 #include <set>
 
 #include "base/error.h"
 #include "dicom/charset.h"
+#include "support/temp_directory.h"
 
 namespace trolley {
 namespace {
@@ -19,17 +19,11 @@ namespace fs = std::filesystem;
 class SyntheticTest : public testing::Test {
  protected:
   SyntheticTest() {
-    std::string name = (fs::temp_directory_path() / "synthetic_test_XXXXXX").string();
-    directory_ = mkdtemp(name.data());
     spec_.study_uid = "1.2.3";
     spec_.series_uid = "1.2.3.4";
   }
-  ~SyntheticTest() override { fs::remove_all(directory_); }
 
-  static std::string Bytes(const fs::path& file) {
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
+  static std::string Bytes(const fs::path& file) { return ReadFile(file); }
   static std::string Text(const fs::path& file, const DcmTagKey& tag) {
     DcmFileFormat format;
     EXPECT_TRUE(format.loadFile(file.c_str()).good()) << file;
@@ -43,7 +37,8 @@ class SyntheticTest : public testing::Test {
     return format.getDataset()->getOriginalXfer();
   }
 
-  fs::path directory_;
+  const TempDirectory temporary_;
+  const fs::path directory_ = temporary_.path();
   SyntheticInstances spec_;
 };
 
