@@ -1,7 +1,6 @@
 #include "dicom/dicom_json.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -9,12 +8,12 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "dicom/row_builder.h"
 
 namespace trolley {
 namespace {
 
 constexpr size_t kMaxDepth = 64;
-constexpr size_t kMaxText = 64 * 1024;      // of one attribute; LT, the longest VR with a bound, has 40 KiB at most
 constexpr size_t kMaxDataSets = 2'000'000;  // "{}," is 3 bytes, what it becomes is many times that
 constexpr size_t kMaxExcerpt = 200;
 
@@ -29,129 +28,6 @@ std::string Printable(std::string_view text) {
 [[noreturn]] void Fail(std::string_view reason) {
   throw Error(ErrorCode::kProtocol, StrCat("Cannot read DICOM JSON: ", reason));
 }
-
-// One value as the data set would hold it: leading blanks are insignificant except in texts of paragraphs, PS3.5 §6.2.
-std::string_view TrimForVr(std::string_view text, std::string_view vr) {
-  constexpr std::string_view kPadding(" \0", 2);
-  const size_t end = text.find_last_not_of(kPadding);
-  text = text.substr(0, end == std::string_view::npos ? 0 : end + 1);
-  if (vr != "LT" && vr != "ST" && vr != "UT" && vr != "UC") {
-    text.remove_prefix(std::min(text.find_first_not_of(kPadding), text.size()));
-  }
-  return text;
-}
-
-// The rows of an answer as they complete. Attributes of a row may come in any order and twice (the last one counts).
-class RowBuilder {
- public:
-  void Add(Tag tag, std::string_view text) {
-    sorted_ = sorted_ && (fields_.empty() || fields_.back().tag < tag);
-    fields_.push_back({tag, texts_.size(), text.size()});
-    texts_.append(text);
-  }
-
-  Attributes Take() {
-    if (!sorted_) {
-      std::stable_sort(fields_.begin(), fields_.end(), [](const Field& a, const Field& b) { return a.tag < b.tag; });
-    }
-    Attributes row;
-    row.Reserve(fields_.size(), texts_.size());
-    for (auto field = fields_.begin(); field != fields_.end(); ++field) {
-      if (field + 1 == fields_.end() || field[1].tag != field->tag) {
-        row.Set(field->tag, std::string_view(texts_).substr(field->begin, field->length));
-      }
-    }
-    fields_.clear();
-    texts_.clear();
-    sorted_ = true;
-    return row;
-  }
-
- private:
-  struct Field {
-    Tag tag;
-    size_t begin;
-    size_t length;
-  };
-  std::vector<Field> fields_;
-  std::string texts_;
-  bool sorted_ = true;
-};
-
-// What has been read of one attribute: {"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}]}. Its members may come in any
-// order, so the VR may be known only at its end.
-class AttributeBuilder {
- public:
-  void Begin(Tag tag) {
-    tag_ = tag;
-    vr_.clear();
-    count_ = 0;
-    bytes_ = 0;
-    left_out_ = false;
-  }
-  void SetVr(std::string_view vr) { vr_ = vr; }
-  // A nested data set, or data that stands elsewhere or is binary.
-  void LeaveOut() { left_out_ = true; }
-
-  void AddValue(std::string_view text) {
-    bytes_ += text.size() + 1;
-    if (bytes_ > kMaxText + 1) {
-      left_out_ = true;
-    }
-    if (left_out_) {
-      return;
-    }
-    if (count_ == values_.size()) {
-      values_.emplace_back();
-    }
-    values_[count_++].assign(text);
-  }
-
-  void BeginName() {
-    for (std::string& group : groups_) {
-      group.clear();
-    }
-  }
-  // False when `member` is not one of a person name's.
-  bool SetGroup(std::string_view member, std::string_view text) {
-    constexpr std::array<std::string_view, 3> kGroups = {"Alphabetic", "Ideographic", "Phonetic"};
-    const auto at = std::find(kGroups.begin(), kGroups.end(), member);
-    if (at == kGroups.end()) {
-      return false;
-    }
-    groups_[static_cast<size_t>(at - kGroups.begin())] = TrimForVr(text, "PN");
-    return true;
-  }
-  void EndName() {
-    std::string name = StrCat(groups_[0], "=", groups_[1], "=", groups_[2]);
-    name.erase(name.find_last_not_of('=') + 1);
-    AddValue(name);
-  }
-
-  void End(RowBuilder& row) {
-    if (vr_.size() != 2 || vr_ == "UN") {
-      vr_ = VrOf(tag_);
-    }
-    if (left_out_ || vr_ == "SQ" || vr_.front() == 'O') {
-      return;
-    }
-    joined_.clear();
-    for (size_t i = 0; i < count_; ++i) {
-      joined_.append(i == 0 ? "" : "\\").append(TrimForVr(values_[i], vr_));
-    }
-    row.Add(tag_, joined_);
-  }
-
- private:
-  Tag tag_;
-  std::string vr_;
-  std::vector<std::string> values_;  // the first count_ are this attribute's; kept for their memory
-  size_t count_ = 0;
-  size_t bytes_ = 0;
-  bool left_out_ = false;
-  std::array<std::string, 3> groups_;
-  std::string joined_;
-};
 
 // Where in an answer the parser stands.
 enum class Where { kOutside, kRows, kDataSet, kAttribute, kValues, kName };

@@ -31,8 +31,9 @@ std::string Shown(Tag tag, std::string_view vr, std::string_view value) {
 }
 
 [[noreturn]] void Refuse(const TagInfo& info, std::string_view value, std::string_view reason) {
-  throw Error(ErrorCode::kInvalidArgument, StrCat("Cannot use ", info.keyword, "=",
-                                                  Shown(info.tag, info.vr_text(), value.substr(0, 100)), ": ", reason));
+  throw Error(ErrorCode::kInvalidArgument,
+              StrCat("Cannot use ", info.keyword, "=", Shown(info.tag, info.vr_text(), TruncateUtf8(value, 100)), ": ",
+                     reason));
 }
 
 std::string_view TrimBlanks(std::string_view text, bool leading_too) {
