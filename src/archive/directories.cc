@@ -27,10 +27,11 @@ Query BrowseQuestion(const std::string& browse, std::chrono::system_clock::time_
 }
 
 std::optional<Query> PatientQuestion(const std::string& patient_id) {
-  std::string pattern = patient_id;
+  // A PatientID has one value; of one with "\" in it, matching sees several.
+  std::string pattern(patient_id.substr(0, patient_id.find('\\')));
   for (char& c : pattern) {
     // No key can say these; "?" stands for any character.
-    if (c == '\\' || static_cast<unsigned char>(c) < ' ' || c == '\x7f') {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') {
       c = '?';
     }
   }
