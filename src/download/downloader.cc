@@ -2,9 +2,8 @@
 
 namespace trolley {
 
-std::optional<std::filesystem::path> Downloader::LocalFile(const InstanceReference& /*instance*/,
-                                                           const Context& /*context*/) {
-  throw Error(ErrorCode::kUnsupported, "Cannot open an archive's file in place: it has to be downloaded");
+std::optional<std::filesystem::path> Downloader::LocalFile(const InstanceReference&, const Context&) {
+  throw Error(ErrorCode::kUnsupported, "Cannot open a file of the archive directly: it is not local; download it");
 }
 
 }  // namespace trolley
