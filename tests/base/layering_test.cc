@@ -37,7 +37,8 @@ const std::vector<Door>& Doors() {
       {"spdlog/", R"(src/base/log\.cc)"},
       {"nlohmann/", R"(src/dicom/dicom_json\w*\.cc|src/archive/status\.cc)"},
       {"toml++/", R"(src/archive/config\w*\.cc)"},
-      {"fuse", R"(mount/\w+\.(cc|h))"},
+      {"fuse", R"(mount/fuse\.h)"},
+      {"systemd/", R"(mount/\w+\.cc)"},
       {"CLI/", R"(mount/\w+\.cc)"},
   };
   return doors;
@@ -46,7 +47,7 @@ const std::vector<Door>& Doors() {
 bool IsSystemHeader(const std::string& header) {
   static const std::regex known(
       "[a-z_]+|(sys|netinet|arpa|linux)/[a-z_]+\\.h|"
-      "(unistd|fcntl|poll|pthread|dirent|pwd|grp|netdb|signal|iconv|fnmatch|limits)\\.h");
+      "(unistd|fcntl|poll|pthread|dirent|pwd|grp|netdb|signal|iconv|fnmatch|limits|spawn|sched)\\.h");
   return std::regex_match(header, known);
 }
 
