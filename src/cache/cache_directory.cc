@@ -15,10 +15,10 @@
 #include <thread>
 #include <vector>
 
+#include "base/checksum.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "cache/checksum.h"
 
 namespace trolley {
 namespace {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cache/checksum.h"
+#include "base/checksum.h"
 #include "cache/lmdb_environment.h"
 #include "dicom/references.h"
 

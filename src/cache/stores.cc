@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/checksum.h"
 #include "base/text.h"
-#include "cache/checksum.h"
 
 namespace trolley {
 namespace {

@@ -13,9 +13,12 @@ namespace trolley {
 
 struct CachedSearcherOptions {
   std::chrono::milliseconds expiry{600000};  // how long an answer is served without asking again
-  std::chrono::milliseconds stale_wait{
-      1000};                         // an expired answer waits so long for its renewal, then is served with its age
-  size_t max_memory_rows = 1000000;  // rows of answers kept in memory, least recently used go first
+  // An expired answer waits so long for its renewal, then is served with its age.
+  std::chrono::milliseconds stale_wait{1000};
+  // While the archive is down, it is asked so often whether it is back.
+  std::chrono::milliseconds probe_interval{2000};
+  std::chrono::milliseconds query_timeout{60000};  // of one question to the archive
+  size_t max_memory_rows = 1000000;                // rows of answers kept in memory, least recently used go first
   std::function<std::chrono::system_clock::time_point()> now = &std::chrono::system_clock::now;
 };
 
@@ -29,7 +32,8 @@ struct CachedAnswer {
 // the same time are asked once (the question goes on while at least one caller still waits). Failures are never
 // remembered; empty answers expire as others do. When an expired answer cannot be renewed because the archive is
 // unreachable or slow, it is served as stale; when the archive refuses (kAccessDenied, kUnsupported, kTooMany,
-// kInvalidArgument), the refusal is thrown. Thread-safe.
+// kInvalidArgument) or answers nonsense (kProtocol), that is thrown. While the archive is down, expired answers are
+// served at once and the archive is asked in the background now and then. Thread-safe.
 class CachedSearcher : public Searcher {
  public:
   // `store` may be null. Both outlive nobody: they are kept.
@@ -39,7 +43,7 @@ class CachedSearcher : public Searcher {
   Answer Find(const Query& query, const Context& context) override;
   CachedAnswer FindDated(const Query& query, const Context& context);
   // Without asking anybody and without waiting (memory, then store): the fresh answer; nullopt when the archive has to
-  // be asked. While the archive is known to be down, also a stale one.
+  // be asked. While the archive is known to be down, also a stale one (and a renewal may begin in the background).
   std::optional<CachedAnswer> Peek(const Query& query);
   // As Peek, however old the answer is (marked stale when expired).
   std::optional<CachedAnswer> PeekAny(const Query& query);

@@ -33,7 +33,7 @@ const std::vector<Door>& Doors() {
       {"curl/", R"(src/net/http\w*\.cc)"},
       {"dcmtk/", R"(src/dicom/\w+\.cc)"},
       {"lmdb.h", R"(src/cache/lmdb_environment\.cc)"},
-      {"xxhash.h", R"(src/(cache/checksum|archive/names)\.cc)"},
+      {"xxhash.h", R"(src/(base/checksum|archive/names)\.cc)"},
       {"spdlog/", R"(src/base/log\.cc)"},
       {"nlohmann/", R"(src/dicom/dicom_json\w*\.cc|src/archive/status\.cc)"},
       {"toml++/", R"(src/archive/config\w*\.cc)"},

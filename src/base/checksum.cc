@@ -1,4 +1,4 @@
-#include "cache/checksum.h"
+#include "base/checksum.h"
 
 #include <sys/random.h>
 #include <xxhash.h>

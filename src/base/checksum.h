@@ -1,5 +1,5 @@
-#ifndef TROLLEY_CACHE_CHECKSUM_H_
-#define TROLLEY_CACHE_CHECKSUM_H_
+#ifndef TROLLEY_BASE_CHECKSUM_H_
+#define TROLLEY_BASE_CHECKSUM_H_
 
 #include <array>
 #include <cstddef>
@@ -11,8 +11,7 @@
 
 namespace trolley {
 
-// Keys XXH3: 192 random bytes, other ones for each cache directory, so that an archive cannot prepare two instances
-// with equal checksums.
+// Keys XXH3: 192 random bytes, kept secret from archives, so that none can prepare two instances with equal checksums.
 using ChecksumSecret = std::array<unsigned char, 192>;
 
 // XXH3-128 of a stream, in its canonical (big-endian) form of 16 bytes.
@@ -44,4 +43,4 @@ uint64_t ReadBigEndian(std::string_view eight_bytes);
 
 }  // namespace trolley
 
-#endif  // TROLLEY_CACHE_CHECKSUM_H_
+#endif  // TROLLEY_BASE_CHECKSUM_H_
