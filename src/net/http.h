@@ -21,9 +21,9 @@ namespace trolley {
 struct HttpOptions {
   std::chrono::milliseconds connect_timeout{5000};  // name resolution, TCP and TLS
   std::chrono::milliseconds stall_timeout{30000};   // no byte in either direction for so long: kTimedOut
-  std::string ca_file;                              // PEM; empty: the system's
-  std::string proxy;                                // empty: the environment's, as curl reads it
-  std::shared_ptr<Authenticator> auth;              // null: none
+  std::string ca_file = {};                         // PEM; empty: the system's
+  std::string proxy = {};                           // empty: the environment's, as curl reads it
+  std::shared_ptr<Authenticator> auth = {};         // null: none
   std::string user_agent = "trolleyfs";
 };
 

@@ -20,17 +20,14 @@ std::string Excerpt(std::string_view body) {
   std::string text;
   bool in_tag = false;
   for (const char c : body.substr(0, 20 * kMaxExcerpt)) {
-    if (c == '<' || (c == '>' && in_tag)) {
-      in_tag = c == '<';
-    } else if (!in_tag && IsPrintable(c) && c != ' ') {
+    const bool ends_tag = c == '>' && in_tag;
+    in_tag = c == '<' || (in_tag && !ends_tag);
+    if (!in_tag && !ends_tag && IsPrintable(c) && c != ' ') {
       text.push_back(c);
-      continue;
-    }
-    if (!text.empty() && text.back() != ' ') {
+    } else if (!text.empty() && text.back() != ' ') {
       text.push_back(' ');
     }
     if (text.size() >= kMaxExcerpt) {
-      text.resize(kMaxExcerpt);
       return text + "...";
     }
   }

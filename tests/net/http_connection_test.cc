@@ -1,0 +1,161 @@
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "net/http.h"
+#include "net/http_fixture.h"
+
+namespace trolley {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Connections that are kept, and what servers do to them.
+class HttpConnectionTest : public HttpFixture {
+ protected:
+  std::vector<size_t> ConnectionsOfRequests() const {
+    std::vector<size_t> connections;
+    for (const ReceivedRequest& request : server_.Requests()) {
+      connections.push_back(request.connection);
+    }
+    return connections;
+  }
+  // Answers the first request on each connection, and ends the second with what `end` does.
+  template <typename End>
+  void AnswerOnceOnEachConnection(End end) {
+    server_.SetHandler([this, end](const ReceivedRequest& request, HttpReply& reply) {
+      const bool first = [&] {
+        const std::lock_guard lock(mutex_);
+        return seen_.insert(request.connection).second;
+      }();
+      first ? (void)reply.Respond(200, "", "ok") : end(reply);
+    });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<size_t> seen_;
+};
+
+TEST_F(HttpConnectionTest, KeepsConnections) {
+  AnswerOk();
+  for (int i = 0; i < 5; ++i) {
+    Get("/");
+  }
+  EXPECT_EQ(server_.CountConnections(), 1u);
+}
+
+TEST_F(HttpConnectionTest, KeepsConnectionsAfterErrorStatuses) {
+  server_.SetHandler([](const ReceivedRequest&, HttpReply& reply) { reply.Respond(500, "", "why"); });
+  Get("/");
+  Get("/");
+  EXPECT_EQ(server_.CountConnections(), 1u);
+}
+
+TEST_F(HttpConnectionTest, OpensAnotherAfterAnAbortedTransfer) {
+  AnswerOk("12345678");
+  EXPECT_EQ(Caught([&] { Client().Fetch({.url = server_.Url("/")}, Patient(), 2); }).code(), ErrorCode::kTooMany);
+  EXPECT_EQ(Get("/").body, "12345678");
+  EXPECT_EQ(server_.CountConnections(), 2u);
+}
+
+TEST_F(HttpConnectionTest, NeverTakesWhatIsLeftForTheNextAnswer) {
+  server_.SetHandler([](const ReceivedRequest& request, HttpReply& reply) {
+    request.number == 0 ? (void)reply.Send(
+                              "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n"
+                              "Content-Length: 3\r\n\r\nbad")
+                        : (void)reply.Respond(200, "", "good");
+  });
+  EXPECT_EQ(GetError("/").code(), ErrorCode::kProtocol);
+  EXPECT_EQ(Get("/").body, "good");
+}
+
+TEST_F(HttpConnectionTest, SendsOnceMoreWhenAKeptConnectionIsClosed) {
+  AnswerOnceOnEachConnection([](HttpReply& reply) { reply.Close(); });
+  EXPECT_EQ(Get("/1").body, "ok");
+  EXPECT_EQ(Get("/2").body, "ok");
+  EXPECT_THAT(ConnectionsOfRequests(), ElementsAre(0, 0, 1));
+}
+
+TEST_F(HttpConnectionTest, SendsOnceMoreWhenAKeptConnectionIsReset) {
+  AnswerOnceOnEachConnection([](HttpReply& reply) { reply.Cut(); });
+  EXPECT_EQ(Get("/1").body, "ok");
+  EXPECT_EQ(Get("/2").body, "ok");
+  EXPECT_THAT(ConnectionsOfRequests(), ElementsAre(0, 0, 1));
+}
+
+TEST_F(HttpConnectionTest, SendsALargeBodyOnceMore) {
+  AnswerOnceOnEachConnection([](HttpReply& reply) { reply.Cut(); });
+  const std::string body(2'000'000, 'x');
+  Client().Fetch({.method = "POST", .url = server_.Url("/1"), .body = body}, Patient());
+  Client().Fetch({.method = "POST", .url = server_.Url("/2"), .body = body}, Patient());
+  const auto requests = server_.Requests();
+  ASSERT_EQ(requests.size(), 3u);
+  EXPECT_EQ(requests[2].body, body);
+}
+
+TEST_F(HttpConnectionTest, SendsNoMoreThanOnceMore) {
+  server_.SetHandler([](const ReceivedRequest& request, HttpReply& reply) {
+    request.number == 0 ? (void)reply.Respond(200, "", "ok") : reply.Close();
+  });
+  Get("/1");
+  EXPECT_EQ(GetError("/2").code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(ConnectionsOfRequests(), ElementsAre(0, 0, 1));
+}
+
+TEST_F(HttpConnectionTest, DoesNotSendAgainWhenAnAnswerHadBegun) {
+  for (const std::string begun : {"HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
+                                  "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab"}) {
+    const size_t before = server_.CountRequests();
+    AnswerOk();
+    Get("/1");
+    AnswerRaw(begun);
+    EXPECT_EQ(GetError("/2").code(), ErrorCode::kProtocol) << begun;
+    EXPECT_EQ(server_.CountRequests(), before + 2) << begun;
+  }
+}
+
+TEST_F(HttpConnectionTest, FreshConnectionsAreNotRetried) {
+  AnswerRaw("");
+  GetError("/");
+  EXPECT_EQ(server_.CountRequests(), 1u);
+}
+
+TEST_F(HttpConnectionTest, ManyKeptConnectionsThatWereClosedCostOneMoreRequestEach) {
+  constexpr size_t kThreads = 8;
+  std::mutex mutex;
+  std::condition_variable all_here;
+  size_t here = 0;
+  // All at the same time, so that each call has a connection of its own.
+  server_.SetHandler([&](const ReceivedRequest&, HttpReply& reply) {
+    std::unique_lock lock(mutex);
+    ++here;
+    all_here.notify_all();
+    all_here.wait_for(lock, std::chrono::seconds(60), [&] { return here >= kThreads; });
+    lock.unlock();
+    reply.Respond(200, "", "ok");
+  });
+  const auto round = [&] {
+    HttpClient& client = Client();
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&] { EXPECT_EQ(client.Fetch({.url = server_.Url("/")}, Patient()).body, "ok"); });
+    }
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+  };
+  round();
+  EXPECT_EQ(server_.CountConnections(), kThreads);
+  AnswerOnceOnEachConnection([](HttpReply& reply) { reply.Respond(200, "", "ok"); });
+  server_.SetHandler([](const ReceivedRequest& request, HttpReply& reply) {
+    request.connection < kThreads ? reply.Close() : (void)reply.Respond(200, "", "ok");
+  });
+  round();
+  EXPECT_LE(server_.CountRequests(), 3 * kThreads);
+}
+
+}  // namespace
+}  // namespace trolley
