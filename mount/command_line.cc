@@ -26,7 +26,8 @@ Signals: SIGHUP asks the archive anew, SIGTERM and SIGINT unmount.
 Exit codes: 0 mounted, 1 failed, 2 wrong usage.)";
 
 struct Raw {
-  std::vector<std::string> positional;
+  std::string archive;
+  std::string directory;
   std::vector<std::string> option_lists;
   std::string config;
   std::string cache_directory;
@@ -53,28 +54,25 @@ void DescribeMount(CLI::App& mount, MountOptions& options, Raw& raw) {
   mount.add_option("--log-file", options.log_file, "Log to this file")->type_name("FILE");
   mount.add_flag("--log-patient-data", options.log_patient_data,
                  "Show names, IDs and search terms in the log instead of <redacted>");
-  mount.add_option("ARCHIVE", raw.positional, "The archive, and the empty directory to mount it at")
-      ->type_name("ARCHIVE DIR")
-      ->expected(0, 2);
+  mount.add_option("ARCHIVE", raw.archive, "The archive to mount");
+  mount.add_option("DIR", raw.directory, "The empty directory to mount it at");
 }
 
 [[noreturn]] void Misused(const std::string& what) {
   throw Error(ErrorCode::kInvalidArgument, what);
 }
 
-void TakePositional(const Raw& raw, MountOptions& options) {
-  const size_t wanted = options.demo ? 1 : 2;
-  if (raw.positional.size() != wanted) {
-    Misused(options.demo ? "mount --demo takes just the directory to mount at"
-                         : "mount takes an archive and the directory to mount it at");
+void TakeNames(const std::vector<std::string>& names, MountOptions& options) {
+  if (options.demo && names.size() != 1) {
+    Misused("mount --demo takes just the directory to mount at");
+  }
+  if (!options.demo && names.size() != 2) {
+    Misused("mount takes an archive and the directory to mount it at");
   }
   if (!options.demo) {
-    options.archive = raw.positional.front();
+    options.archive = names.front();
   }
-  options.mount_point = raw.positional.back();
-  if (options.mount_point.empty() || (!options.demo && options.archive.empty())) {
-    Misused("an archive or directory must not be empty");
-  }
+  options.mount_point = names.back();
 }
 
 void TakeValues(const Raw& raw, bool as_helper, MountOptions& options) {
@@ -107,6 +105,7 @@ void TakeValues(const Raw& raw, bool as_helper, MountOptions& options) {
 MountOptions ParseHelperArguments(const std::vector<std::string>& arguments) {
   MountOptions options;
   Raw raw;
+  std::vector<std::string> names;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (argument == "-o" || argument == "-t") {
@@ -123,15 +122,18 @@ MountOptions ParseHelperArguments(const std::vector<std::string>& arguments) {
     } else if (argument.starts_with("-")) {
       Misused(StrCat("unknown option ", argument));
     } else {
-      raw.positional.push_back(argument);
+      names.push_back(argument);
     }
   }
-  TakePositional(raw, options);
+  TakeNames(names, options);
   TakeValues(raw, true, options);
   return options;
 }
 
 Command ParseSubcommands(std::vector<std::string> arguments) {
+  if (!arguments.empty() && !IsSubcommand(arguments[0]) && !arguments[0].starts_with("-")) {
+    Misused(StrCat("'", arguments[0], "' is no subcommand: they are mount and umount"));
+  }
   CLI::App app("Mounts an archive of medical images (DICOM) as a read-only directory.", "trolleyfs");
   app.set_version_flag("--version", "trolleyfs " TROLLEYFS_VERSION);
   app.require_subcommand(1);
@@ -158,7 +160,13 @@ Command ParseSubcommands(std::vector<std::string> arguments) {
   if (umount->parsed()) {
     return umount_options;
   }
-  TakePositional(raw, options);
+  std::vector<std::string> names;
+  for (const std::string& name : {raw.archive, raw.directory}) {
+    if (!name.empty()) {
+      names.push_back(name);
+    }
+  }
+  TakeNames(names, options);
   TakeValues(raw, false, options);
   return options;
 }

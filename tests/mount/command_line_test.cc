@@ -87,7 +87,8 @@ TEST(CommandLineTest, RefusesWrongUsage) {
   ExpectUsage({"mount", "a", "b", "c"}, "");
   ExpectUsage({"mount", "--demo"}, "just the directory");
   ExpectUsage({"mount", "--demo", "a", "b"}, "just the directory");
-  ExpectUsage({"mount", "", "b"}, "empty");
+  ExpectUsage({"mount", "", "b"}, "archive and the directory");
+  ExpectUsage({"find"}, "'find' is no subcommand");
   ExpectUsage({"mount", "a", "b", "--colour"}, "--colour");
   ExpectUsage({"mount", "a", "b", "--cache-size", "much"}, "much");
   ExpectUsage({"mount", "a", "b", "--log-level", "loud"}, "loud");
