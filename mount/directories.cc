@@ -14,13 +14,19 @@ void FileSystem::OpenDir(fuse_req* request, NodeId id, const fuse_file_info& inf
     fuse_reply_err(request, view ? ENOTDIR : ESTALE);
     return;
   }
-  if (ListingPtr listing = archive_.tree().TryList(view.node->directory)) {
-    ReplyOpenDir(request, info, view, std::move(listing));
+  ListingPtr known = archive_.tree().TryList(view.node->directory);
+  if (known && SizesToLearn(*known).empty()) {
+    ReplyOpenDir(request, info, view, std::move(known));
     return;
   }
   // A failed question fails here, before a single name is given: it must never look like an empty directory.
-  AnswerLater(request, [this, view, info](const Context& context) -> Reply {
+  const ArchiveConfig& config = archive_.config();
+  const auto limit = config.sizes == ArchiveConfig::Sizes::kExact ? config.transfer_timeout : QuestionLimit();
+  AnswerLater(request, limit, [this, view, info](const Context& context) -> Reply {
     ListingPtr listing = archive_.tree().List(view.node->directory, context);
+    if (const auto unknown = SizesToLearn(*listing); !unknown.empty()) {
+      archive_.LearnSizes(unknown, context);
+    }
     return [this, view, info, listing = std::move(listing)](fuse_req* answered) {
       ReplyOpenDir(answered, info, view, listing);
     };

@@ -169,10 +169,14 @@ void FileSystem::ReplyError(fuse_req* request, const std::exception_ptr& error, 
   fuse_reply_err(request, code);
 }
 
-void FileSystem::AnswerLater(fuse_req* request, std::function<Reply(const Context&)> ask) {
+std::chrono::milliseconds FileSystem::QuestionLimit() const {
+  return archive_.config().query_timeout + archive_.config().connect_timeout;
+}
+
+void FileSystem::AnswerLater(fuse_req* request, std::chrono::milliseconds limit,
+                             std::function<Reply(const Context&)> ask) {
   // The pending request's own deadline is a little later, so that the one who asks can say what it waited for.
-  const ArchiveConfig& config = archive_.config();
-  const auto deadline = Clock::now() + config.query_timeout + config.connect_timeout;
+  const auto deadline = Clock::now() + limit;
   const auto pending = pending_.Add(request, deadline + std::chrono::seconds(1));
   if (!pending) {
     return;
@@ -197,7 +201,8 @@ void FileSystem::StatFs(fuse_req* request) {
   struct statvfs status {};
   status.f_bsize = kBlockSize;
   status.f_frsize = 4096;
-  status.f_blocks = archive_.config().cache_max_size / status.f_frsize;
+  const InstanceCache* cache = archive_.instance_cache();
+  status.f_blocks = cache != nullptr ? archive_.config().cache_max_size / status.f_frsize : 1;
   status.f_files = inodes_.size();
   status.f_namemax = 255;
   fuse_reply_statfs(request, &status);

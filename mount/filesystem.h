@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -104,7 +105,9 @@ class FileSystem {
     }
   }
   // Asks on the pool, then replies unless the request was given up meanwhile.
-  void AnswerLater(fuse_req* request, std::function<Reply(const Context&)> ask);
+  void AnswerLater(fuse_req* request, std::chrono::milliseconds limit, std::function<Reply(const Context&)> ask);
+  // How long a question may take, all told.
+  std::chrono::milliseconds QuestionLimit() const;
 
   void ReplyEntry(fuse_req* request, const std::optional<Node>& node, std::string_view name);
   void ReplyOpenDir(fuse_req* request, fuse_file_info info, const InodeView& inode, ListingPtr listing);
@@ -122,6 +125,9 @@ class FileSystem {
   double AttributeTimeout(const InodeView& view) const;
   // How long the kernel may rely on a name without asking us.
   double EntryTimeout() const;
+  // With `sizes = "exact"`: those of which the size has to be learned before the kernel is told of them.
+  std::vector<InstanceReference> SizesToLearn(const Listing& listing);
+  std::vector<InstanceReference> SizesToLearn(const std::optional<Node>& node);
   std::optional<std::string> XattrValue(const InodeView& view, std::string_view name);
   void NotifySizeChanged(NodeId id);
 

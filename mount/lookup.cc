@@ -19,7 +19,6 @@ constexpr double kJunkSeconds = 3600;
 // A revalidation is answered from memory, so there is no need to let the kernel trust a name for long.
 constexpr double kEntrySeconds = 60;
 constexpr double kControlSeconds = 1;
-constexpr double kForeverSeconds = 86400;
 
 }  // namespace
 
@@ -31,12 +30,15 @@ void FileSystem::Lookup(fuse_req* request, NodeId parent, const char* name) {
   }
   const DirectoryPtr& directory = view.node->directory;
   const QuickLookup quick = archive_.tree().TryLookup(directory, name);
-  if (quick.status != QuickLookup::Status::kAskArchive) {
+  if (quick.status != QuickLookup::Status::kAskArchive && SizesToLearn(quick.node).empty()) {
     ReplyEntry(request, quick.node, name);
     return;
   }
-  AnswerLater(request, [this, directory, name = std::string(name)](const Context& context) -> Reply {
+  AnswerLater(request, QuestionLimit(), [this, directory, name = std::string(name)](const Context& context) -> Reply {
     auto node = archive_.tree().Lookup(directory, name, context);
+    if (const auto unknown = SizesToLearn(node); !unknown.empty()) {
+      archive_.LearnSizes(unknown, context);
+    }
     return [this, node = std::move(node), name](fuse_req* answered) { ReplyEntry(answered, node, name); };
   });
 }
@@ -89,7 +91,31 @@ double FileSystem::AttributeTimeout(const InodeView& view) const {
     return EntryTimeout();
   }
   // The size of an instance is taken back explicitly when it turns out to be another.
-  return view.node->file->instance ? kForeverSeconds : kControlSeconds;
+  return view.node->file->instance ? std::chrono::duration<double>(archive_.config().search_expiry).count()
+                                   : kControlSeconds;
+}
+
+std::vector<InstanceReference> FileSystem::SizesToLearn(const std::optional<Node>& node) {
+  std::vector<InstanceReference> unknown;
+  if (archive_.config().sizes == ArchiveConfig::Sizes::kExact && node && node->file && node->file->instance &&
+      !node->file->exact_size && !archive_.retriever().KnownSize(node->file->reference())) {
+    unknown.push_back(node->file->reference());
+  }
+  return unknown;
+}
+
+std::vector<InstanceReference> FileSystem::SizesToLearn(const Listing& listing) {
+  std::vector<InstanceReference> unknown;
+  if (archive_.config().sizes != ArchiveConfig::Sizes::kExact) {
+    return unknown;
+  }
+  for (size_t i = 0; i < listing.size(); ++i) {
+    if (!listing.is_directory(i)) {
+      const auto of_this = SizesToLearn(listing.node(i));
+      unknown.insert(unknown.end(), of_this.begin(), of_this.end());
+    }
+  }
+  return unknown;
 }
 
 uint64_t FileSystem::SizeOf(const InodeView& view) {

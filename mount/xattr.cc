@@ -86,8 +86,11 @@ std::optional<std::string> FileSystem::XattrValue(const InodeView& view, std::st
     return view.inode->size.exact() ? "exact" : "estimate";
   }
   if (name == "cached") {
-    const auto instance = archive_.retriever().TryOpen(view.node->file->reference());
-    return instance && instance->CompleteFd() >= 0 ? "yes" : "no";
+    // A folder's own files are as near as a cache.
+    InstanceCache* cache = archive_.instance_cache();
+    const bool is_near =
+        cache == nullptr || cache->Contains(archive_.config().Identity(), view.node->file->reference());
+    return is_near ? "yes" : "no";
   }
   return std::nullopt;
 }
