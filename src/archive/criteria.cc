@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "search/assemble.h"
 
 namespace trolley {
 namespace {
@@ -88,17 +89,6 @@ std::optional<std::string> ResolveDate(std::string_view keyword, std::string_vie
   return std::nullopt;
 }
 
-// Series-level attributes outside of group 0020, in the order of tags: PS3.4 C.6.2.1.4 and C.3.4, PS3.3 C.7.3.1,
-// C.7.5.1.
-constexpr std::array<uint32_t, 24> kSeriesTags = {
-    0x00080021, 0x00080031, 0x00080060, 0x00080070, 0x00080080, 0x00080081, 0x00081010, 0x0008103E,
-    0x00081040, 0x00081050, 0x00081070, 0x00081090, 0x00180015, 0x00181000, 0x00181020, 0x00181030,
-    0x00185100, 0x0020000E, 0x00200011, 0x00200052, 0x00200060, 0x00201209, 0x00400244, 0x00400245};
-constexpr std::array<uint32_t, 22> kStudyTags = {0x00080005, 0x00080020, 0x00080030, 0x00080050, 0x00080051, 0x00080056,
-                                                 0x00080061, 0x00080062, 0x00080090, 0x00080201, 0x00081030, 0x00081032,
-                                                 0x00081048, 0x00081060, 0x00081080, 0x0020000D, 0x00200010, 0x00201200,
-                                                 0x00201202, 0x00201204, 0x00201206, 0x00201208};
-
 void AddTerm(std::string_view term, Query& query, std::chrono::system_clock::time_point now) {
   const size_t equals = term.find('=');
   if (equals == std::string_view::npos) {
@@ -129,24 +119,13 @@ void AddTerm(std::string_view term, Query& query, std::chrono::system_clock::tim
   if (const auto before = query.Get(info->tag); !before.empty() && before != changed.Get(info->tag)) {
     Refuse(keyword, "it is given twice with different values");
   }
-  if (changed.level() < LevelOfKey(info->tag)) {
-    changed.SetLevel(LevelOfKey(info->tag));
+  if (changed.level() < LevelOf(info->tag)) {
+    changed.SetLevel(LevelOf(info->tag));
   }
   query = std::move(changed);
 }
 
 }  // namespace
-
-Level LevelOfKey(Tag tag) {
-  if (std::find(kSeriesTags.begin(), kSeriesTags.end(), tag.value) != kSeriesTags.end()) {
-    return Level::kSeries;
-  }
-  const bool of_patient_or_visit = tag.group() == 0x0010 || tag.group() == 0x0032 || tag.group() == 0x0038;
-  if (of_patient_or_visit || std::find(kStudyTags.begin(), kStudyTags.end(), tag.value) != kStudyTags.end()) {
-    return Level::kStudy;
-  }
-  return Level::kInstance;
-}
 
 bool LooksLikeCriteria(std::string_view name) {
   return name.find('=') != std::string_view::npos;

@@ -23,9 +23,6 @@ bool LooksLikeCriteria(std::string_view name);
 void AddCriteria(std::string_view criteria, Query& query,
                  std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
 
-// The level of the information model that an attribute belongs to (the patient's belong to the study).
-Level LevelOfKey(Tag tag);
-
 // The canonical spelling of a query's keys as one criteria name; equal questions have equal names.
 std::string FormatCriteria(const Query& query);
 
