@@ -57,10 +57,6 @@ void WadoReceiver::OnHead(const HttpHead& head) {
     body_ = Body::kFailure;
     return;
   }
-  const std::string_view encoding = head.Header("content-encoding");
-  if (!encoding.empty() && !EqualsIgnoreCase(encoding, "identity")) {
-    throw Error(ErrorCode::kProtocol, "the server compressed its answer although nobody asked for that");
-  }
   length_ = head.content_length;
   end_is_marked_ = length_ || AsciiLower(head.Header("transfer-encoding")).find("chunked") != std::string::npos;
   const std::optional<MediaType> type = ParseMediaType(head.Header("content-type"));

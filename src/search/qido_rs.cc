@@ -111,7 +111,7 @@ class QidoRs : public Searcher {
   // As the server sends them.
   std::vector<Attributes> AllPages(const Query& query, const QidoUrl& url, const Window& window,
                                    const Context& context) {
-    QidoPage first = client_.Ask(query, url, window.limit, window.offset, context);
+    QidoPage first = FirstPage(query, url, window, context);
     std::vector<Attributes> rows = std::move(first.rows);
     completeness_.Learn(query, rows);
     CheckCount(query, rows.size());
@@ -136,6 +136,16 @@ class QidoRs : public Searcher {
     }
     AddPages(query, url, window, progress, rows, context);
     return rows;
+  }
+
+  QidoPage FirstPage(const Query& query, const QidoUrl& url, const Window& window, const Context& context) {
+    if (window.limit) {
+      if (std::optional<QidoPage> page = client_.TryAsk(query, url, *window.limit, window.offset, context)) {
+        return *std::move(page);
+      }
+      // Higher than the server's own limit, perhaps: then it may choose, and what is too much is cut off here.
+    }
+    return client_.Ask(query, url, std::nullopt, window.offset, context);
   }
 
   // Asks for what comes after `rows`, until a page brings nothing new.
