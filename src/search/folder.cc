@@ -83,12 +83,12 @@ class FolderArchive::Impl {
   // An unchanged file needs no scan, nor do all files of a series that is being read.
   std::optional<std::filesystem::path> FindFile(const InstanceReference& instance, const Context& context) {
     BringUpToDate(std::nullopt, context);
-    if (const auto known = Locate(instance); known && known->unchanged) {
-      return options_.path / known->path;
-    } else {
-      BringUpToDate(known ? Clock::now() : Clock::now() - options_.rescan_interval, context);
+    std::optional<Location> known = Locate(instance);
+    if (!known || !known->unchanged) {
+      const auto now = Clock::now();
+      BringUpToDate(known ? now : now - options_.rescan_interval, context);
+      known = Locate(instance);
     }
-    const auto known = Locate(instance);
     return known ? std::optional(options_.path / known->path) : std::nullopt;
   }
 
@@ -198,6 +198,7 @@ class FolderArchive::Impl {
       Keep({});  // what was read is not read again
       throw;
     }
+    Keep({});
     std::vector<std::string> gone = index_.NotSeen(scan_);
     // A directory that cannot be read now may be readable again soon: its files are not gone.
     std::erase_if(gone, [&](const std::string& path) {
