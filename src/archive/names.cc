@@ -61,6 +61,11 @@ std::string UidName(const Uid& uid) {
   return first == '.' || first == '-' || first == '~' ? "_" + uid.str() : uid.str();
 }
 
+// Many descriptions begin with the modality already: "CT", "CT Chest".
+bool BeginsWithWord(std::string_view text, std::string_view word) {
+  return text.starts_with(word) && (text.size() == word.size() || text[word.size()] == ' ');
+}
+
 std::string ReadableDate(std::string_view date) {
   std::string digits(date.substr(0, 10));
   // "2020.03.01" is how ACR-NEMA wrote dates; archives still return some (PS3.5 §6.2).
@@ -76,11 +81,6 @@ std::string ReadableModalities(const Study& study) {
   std::vector<std::string> all;
   for (const std::string_view modality : Split(study.attributes.Get(tag::kModalitiesInStudy), '\\')) {
     all.push_back(CleanName(modality));
-  }
-  if (all.size() == 1 && all[0].empty()) {
-    for (const Series& series : study.series) {
-      all.push_back(CleanName(series.attributes.First(tag::kModality)));
-    }
   }
   std::sort(all.begin(), all.end());
   all.erase(std::unique(all.begin(), all.end()), all.end());
@@ -183,8 +183,10 @@ std::string StudyDirectoryName(const Study& study, ArchiveConfig::Names style, S
   if (style == ArchiveConfig::Names::kUid) {
     return UidName(study.uid);
   }
-  return JoinName({ReadableDate(study.attributes.First(tag::kStudyDate)), ReadableModalities(study),
-                   CleanName(study.attributes.First(tag::kStudyDescription))},
+  const std::string modalities = ReadableModalities(study);
+  const std::string description = CleanName(study.attributes.First(tag::kStudyDescription));
+  return JoinName({ReadableDate(study.attributes.First(tag::kStudyDate)),
+                   BeginsWithWord(description, modalities) ? "" : modalities, description},
                   "study", HashSuffix(study.uid.str(), suffix));
 }
 
@@ -192,10 +194,11 @@ std::string SeriesDirectoryName(const Series& series, ArchiveConfig::Names style
   if (style == ArchiveConfig::Names::kUid) {
     return UidName(series.uid);
   }
-  return JoinName(
-      {PaddedNumber(series.attributes, tag::kSeriesNumber, 3), CleanName(series.attributes.First(tag::kModality)),
-       CleanName(series.attributes.First(tag::kSeriesDescription))},
-      "series", HashSuffix(series.uid.str(), suffix));
+  const std::string modality = CleanName(series.attributes.First(tag::kModality));
+  const std::string description = CleanName(series.attributes.First(tag::kSeriesDescription));
+  return JoinName({PaddedNumber(series.attributes, tag::kSeriesNumber, 3),
+                   BeginsWithWord(description, modality) ? "" : modality, description},
+                  "series", HashSuffix(series.uid.str(), suffix));
 }
 
 std::vector<std::string> InstanceFileNames(const Series& series, ArchiveConfig::Names style) {

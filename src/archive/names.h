@@ -27,7 +27,7 @@ enum class Suffix { kShort, kLong, kFull };
 // patients: the PatientID, percent-encoded as far as needed).
 std::string PatientDirectoryName(std::string_view patient_id, std::string_view patient_name, ArchiveConfig::Names style,
                                  Suffix suffix = Suffix::kShort);
-// Without ModalitiesInStudy, the modalities of the series in `study` are taken.
+// From the study's own attributes alone: what an answer says of its series depends on what was searched for.
 std::string StudyDirectoryName(const Study& study, ArchiveConfig::Names style, Suffix suffix = Suffix::kShort);
 std::string SeriesDirectoryName(const Series& series, ArchiveConfig::Names style, Suffix suffix = Suffix::kShort);
 // For all instances of a series at once, in the same order, each different: "00012.dcm" where InstanceNumber is present

@@ -107,9 +107,6 @@ Query Tree::Impl::Question(const Directory& directory) const {
           directory.parent->kind == DirectoryKind::kCriteria ? Question(*directory.parent) : Query(Level::kStudy);
       AddCriteria(LastName(directory), query, options_.now());
       IncludeStudyAttributes(query);
-      if (query.level() != Level::kStudy) {
-        query.Include(tag::kModality);
-      }
       return query;
     }
     case DirectoryKind::kStudy:

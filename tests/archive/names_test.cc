@@ -110,11 +110,24 @@ TEST(StudyDirectoryNameTest, NeverChangesBetweenVersions) {
   EXPECT_EQ(StudyDirectoryName(study, kReadable, Suffix::kLong), "2020-03-01~57a343e33c563c04");
 }
 
-TEST(StudyDirectoryNameTest, TakesModalitiesOfSeriesWhenTheStudyHasNone) {
-  Study study = MakeStudy("1.2.3", {});
+TEST(StudyDirectoryNameTest, DoesNotDependOnTheSeriesThatWereFound) {
+  Study study = MakeStudy("1.2.3", {{tag::kStudyDescription, "Chest"}});
+  const std::string name = StudyDirectoryName(study, kReadable);
   study.series.push_back({Uid("1.2.3.1"), {{tag::kModality, "MR"}}, {}});
-  study.series.push_back({Uid("1.2.3.2"), {{tag::kModality, "SR"}}, {}});
-  EXPECT_THAT(StudyDirectoryName(study, kReadable), StartsWith("MR~"));
+  EXPECT_EQ(StudyDirectoryName(study, kReadable), name);
+}
+
+TEST(StudyDirectoryNameTest, DoesNotSayTheModalityTwice) {
+  const std::pair<const char*, const char*> table[] = {
+      {"CT Chest", "CT Chest~"}, {"CT", "CT~"}, {"CTA Chest", "CT CTA Chest~"}, {"", "CT~"}};
+  for (const auto& [description, name] : table) {
+    EXPECT_THAT(
+        StudyDirectoryName(MakeStudy("1.2", {{tag::kModalitiesInStudy, "CT"}, {tag::kStudyDescription, description}}),
+                           kReadable),
+        StartsWith(name));
+    const Series series{Uid("1.2"), {{tag::kModality, "CT"}, {tag::kSeriesDescription, description}}, {}};
+    EXPECT_THAT(SeriesDirectoryName(series, kReadable), StartsWith(name));
+  }
 }
 
 TEST(StudyDirectoryNameTest, NamesDocumentsWhenThereIsNothingElse) {
