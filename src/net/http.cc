@@ -30,7 +30,7 @@ bool IsCredential(std::string_view line) {
 }
 
 [[noreturn]] void Fail(ErrorCode code, const HttpExchange& exchange, std::string_view reason) {
-  throw Error(code, StrCat("Cannot ", exchange.method, " ", UrlForLog(exchange.url), ": ", reason));
+  throw internal::HttpError(code, exchange.method, exchange.url, reason);
 }
 
 // No line of a header, neither ours nor an authenticator's, may smuggle in another one.
@@ -74,8 +74,8 @@ class BodySink : public HttpSink {
  private:
   void Check(uint64_t size) const {
     if (size > max_body_) {
-      throw Error(ErrorCode::kTooMany, StrCat("Cannot ", request_.method, " ", UrlForLog(request_.url),
-                                              ": the answer is longer than ", max_body_, " bytes"));
+      throw internal::HttpError(ErrorCode::kTooMany, request_.method, request_.url,
+                                StrCat("the answer is longer than ", max_body_, " bytes"));
     }
   }
 

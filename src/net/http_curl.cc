@@ -12,15 +12,14 @@
 #include <cerrno>
 #include <exception>
 #include <stop_token>
-#include <system_error>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "net/http_exchange.h"
 
 namespace trolley::internal {
 namespace {
 
-constexpr size_t kMaxHead = size_t{256} << 10;
 constexpr uint64_t kMaxUnwanted = uint64_t{64} << 10;  // longer bodies cost more to read than a new connection
 constexpr long kReceiveBuffer = 512L << 10;
 
@@ -74,18 +73,6 @@ class SigpipeBlock {
   bool was_pending_ = false;
 };
 
-std::string Seconds(milliseconds time) {
-  const auto ms = time.count();
-  return ms % 1000 == 0 ? StrCat(ms / 1000, " s") : StrCat(ms, " ms");
-}
-
-std::string LowerFirst(std::string text) {
-  if (text.size() > 1 && text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a' && text[1] <= 'z') {
-    text[0] = static_cast<char>(text[0] - 'A' + 'a');
-  }
-  return text;
-}
-
 bool HasUnreadBytes(curl_socket_t socket) {
   char byte = 0;
   return ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
@@ -95,7 +82,7 @@ bool HasUnreadBytes(curl_socket_t socket) {
 class Transfer {
  public:
   Transfer(const HttpOptions& options, const HttpExchange& exchange, const Context& context)
-      : options_(options), exchange_(exchange), context_(context), easy_(curl_easy_init()) {
+      : options_(options), exchange_(exchange), context_(context), easy_(curl_easy_init()), head_(exchange) {
     if (!easy_) {
       throw std::bad_alloc();
     }
@@ -106,7 +93,7 @@ class Transfer {
   // threw.
   CURLcode Run(CURLM* multi);
   // Throws what the end amounts to.
-  void Judge(CURLcode code);
+  void Judge(CURLcode code) const;
   // Before `socket` is closed: does it hold more than the answer promised?
   void OnClose(curl_socket_t socket) {
     overlong_ = overlong_ || (BodyComplete() && IsPlain() && HasUnreadBytes(socket));
@@ -116,10 +103,10 @@ class Transfer {
   bool DiedUnanswered(CURLcode code) const {
     long connects = 1;
     curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connects);
-    return connects == 0 && head_bytes_ == 0 &&
+    return connects == 0 && head_.empty() &&
            (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING);
   }
-  HttpHead TakeHead() { return std::move(head_); }
+  HttpHead TakeHead() { return head_.Take(); }
 
  private:
   void SetMethod();
@@ -127,15 +114,12 @@ class Transfer {
   milliseconds CheckTime();
   CURLcode Result(CURLM* multi) const;
   void OnHeaderLine(std::string_view line);
-  void CompleteHead();
   void OnBody(std::span<const std::byte> piece);
-  bool BodyComplete() const { return head_done_ && promised_ && raw_bytes_ >= *promised_; }
+  bool BodyComplete() const { return head_.promised_body() && raw_bytes_ >= *head_.promised_body(); }
   bool IsPlain() const { return StartsWithIgnoreCase(exchange_.url, "http:"); }
-  void CheckLength();
-  std::string ErrnoText() const;
-  std::string CurlText(CURLcode code) const;
+  void CheckLength() const;
   [[noreturn]] void Fail(ErrorCode code, std::string_view reason) const {
-    throw Error(code, StrCat("Cannot ", exchange_.method, " ", UrlForLog(exchange_.url), ": ", reason));
+    throw HttpError(code, exchange_.method, exchange_.url, reason);
   }
 
   // Callbacks are C: what is thrown in them waits here until Run() is back on its own stack.
@@ -162,13 +146,10 @@ class Transfer {
   List headers_;
   Easy easy_;
 
-  HttpHead head_;
-  size_t head_bytes_ = 0;
-  bool head_done_ = false;
-  bool wanted_ = true;                // the body
-  bool enough_ = false;               // ended by ourselves: the rest of an unwanted body
-  std::optional<uint64_t> promised_;  // Content-Length of the body as it is on the wire
-  uint64_t raw_bytes_ = 0;            // of the body as it is on the wire, and of what follows it
+  HttpHeadReader head_;
+  bool wanted_ = true;      // the body
+  bool enough_ = false;     // ended by ourselves: the rest of an unwanted body
+  uint64_t raw_bytes_ = 0;  // of the body as it is on the wire, and of what follows it
   bool overlong_ = false;
   bool connected_ = false;
   curl_off_t uploaded_ = 0;
@@ -211,7 +192,7 @@ void Transfer::SetUp(bool fresh, void* socket_owner, curl_opensocket_callback op
   Set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   Set(easy, CURLOPT_NOSIGNAL, 1L);
   Set(easy, CURLOPT_QUICK_EXIT, 1L);  // do not wait for a name server that does not answer
-  Set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
+  Set(easy, CURLOPT_CONNECTTIMEOUT_MS, std::max(1L, static_cast<long>(options_.connect_timeout.count())));
   Set(easy, CURLOPT_TCP_NODELAY, 1L);
   Set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   Set(easy, CURLOPT_BUFFERSIZE, kReceiveBuffer);
@@ -336,7 +317,7 @@ milliseconds Transfer::CheckTime() {
   if (connected_) {  // before, the time-out of the connection counts
     const auto silence = now - last_activity_;
     if (silence >= options_.stall_timeout) {
-      Fail(ErrorCode::kTimedOut, StrCat("the server sent nothing for ", Seconds(options_.stall_timeout)));
+      Fail(ErrorCode::kTimedOut, StrCat("the server sent nothing for ", DurationText(options_.stall_timeout)));
     }
     wait = std::min<Clock::duration>(wait, options_.stall_timeout - silence);
   }
@@ -344,70 +325,14 @@ milliseconds Transfer::CheckTime() {
 }
 
 void Transfer::OnHeaderLine(std::string_view line) {
-  head_bytes_ += line.size();
-  if (head_bytes_ > kMaxHead) {
-    Fail(ErrorCode::kProtocol, "the header of the answer is too long");
+  if (head_.Add(line)) {
+    wanted_ = exchange_.on_head(head_.head());
   }
-  if (head_done_) {
-    return;  // the trailer of a chunked body
-  }
-  if (line.starts_with("HTTP/")) {
-    head_ = {};
-    const size_t blank = line.find(' ');
-    const auto status = ParseUint(line.substr(std::min(blank, line.size() - 1) + 1, 3));
-    head_.status = status ? static_cast<int>(*status) : 0;
-    return;
-  }
-  const std::string_view text = Trim(line);
-  if (text.empty()) {
-    if (head_.status >= 200) {
-      CompleteHead();
-    } else if (head_.status < 100) {
-      Fail(ErrorCode::kProtocol, "the answer has no valid status line");
-    }
-    return;
-  }
-  if ((line.front() == ' ' || line.front() == '\t') && !head_.headers.empty()) {  // folded
-    head_.headers.back().second.append(" ").append(text);
-    return;
-  }
-  const size_t colon = text.find(':');
-  if (colon == std::string_view::npos || colon == 0) {
-    Fail(ErrorCode::kProtocol, "the answer has a malformed header");
-  }
-  head_.headers.emplace_back(AsciiLower(Trim(text.substr(0, colon))), Trim(text.substr(colon + 1)));
-}
-
-void Transfer::CompleteHead() {
-  head_done_ = true;
-  bool chunked = false;
-  bool encoded = false;
-  for (const auto& [name, value] : head_.headers) {
-    if (name == "content-length") {
-      const auto length = ParseUint(value);
-      if (!length || (promised_ && promised_ != length)) {
-        Fail(ErrorCode::kProtocol, "the answer has a malformed Content-Length");
-      }
-      promised_ = length;
-    } else if (name == "transfer-encoding") {
-      chunked = true;
-    } else if (name == "content-encoding") {
-      encoded = encoded || !(value.empty() || EqualsIgnoreCase(value, "identity"));
-    }
-  }
-  if (chunked || exchange_.method == "HEAD" || head_.status == 204 || head_.status == 304) {
-    promised_.reset();
-  }
-  if (encoded && !exchange_.accept_gzip && head_.status <= 299) {
-    Fail(ErrorCode::kProtocol, "the answer is encoded (Content-Encoding), which was not asked for");
-  }
-  head_.content_length = encoded ? std::nullopt : promised_;
-  wanted_ = exchange_.on_head(head_);
 }
 
 void Transfer::OnBody(std::span<const std::byte> piece) {
-  // One curl_multi_perform() may read for long when bytes come fast.
-  (void)CheckTime();
+  last_activity_ = Clock::now();
+  (void)CheckTime();  // here too: one curl_multi_perform() may read for long when bytes come fast
   if (wanted_) {
     exchange_.on_body(piece);
   } else {
@@ -415,79 +340,33 @@ void Transfer::OnBody(std::span<const std::byte> piece) {
   }
 }
 
-void Transfer::CheckLength() {
-  if (promised_ && (overlong_ || raw_bytes_ > *promised_)) {
-    Fail(ErrorCode::kProtocol, StrCat("the answer is longer than its Content-Length of ", *promised_, " bytes"));
+void Transfer::CheckLength() const {
+  const auto promised = head_.promised_body();
+  if (promised && (overlong_ || raw_bytes_ > *promised)) {
+    Fail(ErrorCode::kProtocol, StrCat("the answer is longer than its Content-Length of ", *promised, " bytes"));
   }
-  if (promised_ && raw_bytes_ < *promised_) {
-    Fail(ErrorCode::kProtocol, StrCat("the answer was cut off after ", raw_bytes_, " of ", *promised_, " bytes"));
+  if (promised && raw_bytes_ < *promised) {
+    Fail(ErrorCode::kProtocol, StrCat("the answer was cut off after ", raw_bytes_, " of ", *promised, " bytes"));
   }
 }
 
-std::string Transfer::ErrnoText() const {
-  long number = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number);
-  return number == 0 ? "" : LowerFirst(std::generic_category().message(static_cast<int>(number)));
-}
-
-std::string Transfer::CurlText(CURLcode code) const {
-  std::string text = text_[0] != '\0' ? text_.data() : curl_easy_strerror(code);
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return LowerFirst(std::move(text));
-}
-
-void Transfer::Judge(CURLcode code) {
+void Transfer::Judge(CURLcode code) const {
   if (enough_) {
     return;
   }
-  const std::string text = CurlText(code);
-  switch (code) {
-    case CURLE_OK:
-      if (!head_done_) {
-        Fail(ErrorCode::kProtocol, "the answer was cut off in its header");
-      }
-      return CheckLength();
-    case CURLE_PARTIAL_FILE:
-      CheckLength();
-      Fail(ErrorCode::kProtocol, StrCat("the answer was cut off after ", raw_bytes_, " bytes"));
-    case CURLE_OPERATION_TIMEDOUT:
-      Fail(ErrorCode::kTimedOut, StrCat("no answer within ", Seconds(options_.connect_timeout)));
-    case CURLE_COULDNT_CONNECT: {
-      const std::string reason = ErrnoText();
-      Fail(ErrorCode::kUnavailable, reason.empty() ? text : reason);
-    }
-    case CURLE_GOT_NOTHING:
-      Fail(ErrorCode::kUnavailable, "the server closed the connection without an answer");
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-      if (text.find("chunk") != std::string::npos) {
-        Fail(ErrorCode::kProtocol, text);
-      }
-      Fail(ErrorCode::kUnavailable, StrCat("the connection was lost: ", text));
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_ISSUER_ERROR:
-      Fail(ErrorCode::kUnavailable, StrCat("the server's certificate is not trusted: ", text,
-                                           "; give the certificate of its authority as ca_file",
-                                           options_.ca_file.empty() ? "" : StrCat(" (now ", options_.ca_file, ")")));
-    case CURLE_SSL_CACERT_BADFILE:
-      Fail(ErrorCode::kUnavailable,
-           StrCat("the certificates of ca_file ", options_.ca_file, " cannot be read: ", text));
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_PROXY:
-      Fail(ErrorCode::kUnavailable, text);
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_ENGINE_INITFAILED:
-      Fail(ErrorCode::kUnavailable, StrCat("no TLS connection: ", text));
-    case CURLE_URL_MALFORMAT:
-      Fail(ErrorCode::kInvalidArgument, text);
-    case CURLE_OUT_OF_MEMORY:  // also curl's own limit for a header line
-    default:
-      Fail(ErrorCode::kProtocol, text);
+  if (code == CURLE_OK && !head_.complete()) {
+    Fail(ErrorCode::kProtocol, "the answer was cut off in its header");
   }
+  if (code == CURLE_OK || code == CURLE_PARTIAL_FILE) {
+    CheckLength();
+  }
+  if (code == CURLE_OK) {
+    return;
+  }
+  long number = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number);
+  const HttpFailure failure = ExplainCurl(code, text_.data(), static_cast<int>(number), options_);
+  Fail(failure.code, failure.reason);
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include <curl/curl.h>
 
+#include <memory>
+
 #include "base/text.h"
-#include "net/http_curl.h"
+#include "net/http_exchange.h"
 
 namespace trolley::internal {
 namespace {
