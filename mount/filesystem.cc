@@ -156,9 +156,6 @@ void FileSystem::Init(fuse_conn_info* connection) {
   // need. The threads that serve them never wait, so many may be on their way.
   connection->max_background = 1024;
   connection->congestion_threshold = 768;
-  if (options_.on_init) {
-    options_.on_init();
-  }
 }
 
 void FileSystem::ReplyError(fuse_req* request, const std::exception_ptr& error, Operation operation) {

@@ -33,7 +33,6 @@ struct FileSystemOptions {
   uid_t uid = 0;
   gid_t gid = 0;
   mode_t umask = 0;
-  std::function<void()> on_init;  // the kernel has begun to talk to us
 };
 
 // The archive as the kernel's requests see it. What is known is answered at once on libfuse's threads; what the archive

@@ -34,6 +34,15 @@ std::optional<uint64_t> PublishedSize::exact() const {
   return size == kUnknown ? std::nullopt : std::optional(size);
 }
 
+uint64_t PublishedSize::Publish(uint64_t estimate) {
+  if (const auto size = exact()) {
+    return *size;
+  }
+  // Noted before the second look: whoever learns the exact size after that look sees that an estimate is on its way.
+  estimate_published_ = true;
+  return exact().value_or(estimate);
+}
+
 void PublishedSize::Learn(uint64_t size) {
   uint64_t unknown = kUnknown;
   exact_.compare_exchange_strong(unknown, size);
@@ -44,7 +53,7 @@ PublishedSize::Correction PublishedSize::LearnFromOpen(uint64_t size) {
   if (before != kUnknown && before != size) {
     return Correction::kContent;
   }
-  return published_.exchange(false) ? Correction::kAttributes : Correction::kNone;
+  return estimate_published_.exchange(false) ? Correction::kAttributes : Correction::kNone;
 }
 
 bool Inodes::Equal::operator()(const Node* a, const Node* b) const {

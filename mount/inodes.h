@@ -21,9 +21,8 @@ inline constexpr NodeId kRootNodeId = 1;
 class PublishedSize {
  public:
   std::optional<uint64_t> exact() const;
-  // To be called before exact() is looked at by whoever is about to tell the kernel a size: so that an estimate that is
-  // on its way while the exact size is learned is not missed.
-  void AboutToPublish() { published_ = true; }
+  // The size to tell the kernel now.
+  uint64_t Publish(uint64_t estimate);
   // For sizes known without opening; an exact size that is already there stays.
   void Learn(uint64_t size);
 
@@ -35,7 +34,7 @@ class PublishedSize {
  private:
   static constexpr uint64_t kUnknown = UINT64_MAX;
   std::atomic<uint64_t> exact_{kUnknown};
-  std::atomic<bool> published_{false};
+  std::atomic<bool> estimate_published_{false};
 };
 
 struct Inode {

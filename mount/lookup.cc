@@ -124,16 +124,14 @@ uint64_t FileSystem::SizeOf(const InodeView& view) {
     return archive_.ControlFile(file.control).size();
   }
   PublishedSize& size = view.inode->size;
-  size.AboutToPublish();
-  if (const auto exact = size.exact()) {
-    return *exact;
+  if (!size.exact()) {
+    if (const auto known = archive_.retriever().KnownSize(file.reference())) {
+      size.Learn(*known);
+    } else if (file.exact_size) {
+      size.Learn(*file.exact_size);
+    }
   }
-  if (const auto known = archive_.retriever().KnownSize(file.reference())) {
-    size.Learn(*known);
-  } else if (file.exact_size) {
-    size.Learn(*file.exact_size);
-  }
-  return size.exact().value_or(std::max<uint64_t>(1, file.estimated_size));
+  return size.Publish(std::max<uint64_t>(1, file.estimated_size));
 }
 
 void FileSystem::FillAttributes(const InodeView& view, struct stat& attributes) {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "archive/archive.h"
@@ -136,6 +137,7 @@ struct Served {
   std::unique_ptr<FileSystem> file_system;
   std::unique_ptr<Archive> archive;
   std::unique_ptr<Session> session;
+  std::thread announcer;
 
   ~Served() {
     if (file_system) {
@@ -143,6 +145,9 @@ struct Served {
     }
     if (session) {
       session->Unmount();
+    }
+    if (announcer.joinable()) {
+      announcer.join();
     }
     if (file_system) {
       file_system->Stop();
@@ -153,22 +158,27 @@ struct Served {
   }
 };
 
-void Start(const Plan& plan, Supervisor& supervisor, Readiness& readiness, Served& served) {
+void Start(const Plan& plan, const Supervisor& supervisor, Served& served) {
   PrepareLogFile(plan.log.file);
   ConfigureLog(plan.log);
   served.archive = std::make_unique<Archive>(plan.archive);
   served.archive->CheckReachable(
       Context{supervisor.stop_token(), Clock::now() + plan.archive.connect_timeout + plan.archive.query_timeout});
-  FileSystemOptions options = plan.file_system;
-  options.on_init = [&supervisor, &readiness] {
-    if (!readiness.ReportReady()) {
-      supervisor.BeginStop();
-    }
-  };
-  served.file_system = std::make_unique<FileSystem>(*served.archive, options);
+  served.file_system = std::make_unique<FileSystem>(*served.archive, plan.file_system);
   served.session = std::make_unique<Session>(
       *served.file_system, SessionOptions{plan.mount_point, StrCat("pacs:", plan.archive.name), plan.allow_other});
+}
+
+// Says that the mount is usable once it has answered: a round trip, so that the kernel has taken our terms by then.
+void Announce(const Plan& plan, Supervisor& supervisor, Readiness& readiness) {
+  struct stat root {};
+  if (::stat(plan.mount_point.c_str(), &root) != 0) {
+    return;  // unmounted already
+  }
   RaiseReadAhead(plan.mount_point);
+  if (!readiness.ReportReady()) {
+    supervisor.BeginStop();
+  }
 }
 
 int Serve(const Plan& plan, Readiness& readiness) {
@@ -177,7 +187,7 @@ int Serve(const Plan& plan, Readiness& readiness) {
   const Supervisor::Duties while_ending{
       .refresh = {}, .end_loop = {}, .give_up = [&plan] { DetachMount(plan.mount_point); }};
   try {
-    Start(plan, supervisor, readiness, served);
+    Start(plan, supervisor, served);
   } catch (const std::exception& e) {
     readiness.ReportFailure(StrCat("Cannot mount ", plan.archive.name, " at ", plan.mount_point, ": ", e.what()));
     supervisor.SetDuties({});
@@ -192,6 +202,7 @@ int Serve(const Plan& plan, Readiness& readiness) {
                             },
                         .give_up = while_ending.give_up});
   LogInfo(StrCat("Mounted ", plan.archive.name, " at ", plan.mount_point));
+  served.announcer = std::thread([&] { Announce(plan, supervisor, readiness); });
   served.session->Run();
   ::sd_notify(0, "STOPPING=1");
   LogInfo(StrCat("Unmounting ", plan.mount_point));

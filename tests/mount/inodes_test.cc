@@ -141,16 +141,23 @@ TEST(PublishedSizeTest, NeedsNoCorrectionWhenNothingWasPublished) {
 
 TEST(PublishedSizeTest, TakesAnEstimateBackOnce) {
   PublishedSize size;
-  size.AboutToPublish();
+  EXPECT_EQ(size.Publish(7), 7u);
   EXPECT_EQ(size.LearnFromOpen(10), Correction::kAttributes);
   EXPECT_EQ(size.LearnFromOpen(10), Correction::kNone);
 }
 
 TEST(PublishedSizeTest, TakesAnEstimateBackAlsoWhenTheSizeIsLearnedWithoutOpening) {
   PublishedSize size;
-  size.AboutToPublish();  // the kernel has an estimate; then another mount fetches the instance
+  size.Publish(7);  // then another mount fetches the instance
   size.Learn(10);
   EXPECT_EQ(size.LearnFromOpen(10), Correction::kAttributes);
+}
+
+TEST(PublishedSizeTest, PublishesTheExactSizeOnceItIsKnown) {
+  PublishedSize size;
+  size.Learn(10);
+  EXPECT_EQ(size.Publish(7), 10u);
+  EXPECT_EQ(size.LearnFromOpen(10), Correction::kNone);
 }
 
 TEST(PublishedSizeTest, DropsThePagesOfAReplacedInstance) {
