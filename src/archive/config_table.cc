@@ -90,7 +90,7 @@ void ConfigTable::Duration(const std::string& key, std::chrono::milliseconds lea
   // More than a year is a mistake, and would overflow clocks.
   if (!duration || *duration < least || *duration > std::chrono::hours(24 * 366)) {
     Refuse(key, StrCat("'", key, "' must be a duration", least.count() > 0 ? " above zero" : "",
-                       " and at most a year, as \"10 min\" or \"30 s\""));
+                       R"( and at most a year, as "10 min" or "30 s")"));
   }
   value = *duration;
 }

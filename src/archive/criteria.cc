@@ -78,7 +78,7 @@ std::optional<std::string> ResolveDate(std::string_view keyword, std::string_vie
     return DicomDate(std::chrono::sys_days(today) - std::chrono::days(1));
   }
   if (words.starts_with("last ")) {
-    const auto range = SinceDate(Trim(std::string_view(words).substr(5)), today);
+    auto range = SinceDate(Trim(std::string_view(words).substr(5)), today);
     if (!range) {
       Refuse(keyword,
              "write dates as 20200301, 20200301-20200331, 'today', 'yesterday' or 'last 7 days' (days, weeks, "

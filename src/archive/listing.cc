@@ -133,7 +133,7 @@ void Table::AddStudies(const Directory& directory, ArchiveConfig::Names style) {
     std::erase_if(
         rows, [&](uint32_t row) { return !BelongsToPatient((*answer_)[row], directory.patient_id, directory.query); });
   }
-  Fill(std::move(rows), [&](uint32_t row, int attempt) {
+  Fill(rows, [&](uint32_t row, int attempt) {
     return StudyDirectoryName((*answer_)[row], style, kSuffixes[static_cast<size_t>(attempt)]);
   });
 }
@@ -153,10 +153,11 @@ void Table::AddPatients(ArchiveConfig::Names style) {
     }
   }
   std::vector<uint32_t> rows;
+  rows.reserve(patients.size());
   for (const auto& [id, patient] : patients) {
     rows.push_back(patient.row);
   }
-  Fill(std::move(rows), [&](uint32_t row, int attempt) {
+  Fill(rows, [&](uint32_t row, int attempt) {
     const auto& [id, patient] = *patients.find(PatientIdOf((*answer_)[row]));
     return PatientDirectoryName(id, patient.name, style, kSuffixes[static_cast<size_t>(attempt)]);
   });
@@ -184,7 +185,7 @@ void Table::AddInstances(const Directory& directory, ArchiveConfig::Names style)
 }
 
 // Names each row; equal names get a longer suffix, all of them, so that it does not matter which came first.
-void Table::Fill(std::vector<uint32_t> rows, const NameOf& name_of) {
+void Table::Fill(const std::vector<uint32_t>& rows, const NameOf& name_of) {
   std::vector<std::pair<std::string, uint32_t>> named;
   named.reserve(rows.size());
   for (const uint32_t row : rows) {

@@ -50,7 +50,7 @@ class Table {
   void AddPatients(ArchiveConfig::Names style);
   void AddSeries(const Directory& directory, ArchiveConfig::Names style);
   void AddInstances(const Directory& directory, ArchiveConfig::Names style);
-  void Fill(std::vector<uint32_t> rows, const NameOf& name_of);
+  void Fill(const std::vector<uint32_t>& rows, const NameOf& name_of);
   const std::string& IdOf(uint32_t row) const;
 
   DirectoryKind kind_;

@@ -25,7 +25,7 @@ std::string Hash(std::string_view id) {
 
 // Longer suffixes begin with the shorter ones, so that a name's family is seen at once.
 std::string HashSuffix(std::string_view id, Suffix suffix) {
-  const std::string hash = Hash(id);
+  std::string hash = Hash(id);
   switch (suffix) {
     case Suffix::kShort:
       return hash.substr(0, 6);

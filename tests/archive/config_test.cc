@@ -202,6 +202,27 @@ TEST(ConfigTest, SaysWhereTheTomlIsMalformed) {
   EXPECT_THAT(Refusal("x = \"\xFF\"\n"), StartsWith("c.toml:1: "));
 }
 
+TEST(ConfigTest, ReadsTheReadmesExample) {
+  std::ifstream in(std::filesystem::path(TROLLEY_SOURCE_DIRECTORY) / "README.md");
+  const std::string readme(std::istreambuf_iterator<char>(in), {});
+  const size_t begin = readme.find("```toml\n");
+  ASSERT_NE(begin, std::string::npos);
+  const size_t end = readme.find("```", begin + 8);
+  const Config config = ParseConfig(readme.substr(begin + 8, end - begin - 8), "README.md");
+  EXPECT_THAT(config.archives, testing::Not(testing::IsEmpty()));
+  // The example shows the defaults.
+  const ArchiveConfig& shown = config.archives.at("hospital");
+  EXPECT_EQ(shown.browse, ArchiveConfig().browse);
+  EXPECT_EQ(shown.search_expiry, ArchiveConfig().search_expiry);
+  EXPECT_EQ(shown.connect_timeout, ArchiveConfig().connect_timeout);
+  EXPECT_EQ(shown.stall_timeout, ArchiveConfig().stall_timeout);
+  EXPECT_EQ(shown.query_timeout, ArchiveConfig().query_timeout);
+  EXPECT_EQ(shown.transfer_timeout, ArchiveConfig().transfer_timeout);
+  EXPECT_EQ(shown.connections, ArchiveConfig().connections);
+  EXPECT_EQ(shown.cache_max_size, ArchiveConfig().cache_max_size);
+  EXPECT_EQ(shown.cache_min_free, ArchiveConfig().cache_min_free);
+}
+
 TEST_F(ConfigFilesTest, UsersArchivesGoOverTheSystems) {
   const ScopedEnvironment config("XDG_CONFIG_HOME", directory_.c_str());
   Write("trolleyfs/config.toml", "[archive.own]\n" + Searcher());
