@@ -45,7 +45,9 @@ Value Widen(std::string_view value, bool server_decodes) {
       out.text += '?';
       out.widened = true;
     } else if (server_decodes || IsRaw(c)) {
-      out.text += c;
+      if (c != '*' || !out.text.ends_with('*')) {
+        out.text += c;
+      }
     } else {
       const char wildcard = static_cast<unsigned char>(c) < 0x80 ? '?' : '*';
       if (wildcard == '?' || !out.text.ends_with('*')) {
@@ -176,6 +178,10 @@ class Spelling {
 
   void AddKey(Tag tag, const std::string& value) {
     if (InPath(tag)) {
+      return;
+    }
+    if (value.find_first_not_of('*') == std::string::npos) {
+      AddInclude(tag);  // universal matching: any value, also none; servers take "*" for "has a value"
       return;
     }
     const std::string name = Name(tag);

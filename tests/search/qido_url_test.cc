@@ -73,6 +73,11 @@ TEST(QidoUrlTest, IncludesTheKeysSoThatTheAnswerCanBeChecked) {
             "/studies?StudyDescription=CT*&includefield=StudyDescription");
 }
 
+TEST(QidoUrlTest, LeavesOutKeysThatEverythingMatches) {
+  EXPECT_EQ(Url(Query(kStudies).Where("StudyDescription", "*").Where("PatientName", "**")),
+            "/studies?includefield=StudyDescription");
+}
+
 TEST(QidoUrlTest, EncodesOnlyWhatMustBe) {
   EXPECT_EQ(Url(Query(kStudies).Where("AccessionNumber", "ACC/20:01?*")), "/studies?AccessionNumber=ACC/20:01?*");
   EXPECT_EQ(Url(Query(kStudies).Where("StudyDate", "20200301-20200303")), "/studies?StudyDate=20200301-20200303");

@@ -1,0 +1,91 @@
+#ifndef TROLLEY_TESTS_SUPPORT_ORTHANC_CONTENT_H_
+#define TROLLEY_TESTS_SUPPORT_ORTHANC_CONTENT_H_
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "dicom/references.h"
+#include "dicom/synthetic.h"
+#include "support/orthanc.h"
+#include "support/temp_directory.h"
+
+namespace trolley {
+
+// Synthetic series of several kinds, as files and in an Orthanc; made once for a test program.
+class OrthancContent {
+ public:
+  static OrthancContent& Shared() {
+    static OrthancContent content;
+    return content;
+  }
+
+  OrthancServer& orthanc() { return orthanc_; }
+  // Every instance and its file's bytes.
+  const std::map<InstanceReference, std::string>& instances() const { return instances_; }
+  // Everything of one series, in the order of its files.
+  std::vector<InstanceReference> Series(const std::string& study, int number) const {
+    std::vector<InstanceReference> refs;
+    for (int i = 1; instances_.contains(Ref(study, number, i)); ++i) {
+      refs.push_back(Ref(study, number, i));
+    }
+    return refs;
+  }
+
+  static std::string StudyUid(const std::string& study) { return "1.2.826.0.1.3680043.8.498.5." + study; }
+  static InstanceReference Ref(const std::string& study, int series, int instance) {
+    const std::string series_uid = StudyUid(study) + "." + std::to_string(series);
+    return {Uid(StudyUid(study)), Uid(series_uid), Uid(series_uid + "." + std::to_string(instance))};
+  }
+
+ private:
+  using Spec = SyntheticInstances;
+
+  OrthancContent() {
+    Add("1", 1, "Contract^Anna", "C/1", [](Spec&) {});
+    Add("2", 1, "Contra^Ben", "C 2", [](Spec&) {});
+    Add("2", 2, "Contra^Ben", "C 2", [](Spec& spec) {
+      spec.modality = "MR";
+      spec.instances = 120;
+      spec.rows = spec.columns = 16;
+    });
+    Add("2", 3, "Contra^Ben", "C 2", [](Spec& spec) { spec.modality = "SR"; });
+    for (const int series : {1, 2}) {
+      Add("3", series, "Müller^Jürgen", "C3", [series](Spec& spec) {
+        spec.charset = "ISO_IR 100";
+        spec.compression = series == 1 ? Spec::Compression::kJpegBaseline : Spec::Compression::kRle;
+      });
+    }
+    Add("4", 1, "Yamada^Tarou=山田^太郎", "C4", [](Spec& spec) {
+      spec.charset = "\\ISO 2022 IR 87";
+      spec.frames = 5;
+    });
+  }
+
+  void Add(const std::string& study, int series, const std::string& name, const std::string& patient_id,
+           const std::function<void(Spec&)>& change) {
+    Spec spec;
+    spec.patient_name = name;
+    spec.patient_id = patient_id;
+    spec.study_uid = StudyUid(study);
+    spec.series_uid = spec.study_uid + "." + std::to_string(series);
+    spec.series_number = series;
+    spec.study_description = study == "2" ? "CT Thorax/Abdomen, m. KM" : "";
+    change(spec);
+    const auto files = WriteSyntheticSeries(spec, directory_ / (study + "-" + std::to_string(series)));
+    orthanc_.Upload(files);
+    for (size_t i = 0; i < files.size(); ++i) {
+      instances_[Ref(study, series, static_cast<int>(i) + 1)] = ReadFile(files[i]);
+    }
+  }
+
+  TempDirectory directory_;
+  OrthancServer orthanc_;
+  std::map<InstanceReference, std::string> instances_;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_TESTS_SUPPORT_ORTHANC_CONTENT_H_
