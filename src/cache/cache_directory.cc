@@ -150,7 +150,12 @@ void CacheDirectory::Restore() {
   for (const char* folder : {"staging", "quarantine", "trash"}) {
     MakePrivate(path_ / folder);
   }
+  const std::lock_guard lock(restoring_);
   MakePrivate(staging_);
+  UniqueFd owner = OpenFolder(staging_);
+  if (owner && Lock(owner.get(), std::chrono::milliseconds(0))) {
+    owner_ = std::move(owner);  // a new folder: else it is ours and locked already
+  }
 }
 
 bool CacheDirectory::Move(const fs::path& from, const fs::path& to) {
@@ -165,6 +170,7 @@ int CacheDirectory::Place(const fs::path& staged, const fs::path& object) {
     if (errno != ENOENT || attempt > 0) {
       break;
     }
+    ::mkdir(objects().c_str(), 0700);
     ::mkdir(object.parent_path().c_str(), 0700);
   }
   return errno;

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/unique_fd.h"
 
@@ -67,7 +69,8 @@ class CacheDirectory {
 
   std::filesystem::path path_;
   std::filesystem::path staging_;  // ours
-  UniqueFd owner_;                 // our staging folder, locked
+  std::mutex restoring_;
+  UniqueFd owner_;  // our staging folder, locked
   std::atomic<uint64_t> next_{0};
   bool unclean_ = false;
 };

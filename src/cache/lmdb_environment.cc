@@ -25,6 +25,7 @@ constexpr unsigned int kMaxReaders = 256;
 constexpr unsigned int kMaxTables = 64;
 constexpr size_t kLockFileSize = 64 << 10;
 constexpr uint64_t kRoomToClear = 16 << 20;
+constexpr uint64_t kWritesBetweenReaderChecks = 256;
 constexpr std::string_view kFormat = "trolleyfs cache index 1";
 constexpr const char* kDamagedMarker = "damaged";
 
@@ -387,6 +388,10 @@ void LmdbEnvironment::Read(const std::function<void(const LmdbTransaction&)>& wo
 }
 
 MDB_txn* LmdbEnvironment::BeginWrite() {
+  // Killed readers would keep pages from being used again.
+  if (++writes_ % kWritesBetweenReaderChecks == 0) {
+    mdb_reader_check(env_, nullptr);
+  }
   MDB_txn* txn = nullptr;
   const int status = mdb_txn_begin(env_, nullptr, 0, &txn);
   if (status != 0 && status != MDB_MAP_RESIZED) {

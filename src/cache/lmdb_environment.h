@@ -1,6 +1,7 @@
 #ifndef TROLLEY_CACHE_LMDB_ENVIRONMENT_H_
 #define TROLLEY_CACHE_LMDB_ENVIRONMENT_H_
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -85,7 +86,8 @@ class LmdbEnvironment {
 
   MDB_env* env_;
   std::filesystem::path index_;
-  std::string registered_;                   // key in the registry of open environments
+  std::string registered_;  // key in the registry of open environments
+  std::atomic<uint64_t> writes_{0};
   mutable std::shared_mutex no_remapping_;   // shared by transactions; exclusive while the map is resized
   mutable std::mutex mutex_;                 // guards the following
   std::map<std::string, LmdbTable> tables_;  // by name

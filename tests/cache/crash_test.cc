@@ -17,6 +17,7 @@ namespace trolley {
 namespace {
 
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 class CrashTest : public CacheFixture {
  protected:
@@ -148,17 +149,34 @@ TEST_F(CrashTest, TwoProcessesWriteTheSameDirectory) {
 
 TEST_F(CrashTest, StagingOfALivingProcessIsLeftAlone) {
   const auto bytes = Bytes(1);
-  auto staged = Open().Stage("archive", InstanceOf(1), bytes.size());
-  staged->Append(std::as_bytes(std::span(bytes)));
-  const auto opens = [&] {
-    InstanceCache other(options, LmdbEnvironment::Open(options.directory));
-    other.WaitForBackground();
-    return 0;
-  };
-  EXPECT_EQ(InChild(opens), 0);
-  staged->Commit();
-  cache->Flush();
-  EXPECT_EQ(Get(*cache, InstanceOf(1)), bytes);
+  int to_child[2];
+  int to_parent[2];
+  ASSERT_EQ(::pipe(to_child), 0);
+  ASSERT_EQ(::pipe(to_parent), 0);
+  // The other one stages, dies when told to.
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char told = 0;
+    const auto staged = Open().Stage("archive", InstanceOf(1), bytes.size());
+    staged->Append(std::as_bytes(std::span(bytes)).first(10));
+    if (::write(to_parent[1], "s", 1) != 1 || ::read(to_child[0], &told, 1) != 1) {
+      ::_exit(1);
+    }
+    ::kill(::getpid(), SIGKILL);
+  }
+  char staged = 0;
+  ASSERT_EQ(::read(to_parent[0], &staged, 1), 1);
+  Open().WaitForBackground();
+  EXPECT_THAT(FilesIn("staging"), SizeIs(1));
+  ASSERT_EQ(::write(to_child[1], "d", 1), 1);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  Open().WaitForBackground();
+  EXPECT_THAT(FilesIn("staging"), IsEmpty());
+  EXPECT_THAT(FilesIn("trash"), IsEmpty());
+  for (const int fd : {to_child[0], to_child[1], to_parent[0], to_parent[1]}) {
+    ::close(fd);
+  }
 }
 
 // In a child, with a small disk of its own.
