@@ -160,7 +160,7 @@ TEST_F(ContentsTest, AsksAnewAfterSighup) {
     List("search/PatientID=TB-0001");
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  EXPECT_EQ(Searches(), 1U);
+  EXPECT_THAT(archive().proxy.Targets(), testing::Each(HasSubstr("/studies?")));
 }
 
 }  // namespace

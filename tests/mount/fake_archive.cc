@@ -19,6 +19,7 @@ std::string MakeTemplate() {
   SyntheticInstances spec;
   spec.study_uid = FakeArchive::Study();
   spec.series_uid = FakeArchive::Series();
+  spec.rows = spec.columns = 512;  // more than the kernel reads ahead at once
   return ReadFile(WriteSyntheticSeries(spec, directory.path()).front());
 }
 
