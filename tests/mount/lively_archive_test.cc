@@ -109,7 +109,8 @@ TEST_F(LivelyTest, ForcedUnmountWhileReadersWaitEndsTheProgram) {
 
 TEST_F(LivelyTest, AReadThatWaitsForBytesCanBeInterrupted) {
   archive_.OnRetrieve([this](const ReceivedRequest&, HttpReply& reply) {
-    const std::string body = archive_.Multipart(archive_.Bytes(2));
+    // Large: the kernel reads ahead, and a request that reaches beyond what has arrived waits.
+    const std::string body = archive_.Multipart(archive_.Bytes(2) + std::string(size_t{16} << 20, 'x'));
     reply.Head(200, {{"Content-Type", "multipart/related; type=\"application/dicom\"; boundary=b"},
                      {"Content-Length", std::to_string(body.size())}});
     reply.Send(body.substr(0, body.size() / 2));
