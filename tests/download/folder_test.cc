@@ -1,46 +1,18 @@
 #include "download/folder.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <map>
-#include <stdexcept>
 
 #include "dicom/synthetic.h"
+#include "download/downloader_contract.h"
 #include "support/temp_directory.h"
 
 namespace trolley {
 namespace {
 
 namespace fs = std::filesystem;
-
-class RecordingSink : public DownloadSink {
- public:
-  void OnBegin(const InstanceReference& instance, std::optional<uint64_t> length) override {
-    log.push_back("begin " + instance.instance.str());
-    announced = length;
-    bytes.clear();
-  }
-  void OnData(std::span<const std::byte> piece) override {
-    bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-    if (on_data) {
-      on_data();
-    }
-  }
-  void OnEnd() override { log.push_back("end"); }
-  void OnMissing(const InstanceReference& instance) override { log.push_back("missing " + instance.instance.str()); }
-  void OnFailed(const InstanceReference& instance, const Error& error) override {
-    log.push_back("failed " + instance.instance.str());
-    code = error.code();
-  }
-
-  std::vector<std::string> log;
-  std::optional<uint64_t> announced;
-  std::string bytes;
-  std::optional<ErrorCode> code;
-  std::function<void()> on_data;
-};
 
 class FolderDownloaderTest : public testing::Test {
  protected:
@@ -58,8 +30,8 @@ class FolderDownloaderTest : public testing::Test {
   }
 
   static InstanceReference Reference(const std::string& uid) { return {Uid("1.1"), Uid("1.1.1"), Uid(uid)}; }
-  void Download(std::vector<InstanceReference> instances, const Context& context = {}) {
-    downloader_->Download(instances, sink_, context);
+  std::optional<ErrorCode> Download(std::vector<InstanceReference> instances, const Context& context = {}) {
+    return CodeOf([&] { downloader_->Download(instances, sink_, context); });
   }
 
   const TempDirectory directory_;
@@ -70,68 +42,57 @@ class FolderDownloaderTest : public testing::Test {
   RecordingSink sink_;
 };
 
-TEST_F(FolderDownloaderTest, GivesTheFilesBytes) {
-  Download({Reference("1.1.1.1")});
-  EXPECT_THAT(sink_.log, testing::ElementsAre("begin 1.1.1.1", "end"));
-  EXPECT_EQ(sink_.announced, fs::file_size(files_[0]));
-  EXPECT_GT(sink_.bytes.size(), 2u << 20);
-  EXPECT_EQ(sink_.bytes, ReadFile(files_[0]));
+TEST_F(FolderDownloaderTest, GivesTheFilesBytesInPieces) {
+  EXPECT_EQ(Download({Reference("1.1.1.1")}), std::nullopt);
+  EXPECT_EQ(sink_.lengths[Reference("1.1.1.1")], fs::file_size(files_[0]));
+  EXPECT_GT(fs::file_size(files_[0]), 2 * sink_.longest_piece);
+  EXPECT_EQ(sink_.whole[Reference("1.1.1.1")], ReadFile(files_[0]));
 }
 
 TEST_F(FolderDownloaderTest, GivesEachInstanceItsOutcome) {
   places_["1.1.1.3"] = files_[0];
   places_["1.1.1.4"] = directory_ / "vanished";
-  Download({Reference("1.1.1.9"), Reference("1.1.1.3"), Reference("1.1.1.4"), Reference("1.1.1.2")});
-  EXPECT_THAT(sink_.log,
-              testing::ElementsAre("missing 1.1.1.9", "failed 1.1.1.3", "failed 1.1.1.4", "begin 1.1.1.2", "end"));
-  EXPECT_EQ(sink_.bytes, ReadFile(files_[1]));
+  EXPECT_EQ(Download({Reference("1.1.1.9"), Reference("1.1.1.3"), Reference("1.1.1.4"), Reference("1.1.1.2")}),
+            std::nullopt);
+  EXPECT_EQ(sink_.missing, std::vector{Reference("1.1.1.9")});
+  EXPECT_EQ(sink_.failed, (std::map<InstanceReference, ErrorCode>{{Reference("1.1.1.3"), ErrorCode::kProtocol},
+                                                                  {Reference("1.1.1.4"), ErrorCode::kStorage}}));
+  EXPECT_EQ(sink_.whole.size(), 1u);
+  EXPECT_EQ(sink_.whole[Reference("1.1.1.2")], ReadFile(files_[1]));
 }
 
-TEST_F(FolderDownloaderTest, FailsForAFileThatHoldsAnotherInstance) {
-  places_["1.1.1.3"] = files_[0];
-  Download({Reference("1.1.1.3")});
-  EXPECT_EQ(sink_.code, ErrorCode::kProtocol);
+TEST_F(FolderDownloaderTest, FailsForAFileThatIsNoLongerDicom) {
   WriteFile(files_[0], "not DICOM any more");
   Download({Reference("1.1.1.1")});
-  EXPECT_EQ(sink_.code, ErrorCode::kProtocol);
-  EXPECT_THAT(sink_.log, testing::ElementsAre("failed 1.1.1.3", "failed 1.1.1.1"));
+  EXPECT_EQ(sink_.failed[Reference("1.1.1.1")], ErrorCode::kProtocol);
+  EXPECT_TRUE(sink_.lengths.empty());
 }
 
-TEST_F(FolderDownloaderTest, FailsForAFileThatCannotBeOpened) {
-  fs::remove(files_[0]);
-  Download({Reference("1.1.1.1")});
-  EXPECT_EQ(sink_.code, ErrorCode::kStorage);
-}
-
-TEST_F(FolderDownloaderTest, FailsWhenTheFileShrinksOrGrowsMeanwhile) {
+TEST_F(FolderDownloaderTest, FailsWhenTheFileShrinksMeanwhile) {
   sink_.on_data = [&] { fs::resize_file(files_[0], 1u << 20); };
   Download({Reference("1.1.1.1")});
-  sink_.on_data = [&] { std::ofstream(files_[1], std::ios::app) << "more"; };
-  Download({Reference("1.1.1.2")});
-  EXPECT_THAT(sink_.log, testing::ElementsAre("begin 1.1.1.1", "failed 1.1.1.1", "begin 1.1.1.2", "failed 1.1.1.2"));
-  EXPECT_EQ(sink_.code, ErrorCode::kProtocol);
+  EXPECT_EQ(sink_.failed[Reference("1.1.1.1")], ErrorCode::kProtocol);
+  EXPECT_TRUE(sink_.whole.empty());
+}
+
+TEST_F(FolderDownloaderTest, FailsWhenTheFileGrowsMeanwhile) {
+  sink_.on_data = [&] { std::ofstream(files_[0], std::ios::app) << "more"; };
+  Download({Reference("1.1.1.1")});
+  EXPECT_EQ(sink_.failed[Reference("1.1.1.1")], ErrorCode::kProtocol);
+  EXPECT_TRUE(sink_.whole.empty());
 }
 
 TEST_F(FolderDownloaderTest, WhatTheSinkThrowsLeaves) {
   sink_.on_data = [] { throw Error(ErrorCode::kNoSpace, "Cannot write: full"); };
-  try {
-    Download({Reference("1.1.1.1"), Reference("1.1.1.2")});
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kNoSpace);
-  }
-  EXPECT_THAT(sink_.log, testing::ElementsAre("begin 1.1.1.1"));
+  EXPECT_EQ(Download({Reference("1.1.1.1"), Reference("1.1.1.2")}), ErrorCode::kNoSpace);
+  EXPECT_EQ(sink_.lengths.size(), 1u);
+  EXPECT_TRUE(sink_.failed.empty());
 }
 
 TEST_F(FolderDownloaderTest, CanBeStopped) {
   std::stop_source stop;
   sink_.on_data = [&] { stop.request_stop(); };
-  try {
-    Download({Reference("1.1.1.1")}, {stop.get_token()});
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kCancelled);
-  }
+  EXPECT_EQ(Download({Reference("1.1.1.1")}, {stop.get_token()}), ErrorCode::kCancelled);
 }
 
 TEST_F(FolderDownloaderTest, IsLocal) {
@@ -145,13 +106,45 @@ TEST(DownloaderTest, ARemoteOneHasNoLocalFiles) {
     void Download(std::span<const InstanceReference>, DownloadSink&, const Context&) override {}
   } remote;
   EXPECT_FALSE(remote.local());
-  try {
-    remote.LocalFile({Uid("1"), Uid("1"), Uid("1")}, {});
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
-  }
+  EXPECT_EQ(CodeOf([&] { remote.LocalFile({Uid("1"), Uid("1"), Uid("1")}, {}); }), ErrorCode::kUnsupported);
 }
+
+class FolderWorld : public DownloadWorld {
+ public:
+  FolderWorld() {
+    SyntheticInstances spec;
+    spec.study_uid = "1.1";
+    for (const int series : {1, 2}) {
+      spec.series_uid = "1.1." + std::to_string(series);
+      spec.instances = 6 * series;
+      int number = 0;
+      for (const fs::path& file : WriteSyntheticSeries(spec, directory_ / spec.series_uid)) {
+        const Uid uid(spec.series_uid + "." + std::to_string(++number));
+        const InstanceReference instance{Uid("1.1"), Uid(spec.series_uid), uid};
+        content_[instance] = ReadFile(file);
+        files_[instance] = file;
+      }
+    }
+  }
+  Downloader& downloader() override { return *downloader_; }
+  const std::map<InstanceReference, std::string>& content() const override { return content_; }
+
+ private:
+  const TempDirectory directory_;
+  std::map<InstanceReference, std::string> content_;
+  std::map<InstanceReference, fs::path> files_;
+  const std::unique_ptr<Downloader> downloader_ =
+      MakeFolderDownloader([this](const InstanceReference& instance, const Context&) {
+        const auto found = files_.find(instance);
+        return found == files_.end() ? std::nullopt : std::optional(found->second);
+      });
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    Folder, DownloaderContract,
+    testing::ValuesIn(DownloadContractParams("Folder", [] { return std::make_unique<FolderWorld>(); },
+                                             {DownloadCase::kOne, DownloadCase::kMany, DownloadCase::kNone})),
+    DownloadContractName);
 
 }  // namespace
 }  // namespace trolley

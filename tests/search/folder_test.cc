@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "dicom/synthetic.h"
+#include "search/searcher_contract.h"
 #include "support/temp_directory.h"
 
 namespace trolley {
@@ -494,6 +495,46 @@ TEST_F(FolderTest, SearchesTheDemoArchive) {
   EXPECT_EQ(Studies(Query().Where("PatientID", "DEMO/4")).size(), 1u);
   EXPECT_EQ(Studies(Query().Where("ModalitiesInStudy", "SR")).size(), 1u);
 }
+
+class FolderWorld : public SearchWorld {
+ public:
+  FolderWorld() {
+    Add("1.1", "1.1.1", "Contract^Anna", 15);
+    Add("1.1", "1.1.2", "Contract^Anna", 2);
+    Add("1.2", "1.2.1", "Other^Anna", 1);
+    Add("1.3", "1.3.1", "Other^Contract", 1);
+    WriteFile(directory_ / "readme", "not DICOM");
+    searcher_ = MakeFolderSearcher(
+        std::make_shared<FolderArchive>(FolderOptions{directory_.path()}, MakeMemoryFolderIndexStore()));
+  }
+  Searcher& searcher() override { return *searcher_; }
+  std::vector<InstanceReference> content() const override { return content_; }
+
+ private:
+  void Add(const std::string& study, const std::string& series, const std::string& name, int instances) {
+    SyntheticInstances spec;
+    spec.study_uid = study;
+    spec.series_uid = series;
+    spec.patient_name = name;
+    spec.instances = instances;
+    spec.rows = spec.columns = 8;
+    WriteSyntheticSeries(spec, directory_ / series);
+    for (int number = 1; number <= instances; ++number) {
+      content_.push_back({Uid(study), Uid(series), Uid(series + "." + std::to_string(number))});
+    }
+  }
+
+  const TempDirectory directory_;
+  std::vector<InstanceReference> content_;
+  std::unique_ptr<Searcher> searcher_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Folder, SearcherContract,
+                         testing::ValuesIn(SearchContractParams(
+                             "Folder", [] { return std::make_unique<FolderWorld>(); },
+                             {SearchCase::kNone, SearchCase::kStudies, SearchCase::kSeries, SearchCase::kInstances,
+                              SearchCase::kOneInstance, SearchCase::kMatching, SearchCase::kLimit})),
+                         SearchContractName);
 
 }  // namespace
 }  // namespace trolley
