@@ -1,3 +1,7 @@
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
 #include <condition_variable>
 #include <mutex>
 #include <set>
@@ -5,6 +9,7 @@
 
 #include "net/http.h"
 #include "net/http_fixture.h"
+#include "support/sockets.h"
 
 namespace trolley {
 namespace {
@@ -94,6 +99,36 @@ TEST_F(HttpConnectionTest, SendsALargeBodyOnceMore) {
   const auto requests = server_.Requests();
   ASSERT_EQ(requests.size(), 3u);
   EXPECT_EQ(requests[2].body, body);
+}
+
+TEST_F(HttpConnectionTest, SendsOnceMoreWhenAKeptConnectionIsResetBeforeTheRequestWasSent) {
+  const UniqueFd listener = ListenOnLoopback();
+  const std::string url = StrCat("http://127.0.0.1:", PortOf(listener.get()), "/");
+  const std::string body(50'000'000, 'x');  // more than the kernel's buffers hold
+  const timeval patience{20, 0};
+  ASSERT_EQ(setsockopt(listener.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+  std::jthread server([&] {
+    const UniqueFd no_stop;
+    std::array<char, 65536> bytes{};
+    const auto receive = [&](const UniqueFd& socket) {
+      std::string buffer;
+      while (!TakeRequest(buffer)) {
+        const ssize_t got = read(socket.get(), bytes.data(), bytes.size());
+        ASSERT_GT(got, 0);
+        buffer.append(bytes.data(), static_cast<size_t>(got));
+      }
+    };
+    UniqueFd socket(accept(listener.get(), nullptr, nullptr));
+    receive(socket);
+    SendAll(socket.get(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", no_stop.get());
+    EXPECT_GT(read(socket.get(), bytes.data(), bytes.size()), 0);  // the begin of the second request
+    Reset(socket);
+    socket.Reset(accept(listener.get(), nullptr, nullptr));
+    receive(socket);
+    SendAll(socket.get(), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", no_stop.get());
+  });
+  Client().Fetch({.url = url}, Patient());
+  EXPECT_EQ(Client().Fetch({.method = "POST", .url = url, .body = body}, Patient()).body, "ok");
 }
 
 TEST_F(HttpConnectionTest, SendsNoMoreThanOnceMore) {

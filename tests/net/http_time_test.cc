@@ -80,8 +80,9 @@ class HttpTimeTest : public HttpFixture {
     context.stop = stop.get_token();
     std::thread canceller([&] {
       EXPECT_TRUE(server_.WaitForRequests(1, path));
-      stop.request_stop();
+      std::this_thread::sleep_for(milliseconds(500));  // curl's own timers, which would wake it, run out
       stopped_ = Clock::now();
+      stop.request_stop();
     });
     const Error error = GetError(path, context);
     const auto ended = Clock::now();
