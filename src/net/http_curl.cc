@@ -99,7 +99,8 @@ class Transfer {
     overlong_ = overlong_ || (BodyComplete() && IsPlain() && HasUnreadBytes(socket));
   }
 
-  // A kept connection that the server closed before it saw the request.
+  // A kept connection that the server closed before it saw the request. curl repeats such a request by itself, but not
+  // when the connection breaks while the body is sent.
   bool DiedUnanswered(CURLcode code) const {
     long connects = 1;
     curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connects);

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -160,19 +161,28 @@ TEST_F(HttpTimeTest, WhatDribblesIsNotSilent) {
 
 TEST_F(HttpTimeTest, ASlowSinkIsNoSilence) {
   options_.stall_timeout = milliseconds(500);
-  const std::string body(3'000'000, 'x');
-  AnswerOk(body);
+  std::promise<void> slept;
+  server_.SetHandler([&](const ReceivedRequest&, HttpReply& reply) {
+    reply.Send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc");
+    slept.get_future().wait();
+    reply.Send("def");
+  });
   class Slow : public RecordingSink {
+   public:
+    explicit Slow(std::promise<void>& slept) : slept_(slept) {}
     void OnBody(std::span<const std::byte> piece) override {
-      if (std::exchange(first_, false)) {
+      if (body.empty()) {
         std::this_thread::sleep_for(milliseconds(1200));
+        slept_.set_value();
       }
       RecordingSink::OnBody(piece);
     }
-    bool first_ = true;
-  } sink;
+
+   private:
+    std::promise<void>& slept_;
+  } sink(slept);
   Client().Stream({.url = server_.Url("/")}, sink, Patient());
-  EXPECT_EQ(sink.body, body);
+  EXPECT_EQ(sink.body, "abcdef");
 }
 
 TEST_F(HttpTimeTest, CancellingEndsAWaitAtOnce) {
