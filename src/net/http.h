@@ -62,7 +62,7 @@ class HttpSink {
 // Calls end with Error: kUnavailable (no connection, connection lost, TLS refused), kTimedOut (connect, stall,
 // deadline), kCancelled (at once when stop is requested), kProtocol (not HTTP, a body shorter or longer than its
 // Content-Length or chunking promised). Any complete response is no error here, whatever its status: see CheckStatus. A
-// request on a kept connection that the server had closed meanwhile is sent once more on a fresh one, if no byte of an
+// request on a kept connection that the server had closed meanwhile is sent once more on a fresh one, if no line of an
 // answer had come. Redirects are followed (at most 5) for GET; credentials and Authorization headers are never sent to
 // another origin. A 401 lets the authenticator renew once. Error messages name method and URL without user info and
 // query values.

@@ -2,20 +2,18 @@
 
 #include <curl/curl.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <exception>
 #include <stop_token>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "net/http_exchange.h"
+#include "net/sigpipe_block.h"
 
 namespace trolley::internal {
 namespace {
@@ -46,32 +44,6 @@ void Set(CURL* easy, CURLoption option, Value value) {
                                                     ": ", curl_easy_strerror(code)));
   }
 }
-
-// Writing to a TLS connection that was closed raises SIGPIPE; without signal handlers of its own, curl leaves that to
-// its callers.
-class SigpipeBlock {
- public:
-  SigpipeBlock() {
-    sigemptyset(&pipe_);
-    sigaddset(&pipe_, SIGPIPE);
-    sigset_t pending;
-    was_pending_ = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-  }
-  ~SigpipeBlock() {
-    const timespec now{};
-    while (!was_pending_ && sigtimedwait(&pipe_, nullptr, &now) < 0 && errno == EINTR) {
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  SigpipeBlock(const SigpipeBlock&) = delete;
-  SigpipeBlock& operator=(const SigpipeBlock&) = delete;
-
- private:
-  sigset_t pipe_;
-  sigset_t before_;
-  bool was_pending_ = false;
-};
 
 bool HasUnreadBytes(curl_socket_t socket) {
   char byte = 0;
