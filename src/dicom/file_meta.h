@@ -23,7 +23,7 @@ struct FileMetaPeek {
   enum class Status { kOk, kNeedMore, kNotDicom } status = Status::kNeedMore;
   std::optional<FileMeta> meta;
 };
-inline constexpr size_t kMaxFileMeta = 64 * 1024;
+inline constexpr size_t kMaxFileMeta = size_t{64} * 1024;
 FileMetaPeek PeekFileMeta(std::span<const std::byte> prefix);
 
 }  // namespace trolley

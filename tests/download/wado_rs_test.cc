@@ -135,10 +135,10 @@ class WadoRsTest : public testing::Test {
     return refs;
   }
 
-  FakeWado wado_{Content()};
   RecordingSink sink_;
   const InstanceReference one_ = Ref(1, 1);
-  const std::string file_ = wado_.content().at(one_);
+  const std::string file_ = Content().at(one_);
+  FakeWado wado_{Content()};  // after what its handlers use
   std::unique_ptr<Downloader> downloader_ = MakeWadoRsDownloader({wado_.url() + "/"}, Client());
 };
 

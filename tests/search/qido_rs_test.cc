@@ -339,6 +339,20 @@ TEST_F(QidoRsTest, TakesAnAnswerWhoseWindowIsRefused) {
   ExpectFailure(series_, ErrorCode::kProtocol);
 }
 
+TEST_F(QidoRsTest, IsUsedFromManyThreadsAtOnce) {
+  Serve(FakeSeries(1, 1, 30));
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < 5; ++n) {
+        EXPECT_EQ(Count(series_), 30u);
+        EXPECT_EQ(Count(Query(studies_).Where("PatientName", "Doe^J*")), 1u);
+        EXPECT_EQ(Count(Query::ForStudy({Uid("1.2.1")}, Level::kSeries)), 1u);
+      }
+    });
+  }
+}
+
 // --- The caller's limit ---
 
 TEST_F(QidoRsTest, StopsAtTheCallersLimit) {
