@@ -94,12 +94,16 @@ LogOptions ChooseLog(const MountOptions& options, const ArchiveConfig& archive) 
 }
 
 // The log says which studies were looked at: nobody else may read it.
-void PrepareLogFile(const std::string& file) {
+void PrepareLogFile(const std::string& file, const fs::path& cache_directory) {
   if (file.empty()) {
     return;
   }
-  std::error_code error;
-  fs::create_directories(fs::path(file).parent_path(), error);
+  const fs::path directory = fs::path(file).parent_path();
+  if (directory == cache_directory / "log") {
+    std::error_code error;
+    fs::create_directories(directory, error);
+    fs::permissions(directory, fs::perms::owner_all, error);
+  }
   const UniqueFd created(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!created) {
     throw Error(ErrorCode::kStorage, StrCat("Cannot write the log file '", file, "': ", std::strerror(errno),
@@ -159,7 +163,7 @@ struct Served {
 };
 
 void Start(const Plan& plan, const Supervisor& supervisor, Served& served) {
-  PrepareLogFile(plan.log.file);
+  PrepareLogFile(plan.log.file, plan.archive.cache_directory);
   ConfigureLog(plan.log);
   served.archive = std::make_unique<Archive>(plan.archive);
   served.archive->CheckReachable(

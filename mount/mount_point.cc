@@ -1,7 +1,7 @@
 #include "mount/mount_point.h"
 
 #include <sys/mount.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,13 +38,14 @@ std::string Unescape(std::string_view field) {
   return text;
 }
 
-// stat's errno (0: it worked) without waiting for a file system that hangs: then the thread is left behind.
+// statvfs's errno (0: it worked): unlike stat's it is never answered from what the kernel remembers. Without waiting
+// for a file system that hangs: then the thread is left behind.
 int StatErrno(const std::string& path) {
   auto answer = std::make_shared<std::promise<int>>();
   auto result = answer->get_future();
   std::thread([path, answer] {
-    struct stat ignored {};
-    answer->set_value(::stat(path.c_str(), &ignored) == 0 ? 0 : errno);
+    struct statvfs ignored {};
+    answer->set_value(::statvfs(path.c_str(), &ignored) == 0 ? 0 : errno);
   }).detach();
   if (result.wait_for(std::chrono::seconds(2)) != std::future_status::ready) {
     return ETIMEDOUT;
@@ -57,15 +58,18 @@ int StatErrno(const std::string& path) {
 }
 
 void RefuseMounted(const std::string& path, const MountEntry& mount) {
+  const std::string what = StrCat("'", mount.source, "' (", mount.type, ")");
+  if (mount.type != "fuse.trolleyfs") {
+    Refuse(StrCat(what, " is already mounted there; choose another directory"));
+  }
   switch (StatErrno(path)) {
     case ENOTCONN:
       Refuse(
           StrCat("an earlier mount there is dead (Transport endpoint is not connected); run: trolleyfs umount ", path));
     case ETIMEDOUT:
-      Refuse(StrCat("'", mount.source, "' (", mount.type,
-                    ") is mounted there and does not respond; run: trolleyfs umount --lazy ", path));
+      Refuse(StrCat(what, " is mounted there and does not respond; run: trolleyfs umount --lazy ", path));
     default:
-      Refuse(StrCat("'", mount.source, "' (", mount.type, ") is already mounted there; run: trolleyfs umount ", path));
+      Refuse(StrCat(what, " is already mounted there; to end that run: trolleyfs umount ", path));
   }
 }
 
