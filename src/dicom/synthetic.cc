@@ -78,6 +78,11 @@ class InstanceWriter {
     IsReport(spec_) ? PutReport() : PutImage();
     const E_TransferSyntax syntax = Compress();
     Check(file_.saveFile(OFFilename(path.c_str()), syntax), path.filename());
+    // DCMTK does not look whether the last bytes reach a full disk.
+    std::error_code error;
+    if (std::filesystem::file_size(path, error) != file_.calcElementLength(syntax, EET_UndefinedLength) || error) {
+      Fail(path.filename(), "it was not written whole; is the disk full?");
+    }
   }
 
  private:

@@ -174,7 +174,10 @@ class FolderArchive::Impl {
     }
     const std::lock_guard lock(index_mutex_);
     try {
-      store_->ForEach([&](std::string_view path, const IndexedFile& file) { index_.Put(path, file); });
+      store_->ForEach([&](std::string_view path, const IndexedFile& file) {
+        FolderFile& known = index_.Put(path, file);
+        known.may_change = file.is_dicom && known.series == nullptr;  // a damaged record: read the file again
+      });
     } catch (const Error& error) {
       LogWarning(StrCat("The index of the folder cannot be read, so its files are read anew: ", error.what()));
     }
@@ -182,11 +185,13 @@ class FolderArchive::Impl {
 
   void Scan(const Context& context) {
     ++scan_;
+    unreadable_ = 0;
     std::vector<std::string> unreadable;
     batch_began_ = Clock::now();
     FolderVisitor visitor;
     visitor.on_file = [&](FoundFile found) { Visit(std::move(found)); };
     visitor.on_unreadable = [&](const std::string& path, int reason) {
+      ++unreadable_;
       LogOnce(path, StrCat("Cannot read the directory ", Sensitive(path), ": ", std::strerror(reason)));
       if (reason != ENOENT && reason != ENOTDIR) {
         unreadable.push_back(path + '/');
@@ -207,6 +212,11 @@ class FolderArchive::Impl {
     });
     Keep(gone);
     LogRepeated();
+    if (unreadable_ > 0 && index_.studies().empty()) {
+      throw Error(ErrorCode::kStorage,
+                  StrCat("Cannot search the folder ", options_.path.string(), ": ", unreadable_,
+                         " of its files and directories cannot be read, and the others are not DICOM; see the log"));
+    }
   }
 
   void Visit(FoundFile found) {
@@ -235,6 +245,7 @@ class FolderArchive::Impl {
         file.attributes = std::move(header->attributes);
       }
     } catch (const Error& error) {
+      ++unreadable_;
       LogOnce(found.path, error.what());
       return std::nullopt;
     }
@@ -299,6 +310,7 @@ class FolderArchive::Impl {
 
   // Of the thread that scans:
   uint64_t scan_ = 0;
+  size_t unreadable_ = 0;  // files and directories, in this scan
   using Batch = std::vector<std::pair<std::string, IndexedFile>>;
   Batch batch_;
   Batch young_batch_;

@@ -44,8 +44,8 @@ struct FolderOptions {
 
 // A directory of DICOM files, however unsorted, nested, or mixed with other files; headers only are read. Symbolic
 // links to files are followed, to directories not (no cycles). Two files with the same (Study, Series, SOPInstanceUID):
-// the first by path is served, the other is logged. Unreadable files and directories are logged and fail the question
-// with kStorage only when the folder itself cannot be read. Thread-safe.
+// the first by path is served, the other is logged. Unreadable files and directories are logged; they fail the question
+// with kStorage only when nothing could be read: the folder itself, or any DICOM file in it. Thread-safe.
 class FolderArchive {
  public:
   FolderArchive(FolderOptions options, std::shared_ptr<FolderIndexStore> index);

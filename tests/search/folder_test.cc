@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <future>
@@ -371,6 +372,27 @@ TEST_F(FolderTest, AFolderThatCannotBeReadIsNoEmptyAnswer) {
   fs::remove_all(folder_);
   EXPECT_EQ(CodeOf([&] { Studies(); }), ErrorCode::kStorage);
   EXPECT_EQ(CodeOf([&] { FindFile("1.1", "1.1.1", "1.1.1.1"); }), ErrorCode::kStorage);
+}
+
+TEST_F(FolderTest, AFolderOfUnreadableFilesIsNoEmptyAnswer) {
+  fs::create_symlink("/proc/self/mem", folder_ / "unreadable");
+  WriteFile(folder_ / "note", "text");
+  EXPECT_EQ(CodeOf([&] { Studies(); }), ErrorCode::kStorage);
+  Add(Spec("1.1", "1.1.1"), "a");
+  EXPECT_THAT(Studies(), ElementsAre("1.1"));
+}
+
+TEST_F(FolderTest, ADamagedRecordIsReadAnew) {
+  const fs::path file = Add(Spec("1.1", "1.1.1"), "a")[0];
+  struct stat status {};
+  ASSERT_EQ(::stat(file.c_str(), &status), 0);
+  const IndexedFile damaged{fs::file_size(file),
+                            int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
+                            status.st_ino,
+                            true,
+                            {{tag::kPatientName, "nobody"}}};
+  store_->Apply({{"a/00001.dcm", damaged}}, {});
+  EXPECT_THAT(Studies(), ElementsAre("1.1"));
 }
 
 TEST_F(FolderTest, AStoreThatFailsDoesNotFailTheQuestion) {
