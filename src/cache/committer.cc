@@ -143,6 +143,7 @@ CommitBatch InstanceCache::Impl::TakeBatch() {
     batch.instances.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
+  batch.kept = batch.instances.size();
   while (!sizes_.empty() && batch.sizes.size() < kMaxSizes) {
     auto node = sizes_.extract(sizes_.begin());
     batch.sizes.emplace_back(node.key(), node.mapped());
@@ -158,11 +159,19 @@ CommitBatch InstanceCache::Impl::TakeBatch() {
 
 void InstanceCache::Impl::Commit(CommitBatch& batch) {
   GoneFiles gone;
-  try {
-    lmdb_->Write([&](LmdbTransaction& transaction) { WriteBatch(transaction, batch, gone); });
-  } catch (const std::exception& error) {
-    LogWarning(StrCat("Cannot keep ", batch.instances.size(), " instances in the cache: ", error.what()));
-    Undo(batch);
+  for (bool again = true; again;) {
+    again = false;
+    try {
+      lmdb_->Write([&](LmdbTransaction& transaction) { WriteBatch(transaction, batch, gone); });
+    } catch (const std::exception& error) {
+      // A full disk may have no room for the index itself: give up half of the files, and there is. (LMDB calls a write
+      // that was cut short EIO, so the reason tells nothing.)
+      again = batch.kept > 0;
+      const size_t kept = again ? batch.kept / 2 : 0;
+      LogWarning(StrCat("Cannot keep ", batch.kept - kept, " instances in the cache: ", error.what()));
+      GiveUp(batch, kept);
+      gone.Delete();
+    }
   }
   Forget(batch);
 }
@@ -184,7 +193,8 @@ void InstanceCache::Impl::WriteBatch(LmdbTransaction& transaction, CommitBatch& 
   for (const auto& [key, size] : batch.sizes) {
     index_.PutSize(transaction, key, size);
   }
-  for (const auto& pending : batch.instances) {
+  for (size_t i = 0; i < batch.kept; ++i) {
+    const auto& pending = batch.instances[i];
     if (!pending->removed) {
       Put(transaction, *pending, move_away);
     }
@@ -223,12 +233,13 @@ void InstanceCache::Impl::Put(LmdbTransaction& transaction, PendingInstance& pen
 }
 
 // Nothing was committed: files that were placed would be counted by nobody.
-void InstanceCache::Impl::Undo(const CommitBatch& batch) {
-  for (const auto& pending : batch.instances) {
-    if (pending->placed) {
-      CacheDirectory::Move(directory_.ObjectPath(pending->content.checksum, pending->content.size), {});
-    }
+void InstanceCache::Impl::GiveUp(CommitBatch& batch, size_t kept) {
+  for (size_t i = kept; i < batch.kept; ++i) {
+    const PendingInstance& pending = *batch.instances[i];
+    CacheDirectory::Move(
+        pending.placed ? directory_.ObjectPath(pending.content.checksum, pending.content.size) : pending.staged, {});
   }
+  batch.kept = kept;
 }
 
 void InstanceCache::Impl::Forget(const CommitBatch& batch) {

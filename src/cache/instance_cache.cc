@@ -142,8 +142,8 @@ void InstanceCache::Impl::Reserve(Reservation& reservation, uint64_t bytes, bool
       return;
     }
     // Nothing is thrown away when that would not be enough.
-    const bool hopeless = lacking > cached || round == 2;
-    if ((hopeless || Evict(std::max(beyond, lacking)) == 0) && lacking > 0) {
+    const bool hopeless = lacking > cached + space_->written || round == 2;
+    if ((hopeless || MakeRoom(std::max(beyond, lacking)) == 0) && lacking > 0) {
       reservation.SetReserved(before);
       throw Error(ErrorCode::kNoSpace,
                   StrCat("Cannot cache an instance of ", bytes, " bytes: the disk of ", options_.directory.string(),
@@ -162,6 +162,21 @@ InstanceIndex::Gone InstanceCache::Impl::MoveAway(GoneFiles& gone) {
       CacheDirectory::Move(object, {});
     }
   };
+}
+
+uint64_t InstanceCache::Impl::MakeRoom(uint64_t bytes) {
+  uint64_t freed = Evict(bytes);
+  if (freed == 0) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (pending_.empty()) {
+        return 0;
+      }
+    }
+    Flush();
+    freed = Evict(bytes);
+  }
+  return freed;
 }
 
 uint64_t InstanceCache::Impl::Evict(uint64_t bytes) {

@@ -60,6 +60,7 @@ struct GoneFiles {
 // What the committer writes in one transaction.
 struct CommitBatch {
   std::vector<std::shared_ptr<PendingInstance>> instances;
+  size_t kept = 0;                                            // of these, the first so many are written
   std::vector<std::pair<std::string, uint64_t>> sizes;        // by key
   std::vector<std::pair<std::string, uint64_t>> touches;      // by key: time of use
   std::vector<std::pair<std::string, uint64_t>> unreachable;  // checksum, size: files that were not there
@@ -92,8 +93,8 @@ class InstanceCache::Impl {
   // Grows a reservation to `bytes`, evicting where needed. `keep`: it is to stay in the cache, so the quota counts.
   // Throws kNoSpace.
   void Reserve(Reservation& reservation, uint64_t bytes, bool keep);
-  // The bytes that were freed.
-  uint64_t Evict(uint64_t bytes);
+  // Evicts, also what is pending. The bytes that were freed.
+  uint64_t MakeRoom(uint64_t bytes);
   InstanceCacheStatus Status();
   std::vector<std::string> Check(bool read_files, const Context& context);
   void WaitForBackground();
@@ -114,6 +115,7 @@ class InstanceCache::Impl {
   void TieIndexToObjects();
   void SweepOrphans(std::stop_token stop);
   uint64_t FreeBytes() const;
+  uint64_t Evict(uint64_t bytes);
 
   std::optional<CachedInstance> FindPending(const InstanceKey& key);
   std::optional<Located> Locate(const InstanceKey& key);
@@ -129,7 +131,8 @@ class InstanceCache::Impl {
   void Commit(CommitBatch& batch);
   void WriteBatch(LmdbTransaction& transaction, CommitBatch& batch, GoneFiles& gone);
   void Put(LmdbTransaction& transaction, PendingInstance& pending, const InstanceIndex::Gone& gone);
-  void Undo(const CommitBatch& batch);
+  // Deletes the files of what lies behind the first `kept` instances of the batch.
+  void GiveUp(CommitBatch& batch, size_t kept);
   void Forget(const CommitBatch& batch);
   InstanceIndex::Gone MoveAway(GoneFiles& gone);
   bool HasWork() const;

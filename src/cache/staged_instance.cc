@@ -97,7 +97,7 @@ class StagedInstance::Impl {
       if (reason == ENOENT) {
         cache_->directory_.Restore();
       } else {
-        cache_->Evict(kEvictedWhenFull);
+        cache_->MakeRoom(kEvictedWhenFull);
       }
     }
   }
@@ -112,7 +112,7 @@ class StagedInstance::Impl {
         offset += static_cast<uint64_t>(done);
       } else if (MeansFull(errno) && !evicted) {
         evicted = true;
-        cache_->Evict(piece.size() + kEvictedWhenFull);
+        cache_->MakeRoom(piece.size() + kEvictedWhenFull);
       } else if (errno != EINTR) {
         throw WriteError(cache_->options_.directory, errno);
       }

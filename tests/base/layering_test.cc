@@ -32,7 +32,7 @@ const std::vector<Door>& Doors() {
   static const std::vector<Door> doors = {
       {"curl/", R"(src/net/http\w*\.cc)"},
       {"dcmtk/", R"(src/dicom/\w+\.cc)"},
-      {"lmdb.h", R"(src/cache/lmdb_environment\.cc)"},
+      {"lmdb.h", R"(src/cache/lmdb_\w+\.cc)"},
       {"xxhash.h", R"(src/(base/checksum|archive/names)\.cc)"},
       {"spdlog/", R"(src/base/log\.cc)"},
       {"nlohmann/", R"(src/dicom/dicom_json\w*\.cc|src/archive/status\.cc)"},

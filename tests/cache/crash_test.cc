@@ -263,5 +263,34 @@ TEST_F(CrashTest, AFileSizeLimitIsAnErrorAndNeverWrongBytes) {
   EXPECT_EQ(InChild(writes), 0);
 }
 
+TEST_F(CrashTest, AnIndexThatCannotGrowKeepsWhatItCan) {
+  const auto writes = [&] {
+    ::signal(SIGXFSZ, SIG_IGN);
+    Open();
+    const auto index_size = std::filesystem::file_size(options.directory / "index" / "data.mdb");
+    const rlimit limit{index_size + 100000, index_size + 100000};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    int wrong = 0;
+    int found = 0;
+    for (int round = 0; round < 5; ++round) {
+      for (int number = 0; number < kNumbers; ++number) {
+        Put(*cache, InstanceOf(number), BytesOf(number, 500));
+      }
+      cache->Flush();
+      for (int number = 0; number < kNumbers; ++number) {
+        const auto bytes = Get(*cache, InstanceOf(number));
+        found += bytes.has_value();
+        wrong += bytes && *bytes != BytesOf(number, 500);
+      }
+    }
+    const auto problems = cache->Check(true);
+    for (const std::string& problem : problems) {
+      std::fprintf(stderr, "child: %s\n", problem.c_str());
+    }
+    return wrong > 0 ? 1 : !problems.empty() ? 2 : !FilesIn("staging").empty() ? 3 : found == 0 ? 4 : 0;
+  };
+  EXPECT_EQ(InChild(writes), 0);
+}
+
 }  // namespace
 }  // namespace trolley
