@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,6 +19,29 @@ std::span<std::byte> ReadBuffer(size_t size) {
     buffer.resize(size);
   }
   return {buffer.data(), size};
+}
+
+// Tells one state of a file from another: a folder's file may be written anew, with other bytes of equal number. 0
+// while the bytes are still arriving.
+uint64_t ContentStamp(const OpenedInstance& instance) {
+  struct stat status {};
+  const int fd = instance.CompleteFd();
+  if (fd < 0 || fstat(fd, &status) != 0) {
+    return 0;
+  }
+  const auto mtime =
+      static_cast<uint64_t>(status.st_mtim.tv_sec) * 1000000000U + static_cast<uint64_t>(status.st_mtim.tv_nsec);
+  return (mtime ^ (static_cast<uint64_t>(status.st_ino) << 20)) | 1;
+}
+
+// Whether the kernel's pages of this inode still show what was opened.
+bool SameContent(Inode& inode, const OpenedInstance& instance) {
+  const uint64_t stamp = ContentStamp(instance);
+  if (stamp == 0) {
+    return true;
+  }
+  const uint64_t before = inode.content.exchange(stamp);
+  return before == 0 || before == stamp;
 }
 
 const char* Chars(std::span<const std::byte> bytes) {
@@ -77,7 +101,8 @@ void FileSystem::ReplyOpen(fuse_req* request, fuse_file_info info, const InodeVi
     if (correction != PublishedSize::Correction::kNone) {
       NotifySizeChanged(inode.inode->id);
     }
-    info.keep_cache = correction != PublishedSize::Correction::kContent;
+    const bool same = SameContent(*inode.inode, *file.instance);
+    info.keep_cache = same && correction != PublishedSize::Correction::kContent;
     info.noflush = 1;
   } else {
     file.control_content = archive_.ControlFile(inode.node->file->control);

@@ -41,6 +41,8 @@ struct Inode {
   NodeId id = 0;        // never used again for something else
   uint64_t number = 0;  // st_ino: the same after a restart
   PublishedSize size;   // of instances
+  // Which file the pages that the kernel keeps were read from (see ContentStamp); 0: not known.
+  std::atomic<uint64_t> content{0};
 };
 
 // A node of the tree as the kernel knows it. Empty when the kernel asked for what it was not given.

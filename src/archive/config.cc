@@ -57,9 +57,7 @@ void ReadEndPoint(ConfigTable& table, const std::vector<std::string>& types, con
 void ReadEndPoints(ConfigTable& table, const std::filesystem::path& base, ArchiveConfig& archive) {
   auto searcher = table.Table("searcher");
   if (!searcher) {
-    table.Refuse(StrCat("archive '", archive.name,
-                        "' has no searcher; add searcher = { type = \"qido-rs\", url = ... } "
-                        "or { type = \"folder\", path = ... }"));
+    return;  // refused at the end, lest a misspelt "searcher" be called a missing one
   }
   ReadEndPoint(*searcher, {"qido-rs", "folder"}, "searcher", base, archive.searcher_type, archive.searcher_url,
                archive.folder);
@@ -200,6 +198,11 @@ ArchiveConfig ReadArchive(ConfigTable& table, const std::string& name, const std
   table.Duration("search_expiry", std::chrono::milliseconds(0), archive.search_expiry);
   ReadLimits(table, base, archive);
   table.RefuseUnknownKeys();
+  if (archive.searcher_type.empty()) {
+    table.Refuse(StrCat("archive '", name,
+                        "' has no searcher; add searcher = { type = \"qido-rs\", url = ... } "
+                        "or { type = \"folder\", path = ... }"));
+  }
   return archive;
 }
 

@@ -66,7 +66,7 @@ TEST_F(ContentsTest, ListsAColdSeriesWithOneSearchOfItsInstances) {
 TEST_F(ContentsTest, SearchDirectoriesAreQuestions) {
   const auto ct = List("search/PatientID=TB-0001");
   ASSERT_EQ(ct.size(), 1U);
-  EXPECT_THAT(*ct.begin(), testing::StartsWith("2020-03-01 CT CT Thorax_Abdomen~"));
+  EXPECT_THAT(*ct.begin(), testing::StartsWith("2020-03-01 CT Thorax_Abdomen~"));
   EXPECT_EQ(List("search/PatientName=D*,StudyDate=20200101-20201231/ModalitiesInStudy=CT"), ct);
   EXPECT_EQ(List("search/PatientID=TB%2F0002").size(), 1U);
   EXPECT_EQ(List("search/PatientID=NOBODY").size(), 0U);
