@@ -49,7 +49,7 @@ class FileSource : public ByteSource {
   }
 
   void Skip(uint64_t count) override {
-    const uint64_t room = static_cast<uint64_t>(INT64_MAX - offset_);
+    const auto room = static_cast<uint64_t>(INT64_MAX - offset_);
     offset_ += static_cast<int64_t>(std::min(count, room));
   }
 

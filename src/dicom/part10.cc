@@ -26,16 +26,15 @@ constexpr std::string_view kMediaStorageDirectory = "1.2.840.10008.1.3.10";
 constexpr uint32_t kUndefined = 0xFFFFFFFF;
 constexpr uint16_t kPixelGroup = 0x7FE0;
 constexpr uint16_t kDelimiterGroup = 0xFFFE;
-constexpr uint32_t kItem = 0xFFFEE000;
 constexpr uint32_t kItemEnd = 0xFFFEE00D;
 constexpr uint32_t kSequenceEnd = 0xFFFEE0DD;
 constexpr Tag kMediaStorageSopClass{0x00020002};
 constexpr Tag kMetaGroupLength{0x00020000};
 
 // Bounds against hostile files.
-constexpr uint32_t kMaxValue = 16 * 1024;      // longer values are skipped
-constexpr size_t kMaxKept = 256 * 1024;        // of all values
-constexpr uint64_t kMaxElements = 10'000'000;  // a PET with 10 000 frames has a million
+constexpr uint32_t kMaxValue = 16 * 1024;        // longer values are skipped
+constexpr size_t kMaxKept = size_t{256} * 1024;  // of all values
+constexpr uint64_t kMaxElements = 10'000'000;    // a PET with 10 000 frames has a million
 constexpr uint64_t kMaxInflated = uint64_t{64} << 20;
 
 struct Element {

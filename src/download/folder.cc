@@ -22,7 +22,7 @@ namespace {
 constexpr size_t kPiece = 1 << 20;
 
 Error ReadError(ErrorCode code, const std::filesystem::path& file, std::string_view why) {
-  return Error(code, StrCat("Cannot read ", Sensitive(file.string()), ": ", why));
+  return {code, StrCat("Cannot read ", Sensitive(file.string()), ": ", why)};
 }
 
 // Reads one file; what it throws is the file's fault.

@@ -37,7 +37,7 @@ class Walk {
       Fail(folder, reason);
     }
     // The stack is ours, and one directory is open at a time: neither depth nor breadth exhausts anything.
-    pending_.push_back("");
+    pending_.emplace_back();
     while (!pending_.empty()) {
       const std::string path = std::move(pending_.back());
       pending_.pop_back();
