@@ -30,6 +30,7 @@ Supervisor::Supervisor(std::chrono::milliseconds patience) : patience_(patience)
   ::sigaddset(&set, SIGHUP);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is a full disk to the cache, not the end of the mount
   // Interrupts libfuse's loop, which waits for a semaphore; without SA_RESTART, or it would go on waiting.
   struct sigaction interrupt {};
   interrupt.sa_handler = &DoNothing;
