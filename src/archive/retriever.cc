@@ -52,7 +52,7 @@ class Retriever::Impl {
   void FetchLocal(const TransferPtr& transfer);
   void FetchRemote(const TransferPtr& transfer);
   void Fail(const TransferPtr& transfer, const Error& error);
-  void FailQueued(const Error& error);
+  void FailQueued(const Error& error, Clock::time_point queued_until);
   void Forget(const TransferPtr& transfer);
 
   const RetrieverOptions options_;
@@ -139,7 +139,8 @@ Retriever::Impl::~Impl() {
   for (std::thread& worker : workers_) {
     worker.join();
   }
-  FailQueued(Error(ErrorCode::kCancelled, "Cannot open an instance: the archive is being closed"));
+  FailQueued(Error(ErrorCode::kCancelled, "Cannot open an instance: the archive is being closed"),
+             Clock::time_point::max());
 }
 
 std::shared_ptr<OpenedInstance> Retriever::Impl::TryOpen(const InstanceReference& instance, bool* needs_verification) {
@@ -265,6 +266,7 @@ void Retriever::Impl::Fetch(const TransferPtr& transfer) {
                                                ": the archive sent nothing for it"));
     }
   } catch (const Error& error) {
+    const auto failed_at = Clock::now();
     Fail(transfer, error);
     const bool unreachable = error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kTimedOut;
     bool nothing_came = false;
@@ -273,7 +275,7 @@ void Retriever::Impl::Fetch(const TransferPtr& transfer) {
       nothing_came = last_progress_ < started;
     }
     if (unreachable && nothing_came) {
-      FailQueued(error);
+      FailQueued(error, failed_at);
     }
   } catch (const std::exception& error) {
     Fail(transfer, Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", transfer->reference().instance.str(),
@@ -315,14 +317,21 @@ void Retriever::Impl::Fail(const TransferPtr& transfer, const Error& error) {
   }
 }
 
-void Retriever::Impl::FailQueued(const Error& error) {
-  // The archive does not answer: those in the queue would wait one time-out after the other for the same outcome.
-  std::deque<TransferPtr> queued;
+void Retriever::Impl::FailQueued(const Error& error, Clock::time_point queued_until) {
+  // The archive does not answer: those in the queue would wait one time-out after the other for the same outcome. Not
+  // those who came since: they may have heard of the failure, and are trying again.
+  std::vector<TransferPtr> failed;
   {
     const std::lock_guard lock(mutex_);
-    queued.swap(queue_);
+    std::erase_if(queue_, [&](const TransferPtr& transfer) {
+      const bool fails = transfer->created_at() <= queued_until;
+      if (fails) {
+        failed.push_back(transfer);
+      }
+      return fails;
+    });
   }
-  for (const TransferPtr& transfer : queued) {
+  for (const TransferPtr& transfer : failed) {
     Fail(transfer, error);
   }
 }

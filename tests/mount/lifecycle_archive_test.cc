@@ -280,7 +280,7 @@ TEST_F(LifecycleTest, AttributesTellUidsSizesAndAges) {
 TEST_F(LifecycleTest, RuntimesSignalsDoNotEndAnOpenButOthersDo) {
   std::promise<void> go_on;
   const auto gate = go_on.get_future().share();
-  archive_.OnRetrieve([&](const ReceivedRequest& request, HttpReply& reply) {
+  archive_.OnRetrieve([this, gate](const ReceivedRequest& request, HttpReply& reply) {
     gate.wait();
     archive_.Answer(request, reply);
   });
