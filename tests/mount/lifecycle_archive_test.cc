@@ -9,7 +9,6 @@
 #include <sys/un.h>
 #include <sys/xattr.h>
 
-#include <algorithm>
 #include <csignal>
 #include <future>
 #include <thread>
@@ -24,7 +23,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
-using testing::StartsWith;
 
 constexpr auto kSoon = 20s;
 
@@ -71,15 +69,6 @@ class LifecycleTest : public testing::Test {
     return pid ? static_cast<pid_t>(*pid) : -1;
   }
 
-  // The program says in one line what failed, and nothing is mounted.
-  void ExpectRefused(const RunResult& result, const std::string& why) {
-    EXPECT_EQ(result.exit_code, 1);
-    EXPECT_THAT(result.err, StartsWith("trolleyfs: Cannot mount"));
-    EXPECT_THAT(result.err, HasSubstr(why));
-    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-    EXPECT_FALSE(IsMountPoint(point_));
-  }
-
   FakeArchive archive_;
   TempDirectory directory_;
   const std::filesystem::path point_ = std::filesystem::canonical(directory_.path()) / "point";
@@ -107,42 +96,6 @@ TEST_F(LifecycleTest, LogsToAFileOfItsOwnWhenInTheBackground) {
     EXPECT_EQ(entry.status().permissions(), std::filesystem::perms(0600));
   }
   EXPECT_EQ(logs, 1u);
-}
-
-TEST_F(LifecycleTest, SaysWhatIsWrongWithTheMountPoint) {
-  std::filesystem::remove(point_);
-  ExpectRefused(MountInBackground(), "does not exist");
-  WriteFile(point_, "a file");
-  ExpectRefused(MountInBackground(), "not a directory");
-  std::filesystem::remove(point_);
-  std::filesystem::create_directory(point_);
-  WriteFile(point_ / "file", "");
-  ExpectRefused(MountInBackground(), "not empty");
-}
-
-TEST_F(LifecycleTest, SaysThatSomethingIsMountedAlready) {
-  ASSERT_EQ(MountInBackground().exit_code, 0);
-  const RunResult second = MountInBackground();
-  EXPECT_EQ(second.exit_code, 1);
-  EXPECT_THAT(second.err, HasSubstr("already mounted"));
-  EXPECT_EQ(Umount().exit_code, 0);
-}
-
-TEST_F(LifecycleTest, SaysWhatIsWrongWithTheArchive) {
-  ExpectRefused(RunProgram(Command("nosuch")), "nosuch");
-  ExpectRefused(RunProgram(Command("http://127.0.0.1:1/dicom-web")), "refused");
-  archive_.OnSearch([](const ReceivedRequest&, HttpReply& reply) { reply.Respond(401, "text/plain", "no"); });
-  ExpectRefused(MountInBackground(), "401");
-  WriteFile(config_, "[archive.x]\nsearcher = { type = \"folder\", path = \"/\" }\nbrowze = \"all\"\n");
-  const RunResult unknown_key = RunProgram(Command("x"));
-  ExpectRefused(unknown_key, ":3");
-  EXPECT_THAT(unknown_key.err, HasSubstr("browse"));
-}
-
-TEST_F(LifecycleTest, NeverShowsASecretThatWasGivenInTheUrl) {
-  const RunResult result = RunProgram(Command("http://reader:hunter2@127.0.0.1:1/dicom-web"));
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, testing::Not(HasSubstr("hunter2")));
 }
 
 TEST_F(LifecycleTest, SaysThatAnEarlierMountIsDead) {
