@@ -105,9 +105,9 @@ const fuse_lowlevel_ops& FileSystem::Operations() {
   return operations;
 }
 
-FileSystem::FileSystem(Archive& archive, FileSystemOptions options)
+FileSystem::FileSystem(Archive& archive, const FileSystemOptions& options)
     : archive_(archive),
-      options_(std::move(options)),
+      options_(options),
       inodes_(archive.tree().root()),
       pending_({
           .reply_error = [](fuse_req* request, int error) { fuse_reply_err(request, error); },

@@ -40,7 +40,7 @@ struct FileSystemOptions {
 // the network. (lookup.cc, directories.cc, files.cc and xattr.cc hold the operations.)
 class FileSystem {
  public:
-  FileSystem(Archive& archive, FileSystemOptions options);
+  FileSystem(Archive& archive, const FileSystemOptions& options);
   ~FileSystem();
   FileSystem(const FileSystem&) = delete;
   FileSystem& operator=(const FileSystem&) = delete;

@@ -103,7 +103,7 @@ InodeView Inodes::Remember(const Node& node) {
     inode->id = next_id_++;
     inode->number = NumberOf(node);
     auto kept = std::make_shared<const Node>(node);
-    const InodeView view{std::move(inode), kept};
+    InodeView view{std::move(inode), kept};
     entries_.emplace(view.inode->id, Entry{view, 1});
     ids_.emplace(kept.get(), view.inode->id);
     return view;

@@ -107,7 +107,7 @@ std::string ResolveMountPoint(const std::string& path) {
   std::error_code error;
   const fs::path parent = fs::canonical(plain.parent_path(), error);
   if (!error) {
-    const std::string candidate = (parent / plain.filename()).string();
+    std::string candidate = (parent / plain.filename()).string();
     if (FindMount(candidate)) {
       return candidate;
     }

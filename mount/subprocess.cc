@@ -32,6 +32,7 @@ ProcessResult RunProcess(const std::vector<std::string>& command) {
   ProcessResult result;
   const UniqueFd output(::memfd_create("stderr", MFD_CLOEXEC));
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& argument : command) {
     arguments.push_back(const_cast<char*>(argument.c_str()));  // posix_spawn does not change them
   }

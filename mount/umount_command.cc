@@ -105,7 +105,7 @@ void Detach(const std::string& path, bool lazy) {
   }
   std::vector<std::string> command{"fusermount3", "-u"};
   if (lazy) {
-    command.push_back("-z");
+    command.emplace_back("-z");
   }
   command.insert(command.end(), {"--", path});
   const ProcessResult result = RunProcess(command);
