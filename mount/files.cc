@@ -94,6 +94,7 @@ void FileSystem::Open(fuse_req* request, NodeId id, const fuse_file_info& info) 
 void FileSystem::ReplyOpen(fuse_req* request, fuse_file_info info, const InodeView& inode,
                            std::shared_ptr<OpenedInstance> instance) {
   OpenFile file{inode, std::move(instance), {}};
+  bool pages_outdated = false;
   if (file.instance) {
     // The kernel must not read by an estimated size: it would cut the file or pad it. This takes the estimate back
     // before anybody can read; getattr gives the exact size from now on.
@@ -101,8 +102,12 @@ void FileSystem::ReplyOpen(fuse_req* request, fuse_file_info info, const InodeVi
     if (correction != PublishedSize::Correction::kNone) {
       NotifySizeChanged(inode.inode->id);
     }
+    if (correction == PublishedSize::Correction::kAttributes) {
+      inode.inode->size.Corrected(correction);
+    }
     const bool same = SameContent(*inode.inode, *file.instance);
-    info.keep_cache = same && correction != PublishedSize::Correction::kContent;
+    pages_outdated = correction == PublishedSize::Correction::kContent;
+    info.keep_cache = same && !pages_outdated;
     info.noflush = 1;
   } else {
     file.control_content = archive_.ControlFile(inode.node->file->control);
@@ -111,6 +116,8 @@ void FileSystem::ReplyOpen(fuse_req* request, fuse_file_info info, const InodeVi
   info.fh = files_.Add(std::make_shared<const OpenFile>(std::move(file)));
   if (fuse_reply_open(request, &info) != 0) {
     files_.Remove(info.fh);
+  } else if (pages_outdated) {
+    inode.inode->size.Corrected(PublishedSize::Correction::kContent);
   }
 }
 

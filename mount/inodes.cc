@@ -51,9 +51,22 @@ void PublishedSize::Learn(uint64_t size) {
 PublishedSize::Correction PublishedSize::LearnFromOpen(uint64_t size) {
   const uint64_t before = exact_.exchange(size);
   if (before != kUnknown && before != size) {
+    content_outdated_ = true;
+  }
+  if (content_outdated_) {
     return Correction::kContent;
   }
-  return estimate_published_.exchange(false) ? Correction::kAttributes : Correction::kNone;
+  return estimate_published_ ? Correction::kAttributes : Correction::kNone;
+}
+
+void PublishedSize::Corrected(Correction correction) {
+  if (correction == Correction::kNone) {
+    return;
+  }
+  estimate_published_ = false;
+  if (correction == Correction::kContent) {
+    content_outdated_ = false;
+  }
 }
 
 bool Inodes::Equal::operator()(const Node* a, const Node* b) const {

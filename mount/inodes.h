@@ -27,14 +27,18 @@ class PublishedSize {
   void Learn(uint64_t size);
 
   enum class Correction { kNone, kAttributes, kContent };
-  // The instance was opened and has this size. What the kernel must forget: nothing, the size, or (the archive replaced
-  // the instance) also the pages.
+  // The instance was opened and has this size. What the kernel must forget before this open is answered: nothing, the
+  // size, or (the archive replaced the instance) also the pages. Every opener is told so until one says that it is
+  // done.
   Correction LearnFromOpen(uint64_t size);
+  // The kernel has forgotten it.
+  void Corrected(Correction correction);
 
  private:
   static constexpr uint64_t kUnknown = UINT64_MAX;
   std::atomic<uint64_t> exact_{kUnknown};
   std::atomic<bool> estimate_published_{false};
+  std::atomic<bool> content_outdated_{false};
 };
 
 struct Inode {

@@ -1,6 +1,7 @@
 #include "mount/mount_command.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -42,7 +43,6 @@ struct Plan {
 };
 
 ArchiveConfig ChooseArchive(const MountOptions& options) {
-  const Config config = LoadConfig(options.config);
   ArchiveConfig archive;
   if (options.demo) {
     const fs::path directory = DefaultDemoDirectory();
@@ -51,7 +51,7 @@ ArchiveConfig ChooseArchive(const MountOptions& options) {
     archive.name = "demo";
     archive.browse = "all";
   } else {
-    archive = ResolveArchive(options.archive, config);
+    archive = ResolveArchive(options.archive, LoadConfig(options.config));
   }
   if (options.cache_directory) {
     archive.cache_directory = *options.cache_directory;
@@ -185,7 +185,17 @@ void Announce(const Plan& plan, Supervisor& supervisor, Readiness& readiness) {
   }
 }
 
+// Each open instance takes a descriptor, and a viewer opens a series of 2000.
+void AllowManyOpenFiles() {
+  struct rlimit limit {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
 int Serve(const Plan& plan, Readiness& readiness) {
+  AllowManyOpenFiles();
   Supervisor supervisor;
   Served served;
   const Supervisor::Duties while_ending{

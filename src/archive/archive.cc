@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
+#include <functional>
 #include <mutex>
 #include <utility>
 
@@ -28,8 +29,7 @@ namespace {
 
 constexpr uint64_t kMaxAnswerBytes = uint64_t{512} << 20;
 constexpr uint64_t kMaxFolderIndexBytes = uint64_t{8} << 30;
-// A folder is at hand: new files are seen soon, and asking it costs little.
-constexpr std::chrono::milliseconds kFolderExpiry{10000};
+constexpr std::chrono::milliseconds kLookForStop{100};
 
 std::shared_ptr<Authenticator> MakeAuthenticator(const AuthConfig& auth) {
   switch (auth.type) {
@@ -95,7 +95,9 @@ Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
 
   const bool searches_folder = config_.searcher_type == "folder";
   CachedSearcherOptions cached;
-  cached.expiry = searches_folder ? std::min(config_.search_expiry, kFolderExpiry) : config_.search_expiry;
+  cached.expiry = config_.search_expiry;
+  // The first look at a big folder takes as long as it takes; what it has found is kept when it is interrupted.
+  cached.query_timeout = searches_folder ? config_.transfer_timeout : config_.query_timeout;
   // The folder's own index survives restarts; its answers need not.
   searcher_ = std::make_shared<CachedSearcher>(archive_searcher_, searches_folder ? nullptr : MakeAnswerStore(answers_),
                                                cached);
@@ -130,6 +132,7 @@ void Archive::Impl::OpenCaches() {
 void Archive::Impl::OpenFolder() {
   FolderOptions options;
   options.path = config_.folder;
+  options.rescan_interval = config_.search_expiry;
   const auto blobs = std::make_shared<BlobStore>(lmdb_, "folder", config_.Identity(), kMaxFolderIndexBytes);
   folder_ = std::make_shared<FolderArchive>(std::move(options), MakeFolderIndexStore(blobs));
 }
@@ -164,7 +167,7 @@ std::shared_ptr<Downloader> Archive::Impl::MakeDownloader(const std::shared_ptr<
 }
 
 void Archive::Impl::CheckReachable(const Context& context) {
-  if (folder_ != nullptr) {
+  if (config_.searcher_type == "folder") {
     // Only whether it can be read: indexing a big folder takes its time, and happens at the first question.
     DIR* directory = opendir(config_.folder.c_str());
     if (directory == nullptr) {
@@ -186,7 +189,7 @@ void Archive::Impl::CheckReachable(const Context& context) {
 }
 
 void Archive::Impl::LearnSizes(const std::vector<InstanceReference>& instances, const Context& context) {
-  // Counts what is under way, so that all are asked for at once and nobody holds more than one file at a time.
+  // Shared, because transfers may end after this has given up.
   struct Progress {
     std::mutex mutex;
     std::condition_variable changed;
@@ -194,43 +197,59 @@ void Archive::Impl::LearnSizes(const std::vector<InstanceReference>& instances, 
     std::exception_ptr error;
   };
   const auto progress = std::make_shared<Progress>();
-  std::stop_source stop;
+  // Whatever way this ends, nothing goes on for it.
+  struct Stop : std::stop_source {
+    ~Stop() { request_stop(); }
+  } stop;
   const std::stop_callback pass_on(context.stop, [&stop] { stop.request_stop(); });
+  const auto wait_for = [&](std::unique_lock<std::mutex>& lock, const std::function<bool()>& enough) {
+    while (!progress->changed.wait_for(lock, kLookForStop, enough)) {
+      context.Check("learn the sizes of a series");
+    }
+  };
   for (const InstanceReference& instance : instances) {
     if (retriever_->KnownSize(instance)) {
       continue;
     }
     {
-      const std::lock_guard lock(progress->mutex);
+      // Few at a time: each has to be transferred within its own time, whatever the number of the others.
+      std::unique_lock lock(progress->mutex);
+      wait_for(lock, [&] { return progress->open < 2 * config_.connections || progress->error; });
+      if (progress->error) {
+        break;
+      }
       ++progress->open;
     }
-    retriever_->Open(instance, stop.get_token(),
-                     [progress, cache = instances_, id = config_.Identity(), instance](Retriever::Opened opened) {
-                       if (opened.instance != nullptr && cache != nullptr) {
-                         cache->RememberSize(id, instance, opened.instance->size());
-                       }
-                       const std::lock_guard lock(progress->mutex);
-                       --progress->open;
-                       if (opened.error && !progress->error) {
-                         progress->error = opened.error;
-                       }
-                       progress->changed.notify_all();
-                     });
+    const auto finish = [progress](std::exception_ptr error) {
+      const std::lock_guard lock(progress->mutex);
+      --progress->open;
+      if (error && !progress->error) {
+        progress->error = std::move(error);
+      }
+      progress->changed.notify_all();
+    };
+    retriever_->Open(instance, stop.get_token(), [finish, token = stop.get_token()](const Retriever::Opened& opened) {
+      if (opened.instance == nullptr) {
+        finish(opened.error);
+        return;
+      }
+      // An announced length is only a size when the transfer has ended well.
+      const auto file = opened.instance;
+      file->WhenReadable(file->size() - 1, 1, token, [file, finish] {
+        std::byte last;
+        try {
+          file->TryRead(file->size() - 1, {&last, 1});
+          finish(nullptr);
+        } catch (...) {
+          finish(std::current_exception());
+        }
+      });
+    });
   }
   std::unique_lock lock(progress->mutex);
-  const auto done = [&] { return progress->open == 0 || progress->error; };
-  if (context.deadline == Clock::time_point::max()) {
-    progress->changed.wait(lock, done);
-  } else if (!progress->changed.wait_until(lock, context.deadline, done)) {
-    lock.unlock();
-    stop.request_stop();
-    throw Error(ErrorCode::kTimedOut, "Cannot learn the sizes of a series: the archive did not answer in time");
-  }
-  const std::exception_ptr error = progress->error;
-  lock.unlock();
-  if (error) {
-    stop.request_stop();
-    std::rethrow_exception(error);
+  wait_for(lock, [&] { return progress->open == 0 || progress->error; });
+  if (progress->error) {
+    std::rethrow_exception(progress->error);
   }
 }
 

@@ -36,7 +36,7 @@ class Retriever::Impl {
   ~Impl();
 
   std::shared_ptr<OpenedInstance> TryOpen(const InstanceReference& instance, bool* needs_verification);
-  void Open(const InstanceReference& instance, std::stop_token stop, OpenCallback done);
+  void Open(const InstanceReference& instance, const std::stop_token& stop, const OpenCallback& done);
   std::optional<uint64_t> KnownSize(const InstanceReference& instance);
   RetrieverStatus Status() const;
 
@@ -49,6 +49,7 @@ class Retriever::Impl {
   void Verify(const TransferPtr& transfer);
   void Work();
   void Fetch(const TransferPtr& transfer);
+  bool TooLate(const TransferPtr& transfer, Clock::time_point now);
   void FetchLocal(const TransferPtr& transfer);
   void FetchRemote(const TransferPtr& transfer);
   void Fail(const TransferPtr& transfer, const Error& error);
@@ -165,7 +166,7 @@ std::shared_ptr<OpenedInstance> Retriever::Impl::TryOpen(const InstanceReference
   return MakeCompleteInstance(std::move(cached->fd), cached->size);
 }
 
-void Retriever::Impl::Open(const InstanceReference& instance, std::stop_token stop, OpenCallback done) {
+void Retriever::Impl::Open(const InstanceReference& instance, const std::stop_token& stop, const OpenCallback& done) {
   bool needs_verification = false;
   if (auto opened = TryOpen(instance, &needs_verification)) {
     done({std::move(opened), nullptr});
@@ -253,8 +254,13 @@ void Retriever::Impl::Work() {
 void Retriever::Impl::Fetch(const TransferPtr& transfer) {
   const auto started = Clock::now();
   try {
-    const Context not_later_than{transfer->stop_token(), transfer->created_at() + options_.queue_timeout};
-    not_later_than.Check("retrieve an instance");
+    if (TooLate(transfer, started)) {
+      Fail(transfer,
+           Error(ErrorCode::kTimedOut, StrCat("Cannot retrieve instance ", transfer->reference().instance.str(),
+                                              ": no connection to the archive was free in time")));
+      return;
+    }
+    Context{transfer->stop_token(), Clock::time_point::max()}.Check("retrieve an instance");
     ++transfers_;
     if (downloader_->local()) {
       FetchLocal(transfer);
@@ -268,19 +274,25 @@ void Retriever::Impl::Fetch(const TransferPtr& transfer) {
   } catch (const Error& error) {
     const auto failed_at = Clock::now();
     Fail(transfer, error);
-    const bool unreachable = error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kTimedOut;
     bool nothing_came = false;
     {
       const std::lock_guard lock(mutex_);
       nothing_came = last_progress_ < started;
     }
-    if (unreachable && nothing_came) {
+    // Only when nobody answers: what a server says of one instance (also "500") is not said of the others.
+    if (error.code() == ErrorCode::kTimedOut && nothing_came) {
       FailQueued(error, failed_at);
     }
   } catch (const std::exception& error) {
     Fail(transfer, Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", transfer->reference().instance.str(),
                                                       ": ", error.what())));
   }
+}
+
+// While the archive delivers, the queue moves on and everybody's turn comes.
+bool Retriever::Impl::TooLate(const TransferPtr& transfer, Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  return now > std::max(transfer->created_at(), last_progress_) + options_.queue_timeout;
 }
 
 void Retriever::Impl::FetchRemote(const TransferPtr& transfer) {
@@ -375,8 +387,8 @@ std::shared_ptr<OpenedInstance> Retriever::TryOpen(const InstanceReference& inst
   return impl_->TryOpen(instance, nullptr);
 }
 
-void Retriever::Open(const InstanceReference& instance, std::stop_token stop, OpenCallback done) {
-  impl_->Open(instance, std::move(stop), std::move(done));
+void Retriever::Open(const InstanceReference& instance, const std::stop_token& stop, const OpenCallback& done) {
+  impl_->Open(instance, stop, done);
 }
 
 std::shared_ptr<OpenedInstance> Retriever::Open(const InstanceReference& instance, const Context& context) {
@@ -385,17 +397,16 @@ std::shared_ptr<OpenedInstance> Retriever::Open(const InstanceReference& instanc
   const auto promise = std::make_shared<std::promise<Opened>>();
   std::future<Opened> future = promise->get_future();
   impl_->Open(instance, give_up.get_token(), [promise](Opened opened) { promise->set_value(std::move(opened)); });
-  if (context.deadline != Clock::time_point::max() &&
-      future.wait_until(context.deadline) == std::future_status::timeout) {
+  const bool timed_out = context.deadline != Clock::time_point::max() &&
+                         future.wait_until(context.deadline) == std::future_status::timeout;
+  if (timed_out) {
     give_up.request_stop();
-    if (Opened opened = future.get(); opened.instance == nullptr) {
-      throw Error(ErrorCode::kTimedOut,
-                  StrCat("Cannot open instance ", instance.instance.str(), ": the archive did not answer in time"));
-    } else {
-      return opened.instance;
-    }
   }
   Opened opened = future.get();
+  if (opened.error && timed_out) {
+    throw Error(ErrorCode::kTimedOut,
+                StrCat("Cannot open instance ", instance.instance.str(), ": the archive did not answer in time"));
+  }
   if (opened.error) {
     std::rethrow_exception(opened.error);
   }

@@ -35,9 +35,9 @@ class OpenedInstance {
 };
 
 struct RetrieverOptions {
-  std::string archive;                                  // identity, for the cache's keys
-  uint32_t connections = 8;                             // transfers at a time
-  std::chrono::milliseconds queue_timeout{60000};       // an open that no transfer was free for: kTimedOut
+  std::string archive;                             // identity, for the cache's keys
+  uint32_t connections = 8;                        // transfers at a time
+  std::chrono::milliseconds queue_timeout{60000};  // an open whose turn did not come while nothing arrived: kTimedOut
   std::chrono::milliseconds transfer_timeout{3600000};  // for one instance
 };
 
@@ -71,7 +71,7 @@ class Retriever {
   std::shared_ptr<OpenedInstance> TryOpen(const InstanceReference& instance);
   // `done` is called exactly once, on this or another thread: when the length is known, or with a failure. A caller
   // that has given up requests `stop`: its callback then comes soon, with kCancelled.
-  void Open(const InstanceReference& instance, std::stop_token stop, OpenCallback done);
+  void Open(const InstanceReference& instance, const std::stop_token& stop, const OpenCallback& done);
   // Waits. nullptr: the archive says there is none.
   std::shared_ptr<OpenedInstance> Open(const InstanceReference& instance, const Context& context);
   // The exact size if it is known without asking the archive.

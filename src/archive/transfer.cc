@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 #include "archive/memory_file.h"
 #include "archive/opened_instance.h"
@@ -19,17 +20,18 @@ namespace {
 // again.
 constexpr uint64_t kNearlyDone = uint64_t{4} << 20;
 
-void CallAll(const std::vector<std::function<void()>>& calls) {
-  for (const auto& call : calls) {
-    call();
-  }
-}
-
 }  // namespace
 
 struct Transfer::OpenWaiter {
   Retriever::OpenCallback done;
   std::atomic<bool> answered{false};
+  std::optional<std::stop_callback<std::function<void()>>> on_stop;
+};
+
+struct Transfer::ReadWaiter {
+  uint64_t offset = 0;
+  size_t length = 0;
+  std::function<void()> ready;
   std::optional<std::stop_callback<std::function<void()>>> on_stop;
 };
 
@@ -200,7 +202,7 @@ void Transfer::Append(std::span<const std::byte> piece) {
   if (staged_ == nullptr) {
     WriteFully(fd_->get(), arrived_, piece);
   }
-  std::vector<std::function<void()>> ready;
+  ReadWaiters ready;
   {
     const std::lock_guard lock(mutex_);
     arrived_ += piece.size();
@@ -231,7 +233,7 @@ void Transfer::End() {
   if (staged_ != nullptr) {
     staged_->Commit();
   }
-  std::vector<std::function<void()>> ready;
+  ReadWaiters ready;
   {
     const std::lock_guard lock(mutex_);
     staged_.reset();
@@ -263,7 +265,7 @@ void Transfer::EndMissing() {
 }
 
 void Transfer::Fail(std::exception_ptr error) {
-  std::vector<std::function<void()>> ready;
+  ReadWaiters ready;
   {
     const std::lock_guard lock(mutex_);
     if (state_ != State::kWaiting && state_ != State::kArriving) {
@@ -287,16 +289,22 @@ bool Transfer::Readable(uint64_t offset, size_t length) const {
   return length < rest && offset + length <= arrived_;
 }
 
-std::vector<std::function<void()>> Transfer::TakeReady() {
-  std::vector<std::function<void()>> ready;
-  read_waiters_.remove_if([&](ReadWaiter& waiter) {
-    const bool take = Readable(waiter.offset, waiter.length);
-    if (take) {
-      ready.push_back(std::move(waiter.ready));
+Transfer::ReadWaiters Transfer::TakeReady() {
+  ReadWaiters ready;
+  for (auto at = read_waiters_.begin(); at != read_waiters_.end();) {
+    const auto next = std::next(at);
+    if (Readable((*at)->offset, (*at)->length)) {
+      ready.splice(ready.end(), read_waiters_, at);
     }
-    return take || waiter.stop.stop_requested();
-  });
+    at = next;
+  }
   return ready;
+}
+
+void Transfer::CallAll(const ReadWaiters& waiters) {
+  for (const auto& waiter : waiters) {
+    waiter->ready();
+  }
 }
 
 std::optional<size_t> Transfer::TryRead(uint64_t offset, std::span<std::byte> out) {
@@ -322,14 +330,36 @@ std::optional<size_t> Transfer::TryRead(uint64_t offset, std::span<std::byte> ou
 }
 
 void Transfer::WhenReadable(uint64_t offset, size_t length, std::stop_token stop, std::function<void()> ready) {
+  const auto waiter = std::make_shared<ReadWaiter>();
+  waiter->offset = offset;
+  waiter->length = length;
+  waiter->ready = std::move(ready);
+  bool readable = false;
   {
     const std::lock_guard lock(mutex_);
-    if (!Readable(offset, length)) {
-      read_waiters_.push_back({offset, length, std::move(stop), std::move(ready)});
-      return;
+    readable = Readable(offset, length);
+    if (!readable) {
+      read_waiters_.push_back(waiter);
     }
   }
-  ready();
+  if (readable) {
+    waiter->ready();
+    return;
+  }
+  // Outside the lock, because a stop that was requested already calls back from within the constructor. Whoever stops
+  // lets go of what `ready` holds at once: it may be the last reader.
+  waiter->on_stop.emplace(std::move(stop), [self = weak_from_this(), weak = std::weak_ptr(waiter)] {
+    const auto transfer = self.lock();
+    const auto cancelled = weak.lock();
+    if (transfer && cancelled) {
+      transfer->CancelRead(cancelled);
+    }
+  });
+}
+
+void Transfer::CancelRead(const std::shared_ptr<ReadWaiter>& waiter) {
+  const std::lock_guard lock(mutex_);
+  read_waiters_.remove(waiter);  // not the last owner: the caller has one
 }
 
 int Transfer::CompleteFd() const {

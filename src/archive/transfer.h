@@ -58,12 +58,8 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
  private:
   friend class StreamingInstance;
   struct OpenWaiter;
-  struct ReadWaiter {
-    uint64_t offset;
-    size_t length;
-    std::stop_token stop;
-    std::function<void()> ready;
-  };
+  struct ReadWaiter;
+  using ReadWaiters = std::list<std::shared_ptr<ReadWaiter>>;
   enum class State { kWaiting, kArriving, kWhole, kMissing, kFailed };
 
   std::optional<size_t> TryRead(uint64_t offset, std::span<std::byte> out);
@@ -71,6 +67,9 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   int CompleteFd() const;
   void DropReader();
   void CancelOpener(const std::shared_ptr<OpenWaiter>& waiter);
+  void CancelRead(const std::shared_ptr<ReadWaiter>& waiter);
+  // Without the lock: what a waiter calls or destroys may come back here.
+  static void CallAll(const ReadWaiters& waiters);
   void MoveToMemory();
   void AnswerOpeners();
 
@@ -78,7 +77,7 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   bool Readable(uint64_t offset, size_t length) const;
   void StopIfUnwanted();
   std::shared_ptr<OpenedInstance> MakeOpened();
-  std::vector<std::function<void()>> TakeReady();
+  ReadWaiters TakeReady();
 
   const InstanceReference reference_;
   const Clock::time_point created_at_ = Clock::now();
@@ -93,7 +92,7 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   std::exception_ptr error_;
   size_t readers_ = 0;
   std::list<std::shared_ptr<OpenWaiter>> openers_;
-  std::list<ReadWaiter> read_waiters_;
+  ReadWaiters read_waiters_;
   std::weak_ptr<OpenedInstance> opened_;
 };
 

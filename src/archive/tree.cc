@@ -66,11 +66,11 @@ class Tree::Impl {
 
   ListingPtr ListFixed(const DirectoryPtr& directory);
   QuickLookup FindFixed(const DirectoryPtr& directory, std::string_view name);
+  static QuickLookup AbsentFrom(const CachedAnswer& answer, const Context* context);
   QuickLookup FindUid(const DirectoryPtr& directory, std::string_view name, const Uid& uid, const Context* context);
   QuickLookup FindPatient(const DirectoryPtr& directory, std::string_view name, const TablePtr& known,
                           const Context* context);
-  QuickLookup FindListed(const DirectoryPtr& directory, std::string_view name, const TablePtr& known,
-                         const Context* context);
+  QuickLookup FindListed(const DirectoryPtr& directory, std::string_view name, const Context* context);
   std::optional<Query> QuestionForUid(const Directory& directory, const Uid& uid) const;
   DirectoryPtr MakeCriteria(const DirectoryPtr& parent, std::string_view name) const;
   Node MakeControlFile(const DirectoryPtr& directory, std::string_view name) const;
@@ -219,7 +219,7 @@ QuickLookup Tree::Impl::Find(const DirectoryPtr& directory, std::string_view nam
   } else if (is_file ? !MayBeFileName(name, options_.names) : !MayBeDirectoryName(name, options_.names)) {
     return Absent();
   }
-  return FindListed(directory, name, known, context);
+  return FindListed(directory, name, context);
 }
 
 QuickLookup Tree::Impl::FindFixed(const DirectoryPtr& directory, std::string_view name) {
@@ -294,6 +294,18 @@ std::optional<Query> Tree::Impl::QuestionForUid(const Directory& directory, cons
   return query;
 }
 
+// What an old answer does not have may be new in the archive: only a fresh one says that there is none.
+QuickLookup Tree::Impl::AbsentFrom(const CachedAnswer& answer, const Context* context) {
+  if (!answer.stale) {
+    return Absent();
+  }
+  if (context == nullptr) {
+    return AskArchive();
+  }
+  throw Error(ErrorCode::kUnavailable,
+              "Cannot look up a name: the archive cannot be asked, and its earlier answer does not have it");
+}
+
 QuickLookup Tree::Impl::FindUid(const DirectoryPtr& directory, std::string_view name, const Uid& uid,
                                 const Context* context) {
   const auto question = QuestionForUid(*directory, uid);
@@ -306,7 +318,7 @@ QuickLookup Tree::Impl::FindUid(const DirectoryPtr& directory, std::string_view 
   }
   const Table table(*directory, answer->answer, options_.names);
   const auto index = table.IndexOfUid(uid);
-  return index ? Found(table.MakeNode(directory, *index, name)) : Absent();
+  return index ? Found(table.MakeNode(directory, *index, name)) : AbsentFrom(*answer, context);
 }
 
 QuickLookup Tree::Impl::FindPatient(const DirectoryPtr& directory, std::string_view name, const TablePtr& known,
@@ -329,22 +341,18 @@ QuickLookup Tree::Impl::FindPatient(const DirectoryPtr& directory, std::string_v
   if (!answer) {
     return AskArchive();
   }
-  return TableOf(patient, *answer)->size() == 0 ? Absent() : Found({patient, std::nullopt});
+  return TableOf(patient, *answer)->size() == 0 ? AbsentFrom(*answer, context) : Found({patient, std::nullopt});
 }
 
 // A name that only a listing can explain.
-QuickLookup Tree::Impl::FindListed(const DirectoryPtr& directory, std::string_view name, const TablePtr& known,
-                                   const Context* context) {
-  if (known) {
-    return Absent();
-  }
+QuickLookup Tree::Impl::FindListed(const DirectoryPtr& directory, std::string_view name, const Context* context) {
   const auto answer = Ask(Question(*directory), context);
   if (!answer) {
     return AskArchive();
   }
   const TablePtr table = TableOf(directory, *answer);
   const auto index = table->IndexOf(name);
-  return index ? Found(table->MakeNode(directory, *index, name)) : Absent();
+  return index ? Found(table->MakeNode(directory, *index, name)) : AbsentFrom(*answer, context);
 }
 
 Tree::Tree(TreeOptions options, std::shared_ptr<CachedSearcher> searcher)

@@ -213,7 +213,14 @@ void CacheDirectory::ResetObjects(const std::string& id) {
 }
 
 std::string CacheDirectory::ObjectsId() const {
+  std::error_code error;
+  if (!fs::exists(objects() / kIdFile, error) && !error) {
+    return "";
+  }
   std::ifstream file(objects() / kIdFile, std::ios::binary);
+  if (!file) {  // not the same as another id: that would cost everybody's instances
+    throw Error(ErrorCode::kStorage, StrCat("Cannot read ", (objects() / kIdFile).string()));
+  }
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 

@@ -165,6 +165,17 @@ InstanceIndex::Gone InstanceCache::Impl::MoveAway(GoneFiles& gone) {
 }
 
 uint64_t InstanceCache::Impl::MakeRoom(uint64_t bytes) {
+  try {
+    return EvictOrFlush(bytes);
+  } catch (const Error& error) {
+    // On a full disk the index cannot always be written either. That is no reason not to serve: without the cache,
+    // then.
+    LogWarning(error.what());
+    return 0;
+  }
+}
+
+uint64_t InstanceCache::Impl::EvictOrFlush(uint64_t bytes) {
   uint64_t freed = Evict(bytes);
   if (freed == 0) {
     {

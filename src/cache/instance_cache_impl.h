@@ -93,7 +93,7 @@ class InstanceCache::Impl {
   // Grows a reservation to `bytes`, evicting where needed. `keep`: it is to stay in the cache, so the quota counts.
   // Throws kNoSpace.
   void Reserve(Reservation& reservation, uint64_t bytes, bool keep);
-  // Evicts, also what is pending. The bytes that were freed.
+  // Evicts, also what is pending. The bytes that were freed; 0 also when the index cannot be written.
   uint64_t MakeRoom(uint64_t bytes);
   InstanceCacheStatus Status();
   std::vector<std::string> Check(bool read_files, const Context& context);
@@ -106,6 +106,7 @@ class InstanceCache::Impl {
   CacheDirectory directory_;
 
  private:
+  uint64_t EvictOrFlush(uint64_t bytes);
   enum class Trust { kSound, kDamaged, kExpensive };
   struct Located {
     IndexEntry entry;

@@ -347,6 +347,50 @@ TEST_F(RetrieverTest, StopsWhenTheLastReaderLeavesAndMuchIsMissing) {
   EXPECT_EQ(stopped.get_future().wait_for(20s), std::future_status::ready);
 }
 
+TEST_F(RetrieverTest, AnInterruptedReadLetsGoOfItsInstanceAtOnce) {
+  std::promise<void> stopped;
+  downloader_->script = [&](const InstanceReference& instance, DownloadSink& sink, const Context& context) {
+    sink.OnBegin(instance, uint64_t{1} << 30);
+    sink.OnData(Bytes("abc"));
+    gate_.Wait({});
+    sink.OnData(Bytes("def"));
+    try {
+      never_.Wait(context);
+    } catch (...) {
+      stopped.set_value();
+      throw;
+    }
+  };
+  auto opened = Open();
+  std::stop_source stop;
+  OpenedInstance* const raw = opened.get();
+  // The waiting read is the last one that holds the instance, as when its program has gone.
+  raw->WhenReadable(100, 100, stop.get_token(), [opened = std::move(opened)] { FAIL() << "not readable"; });
+  stop.request_stop();
+  gate_.Open();
+  EXPECT_EQ(stopped.get_future().wait_for(20s), std::future_status::ready);
+}
+
+TEST_F(RetrieverTest, OneInstanceThatTheServerRefusesDoesNotFailTheOthers) {
+  Start(1);
+  downloader_->script = [this](const InstanceReference& instance, DownloadSink& sink, const Context& context) {
+    gate_.Wait(context);
+    if (instance == kInstance) {
+      throw Error(ErrorCode::kUnavailable, "the server answered 500");
+    }
+    sink.OnBegin(instance, 1);
+    sink.OnData(Bytes("z"));
+    sink.OnEnd();
+  };
+  std::promise<Retriever::Opened> bad;
+  std::promise<Retriever::Opened> good;
+  retriever_->Open(kInstance, {}, [&](Retriever::Opened o) { bad.set_value(std::move(o)); });
+  retriever_->Open(kOther, {}, [&](Retriever::Opened o) { good.set_value(std::move(o)); });
+  gate_.Open();
+  EXPECT_TRUE(bad.get_future().get().error != nullptr);
+  EXPECT_NE(good.get_future().get().instance, nullptr);
+}
+
 TEST_F(RetrieverTest, FailsThoseInTheQueueWhenTheArchiveDoesNotAnswer) {
   Start(1);
   downloader_->script = [this](const InstanceReference&, DownloadSink&, const Context& context) {

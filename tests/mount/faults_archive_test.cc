@@ -129,8 +129,8 @@ TEST_F(FaultsTest, HtmlWithStatus200) {
   const auto html = [](const ReceivedRequest&, HttpReply& reply) {
     reply.Respond(200, "text/html", "<html><body>Please log in</body></html>");
   };
-  ExpectThenRecovers(html, {EIO, EPROTO});
-  ExpectSearchFailsThenRecovers(html, {EIO, EPROTO});
+  ExpectThenRecovers(html, {EPROTO});
+  ExpectSearchFailsThenRecovers(html, {EPROTO});
 }
 
 TEST_F(FaultsTest, Unauthorized) {
@@ -141,8 +141,8 @@ TEST_F(FaultsTest, Unauthorized) {
 
 TEST_F(FaultsTest, ServiceUnavailable) {
   const auto busy = [](const ReceivedRequest&, HttpReply& reply) { reply.Respond(503, "text/plain", "busy"); };
-  ExpectThenRecovers(busy, {EIO, EHOSTUNREACH});
-  ExpectSearchFailsThenRecovers(busy, {EIO, EHOSTUNREACH});
+  ExpectThenRecovers(busy, {EHOSTUNREACH});
+  ExpectSearchFailsThenRecovers(busy, {EHOSTUNREACH});
 }
 
 TEST_F(FaultsTest, GarbageJson) {
@@ -150,12 +150,41 @@ TEST_F(FaultsTest, GarbageJson) {
       [](const ReceivedRequest&, HttpReply& reply) {
         reply.Respond(200, "application/dicom+json", "[{\"0020000D\":{\"vr\"");
       },
-      {EIO, EPROTO});
+      {EPROTO});
   ExpectSearchFailsThenRecovers(
       [](const ReceivedRequest&, HttpReply& reply) {
         reply.Respond(200, "application/dicom+json", "\x01\x02 nonsense");
       },
-      {EIO, EPROTO});
+      {EPROTO});
+}
+
+TEST_F(FaultsTest, ConfiguredTimeoutsHold) {
+  TempDirectory cache;
+  const auto config =
+      directory_.Write("timeouts.toml", "[archive.slow]\nsearcher = { type = \"qido-rs\", url = \"" + archive_.Url() +
+                                            "\" }\ntimeouts = { stall = \"1 s\", query = \"1 s\" }\n");
+  const Mounted slow("slow", cache.path(), {"--config", config.string()});
+  EXPECT_EQ(ReadFile(slow.path() / archive_.File(1)), archive_.Bytes(1));
+  const auto hang = [](const ReceivedRequest&, HttpReply& reply) { reply.Hang(); };
+  archive_.OnRetrieve(hang);
+  archive_.OnSearch(hang);
+  EXPECT_EQ(open((slow.path() / archive_.File(2)).c_str(), O_RDONLY), -1);
+  EXPECT_EQ(errno, ETIMEDOUT);
+  EXPECT_EQ(ErrnoOfList(slow.path() / "search/PatientID=F2"), ETIMEDOUT);
+
+  archive_.OnRetrieve([this](const ReceivedRequest&, HttpReply& reply) {
+    const std::string body = archive_.Multipart(archive_.Bytes(2));
+    reply.Head(200, {{"Content-Type", kType}, {"Content-Length", std::to_string(body.size())}});
+    reply.Send(body.substr(0, body.size() / 2));
+    reply.Hang();
+  });
+  const UniqueFd file(open((slow.path() / archive_.File(2)).c_str(), O_RDONLY));
+  ASSERT_TRUE(file) << "open does not wait for the end";
+  char last[16];
+  EXPECT_EQ(pread(file.get(), last, sizeof last, static_cast<off_t>(archive_.Bytes(2).size() - sizeof last)), -1);
+  archive_.OnRetrieve(nullptr);
+  archive_.OnSearch(nullptr);
+  EXPECT_EQ(ReadFile(slow.path() / archive_.File(2)), archive_.Bytes(2));
 }
 
 TEST_F(FaultsTest, SaysWhatHappenedWithoutPatientData) {

@@ -139,10 +139,12 @@ TEST(PublishedSizeTest, NeedsNoCorrectionWhenNothingWasPublished) {
   EXPECT_EQ(size.exact(), 10u);
 }
 
-TEST(PublishedSizeTest, TakesAnEstimateBackOnce) {
+TEST(PublishedSizeTest, TakesAnEstimateBackUntilItIsDone) {
   PublishedSize size;
   EXPECT_EQ(size.Publish(7), 7u);
   EXPECT_EQ(size.LearnFromOpen(10), Correction::kAttributes);
+  EXPECT_EQ(size.LearnFromOpen(10), Correction::kAttributes) << "another opener must not be answered sooner";
+  size.Corrected(Correction::kAttributes);
   EXPECT_EQ(size.LearnFromOpen(10), Correction::kNone);
 }
 
@@ -164,7 +166,10 @@ TEST(PublishedSizeTest, DropsThePagesOfAReplacedInstance) {
   PublishedSize size;
   size.LearnFromOpen(10);
   EXPECT_EQ(size.LearnFromOpen(11), Correction::kContent);
+  EXPECT_EQ(size.LearnFromOpen(11), Correction::kContent);
   EXPECT_EQ(size.exact(), 11u);
+  size.Corrected(Correction::kContent);
+  EXPECT_EQ(size.LearnFromOpen(11), Correction::kNone);
 }
 
 TEST(PublishedSizeTest, BelievesAnOpenMoreThanAListing) {

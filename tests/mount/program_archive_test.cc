@@ -188,6 +188,23 @@ TEST_F(ProgramTest, LogsInWithASecretFromAFileOrTheEnvironment) {
   EXPECT_EQ(ReadFile(instance), ReadFile(folder / "deep/down/00001.dcm"));
 }
 
+TEST_F(ProgramTest, OthersReadOnlyWhenTheyAreAllowedTo) {
+  if (getuid() != 0) {
+    SUCCEED();  // needs another user
+    return;
+  }
+  const auto folder = MakeFolder();
+  std::filesystem::permissions(directory_.path(), std::filesystem::perms(0755));
+  RunOptions other;
+  other.user = getpwnam("nobody")->pw_uid;
+  const std::string instance = (mount_point_ / "studies/1.2.3/1.2.3.4/1.2.3.4.1.dcm").string();
+  ASSERT_EQ(Mount(folder.string()).exit_code, 0);
+  EXPECT_NE(RunProgram({"cat", instance}, other).exit_code, 0);
+  ASSERT_EQ(Run({"umount", mount_point_.string()}).exit_code, 0);
+  ASSERT_EQ(Mount(folder.string(), {"-o", "allow_other"}).exit_code, 0);
+  EXPECT_EQ(RunProgram({"cat", instance}, other).out, ReadFile(folder / "deep/down/00001.dcm"));
+}
+
 TEST_F(ProgramTest, WorksForAnOrdinaryUser) {
   if (getuid() != 0) {
     // Every other test of this suite has shown it.
