@@ -18,7 +18,6 @@ constexpr size_t kMaxInstances = 256;  // in a transaction
 constexpr size_t kMaxSizes = 10000;
 constexpr size_t kMaxPending = 20000;  // beyond, the index is stuck: nothing is kept
 constexpr size_t kMaxWaitingSizes = 1000000;
-constexpr size_t kMaxWaitingTouches = 100000;
 constexpr std::chrono::milliseconds kGather{50};
 constexpr std::chrono::milliseconds kGatherTouches{2000};
 constexpr std::chrono::seconds kLongestFlush{60};

@@ -18,6 +18,7 @@ namespace {
 constexpr uint64_t kCheap = 1 << 20;         // bytes that any thread may read
 constexpr size_t kPiece = 1 << 20;           // read between two looks at the context
 constexpr size_t kMaxStampsWaiting = 10000;  // in memory while the index cannot be written
+constexpr size_t kMaxTouchesWaiting = 100000;
 
 UniqueFd OpenForReading(const std::filesystem::path& path) {
   return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
@@ -274,8 +275,10 @@ void InstanceCache::Impl::NoteUse(const InstanceKey& key, uint64_t last_use) {
   const uint64_t age = now > last_use ? now - last_use : last_use - now;  // the clock may have been set back
   if (age > static_cast<uint64_t>(options_.touch_interval.count()) * 1000) {
     const std::lock_guard lock(mutex_);
-    touches_[key.hash] = now;
-    wake_committer_.notify_all();
+    if (touches_.size() < kMaxTouchesWaiting) {
+      touches_[key.hash] = now;
+      wake_committer_.notify_all();
+    }
   }
 }
 
