@@ -14,7 +14,10 @@
 namespace trolley {
 namespace {
 
-constexpr size_t kSearchThreads = 16;
+// They wait far more than they work: many, so that an expired listing, which waits a second at most before it is shown,
+// does not queue behind questions that hang. How many questions the archive gets at a time is the cached searcher's
+// matter.
+constexpr size_t kSearchThreads = 64;
 constexpr uint32_t kBlockSize = 1 << 20;
 
 FileSystem& Self(fuse_req* request) {
