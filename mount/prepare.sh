@@ -41,10 +41,10 @@ need_fuse() {
 
 # build PRESET TESTS(ON|OFF) [TARGET...]
 build() {
-  local preset=$1 tests=$2
+  local preset=$1 tests=$2 log=$top/build/$1.configure.log
   shift 2
-  (cd "$top" && cmake --preset "$preset" -DTROLLEY_BUILD_TESTS="$tests" >"$top/build-$preset.log" 2>&1) ||
-    { cat "$top/build-$preset.log"; fail "cannot configure the $preset build"; }
-  rm -f "$top/build-$preset.log"
+  mkdir -p "$top/build"
+  (cd "$top" && cmake --preset "$preset" -DTROLLEY_BUILD_TESTS="$tests" >"$log" 2>&1) ||
+    { cat "$log"; fail "cannot configure the $preset build"; }
   cmake --build "$top/build/$preset" ${1:+--target "$@"} || fail "cannot build $preset"
 }
