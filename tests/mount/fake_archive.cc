@@ -25,8 +25,10 @@ std::string MakeTemplate() {
 
 }  // namespace
 
-FakeArchive::FakeArchive(size_t instances)
-    : instances_(instances), server_([this](const ReceivedRequest& request, HttpReply& reply) {
+FakeArchive::FakeArchive(size_t instances, size_t listed_rows)
+    : instances_(instances),
+      listed_rows_(listed_rows),
+      server_([this](const ReceivedRequest& request, HttpReply& reply) {
         Handler handler;
         {
           const std::lock_guard lock(mutex_);
@@ -89,8 +91,9 @@ std::string FakeArchive::SearchAnswer(const std::string& path) const {
   std::string rows;
   for (size_t number = 1; number <= instances_; ++number) {
     rows += (rows.empty() ? "{" : ",{") + series + "," + Text("00080018", "UI", InstanceUid(number)) + "," +
-            Element("00200013", "IS", std::to_string(number)) + "," + Element("00280010", "US", "64") + "," +
-            Element("00280011", "US", "64") + "," + Element("00280100", "US", "16") + "}";
+            Element("00200013", "IS", std::to_string(number)) + "," +
+            Element("00280010", "US", std::to_string(listed_rows_)) + "," +
+            Element("00280011", "US", std::to_string(listed_rows_)) + "," + Element("00280100", "US", "16") + "}";
   }
   return "[" + rows + "]";
 }

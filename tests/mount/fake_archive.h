@@ -15,7 +15,8 @@ class FakeArchive {
  public:
   using Handler = FakeHttpServer::Handler;
 
-  explicit FakeArchive(size_t instances = 3);
+  // Its listings tell of instances with this many rows and columns; in truth they have 512.
+  explicit FakeArchive(size_t instances = 3, size_t listed_rows = 64);
 
   std::string Url() const { return server_.Url("/dicom-web"); }
   FakeHttpServer& server() { return server_; }
@@ -40,6 +41,7 @@ class FakeArchive {
   std::string SearchAnswer(const std::string& path) const;
 
   const size_t instances_;
+  const size_t listed_rows_;
   std::mutex mutex_;
   Handler on_retrieve_;
   Handler on_search_;

@@ -15,7 +15,8 @@ namespace {
 
 class FaultsTest : public testing::Test {
  protected:
-  FaultsTest() : mount_(archive_.Url(), cache_.path(), {"--config", config_.string()}) {}
+  explicit FaultsTest(size_t instances = 3, size_t listed_rows = 64)
+      : archive_(instances, listed_rows), mount_(archive_.Url(), cache_.path(), {"--config", config_.string()}) {}
 
   std::filesystem::path At(const std::string& path) const { return mount_.path() / path; }
 
@@ -101,6 +102,18 @@ TEST_F(FaultsTest, ConnectionClosedBeforeTheClosingDelimiter) {
         reply.Close();
       },
       {EIO, EPROTO});
+}
+
+// The kernel takes the file for 1.5 MB until it is opened, and reads ahead by that.
+class EstimateTooLargeTest : public FaultsTest {
+ protected:
+  EstimateTooLargeTest() : FaultsTest(40, 864) {}
+};
+
+TEST_F(EstimateTooLargeTest, WhoNeverAsksForTheSizeReadsJustTheBytes) {
+  for (size_t number = 1; number <= 40; ++number) {
+    EXPECT_EQ(ErrnoOfRead(number), 0) << number;
+  }
 }
 
 class WrongLengthTest : public FaultsTest, public testing::WithParamInterface<int64_t> {};
