@@ -36,6 +36,7 @@ const std::vector<Door>& Doors() {
       {"xxhash.h", R"(src/(base/checksum|archive/names)\.cc)"},
       {"spdlog/", R"(src/base/log\.cc)"},
       {"nlohmann/", R"(src/dicom/dicom_json\w*\.cc|src/archive/status\.cc)"},
+      {"pugixml.hpp", R"(src/(search/mint|download/rad69)\w*\.cc)"},
       {"toml++/", R"(src/archive/config\w*\.cc)"},
       {"fuse", R"(mount/fuse\.h)"},
       {"systemd/", R"(mount/\w+\.cc)"},
