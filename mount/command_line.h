@@ -1,33 +1,27 @@
 #ifndef TROLLEYFS_MOUNT_COMMAND_LINE_H_
 #define TROLLEYFS_MOUNT_COMMAND_LINE_H_
 
-#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "mount/exit_codes.h"
+#include "mount/get_command.h"
 #include "mount/mount_options.h"
+#include "mount/umount_command.h"
 
 namespace trolley {
-
-struct UmountOptions {
-  std::string mount_point;
-  bool lazy = false;
-};
-
-inline constexpr int kExitOk = 0;
-inline constexpr int kExitFailure = 1;
-inline constexpr int kExitUsage = 2;
 
 // What the command line asks for; or what to print (help, version, or what is wrong with it) and the exit code.
 struct Printed {
   std::string text;
   int exit_code = kExitOk;
 };
-using Command = std::variant<MountOptions, UmountOptions, Printed>;
+using Command = std::variant<Printed, MountOptions, UmountOptions, GetOptions>;
 
 // `arguments` without the program's name. `program` is argv[0]: as mount.trolleyfs, and when the first argument is no
-// subcommand, the arguments are those that mount(8) gives its helpers: ARCHIVE DIR [-sfnv] [-o OPTIONS].
+// subcommand but mount options follow, the arguments are those that mount(8) gives its helpers:
+// ARCHIVE DIR [-sfnv] [-o OPTIONS].
 Command ParseCommandLine(const std::string& program, std::vector<std::string> arguments);
 
 }  // namespace trolley

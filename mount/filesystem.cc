@@ -148,9 +148,9 @@ void FileSystem::Init(fuse_conn_info* connection) {
   // READDIRPLUS always: the attributes cost us nothing, and a later stat of each name would cost a lookup.
   want(FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS);
   refuse(FUSE_CAP_READDIRPLUS_AUTO);
-  // Before each read the kernel then asks for the attributes that we took back. With only FUSE_CAP_EXPLICIT_INVAL_DATA a
-  // reader that never calls fstat reads on by an outdated size, and several reads ahead that end short at once leave a
-  // wrong one behind: the file is padded with zeros.
+  // Before each read the kernel then asks for the attributes that we took back. With only FUSE_CAP_EXPLICIT_INVAL_DATA
+  // a reader that never calls fstat reads on by an outdated size, and several reads ahead that end short at once leave
+  // a wrong one behind: the file is padded with zeros.
   want(FUSE_CAP_AUTO_INVAL_DATA);
   refuse(FUSE_CAP_EXPLICIT_INVAL_DATA);
   // Splicing was measured to be slower than copying.

@@ -21,7 +21,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "dicom/synthetic.h"
-#include "mount/command_line.h"
+#include "mount/exit_codes.h"
 #include "mount/filesystem.h"
 #include "mount/mount_point.h"
 #include "mount/readiness.h"

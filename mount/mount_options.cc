@@ -1,11 +1,13 @@
 #include "mount/mount_options.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
-#include <vector>
+#include <memory>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "mount/common_options.h"
 
 namespace trolley {
 namespace {
@@ -74,6 +76,30 @@ bool ParseValueOption(std::string_view option, std::string_view key, std::string
   return true;
 }
 
+constexpr char kMountFooter[] =
+    R"(ARCHIVE is a name from the configuration (/etc/trolleyfs/config.toml, ~/.config/trolleyfs/config.toml), the URL of a
+DICOMweb service, or a folder of DICOM files.
+
+Mount options: allow_other, uid=N, gid=N, umask=OCTAL, ro (always), default_permissions (always), and for fstab config=,
+cache_dir=, cache_size=, log_level=, log_file=; nosuid, nodev, noexec, noatime, _netdev, noauto, nofail, user, x-* are
+accepted and change nothing.
+
+Without -f the program returns when the mount is usable, or fails with one line. It then logs to the file of --log-file,
+by default CACHE-DIR/log/ARCHIVE.log; with -f to standard error.
+
+Signals: SIGHUP asks the archive anew, SIGTERM and SIGINT unmount.
+Exit codes: 0 mounted, 1 failed, 2 wrong usage.)";
+
+struct Raw {
+  std::string archive;
+  std::string directory;
+  std::vector<std::string> option_lists;
+  std::string config;
+  std::string cache_directory;
+  std::string cache_size;
+  std::string log_level;
+};
+
 }  // namespace
 
 void ParseMountOptionList(std::string_view list, bool as_helper, MountOptions& options) {
@@ -95,6 +121,108 @@ void ParseMountOptionList(std::string_view list, bool as_helper, MountOptions& o
       Refuse(option, "unknown; see trolleyfs mount --help");
     }
   }
+}
+
+namespace {
+
+void TakeNames(const std::vector<std::string>& names, MountOptions& options) {
+  if (options.demo && names.size() != 1) {
+    RefuseUsage("mount --demo takes just the directory to mount at");
+  }
+  if (!options.demo && names.size() != 2) {
+    RefuseUsage("mount takes an archive and the directory to mount it at");
+  }
+  if (!options.demo) {
+    options.archive = names.front();
+  }
+  options.mount_point = names.back();
+}
+
+void TakeValues(const Raw& raw, bool as_helper, MountOptions& options) {
+  // The list first: what is given as an option of its own wins.
+  const std::string log_file = options.log_file;
+  for (const std::string& list : raw.option_lists) {
+    ParseMountOptionList(list, as_helper, options);
+  }
+  if (!log_file.empty()) {
+    options.log_file = log_file;
+  }
+  if (!raw.config.empty()) {
+    options.config = raw.config;
+  }
+  if (!raw.cache_directory.empty()) {
+    options.cache_directory = raw.cache_directory;
+  }
+  if (!raw.cache_size.empty()) {
+    options.cache_size = ParseSize(raw.cache_size);
+    if (!options.cache_size) {
+      RefuseUsage(StrCat("--cache-size: '", raw.cache_size, "' is not a size such as 50GiB"));
+    }
+  }
+  if (!raw.log_level.empty()) {
+    options.log_level = ParseLogLevel(raw.log_level);
+  }
+}
+
+}  // namespace
+
+void DescribeMount(CLI::App& app, MountOptions& options) {
+  const auto kept = std::make_shared<Raw>();
+  Raw& raw = *kept;
+  app.footer(kMountFooter);
+  app.add_flag("--demo", options.demo, "Mount a small synthetic archive, made at first use; only DIR is given");
+  app.add_flag("-f,--foreground", options.foreground, "Stay in the foreground and log to standard error");
+  app.add_option("-o", raw.option_lists, "Mount options, separated by commas")
+      ->type_name("OPTIONS")
+      ->allow_extra_args(false);
+  app.add_option("--config", raw.config, "Configuration file, instead of the usual ones")->type_name("FILE");
+  app.add_option("--cache-dir", raw.cache_directory, "Where instances and answers are kept")->type_name("DIR");
+  app.add_option("--cache-size", raw.cache_size, "How much of the disk instances may take, such as 50GiB")
+      ->type_name("SIZE");
+  app.add_option("--log-level", raw.log_level, "debug, info, warning, error or off")->type_name("LEVEL");
+  app.add_option("--log-file", options.log_file, "Log to this file")->type_name("FILE");
+  app.add_flag("--log-patient-data", options.log_patient_data,
+               "Show names, IDs and search terms in the log instead of <redacted>");
+  app.add_option("ARCHIVE", raw.archive, "The archive to mount");
+  app.add_option("DIR", raw.directory, "The empty directory to mount it at");
+  app.callback([kept, &options] {
+    std::vector<std::string> names;
+    for (const std::string& name : {kept->archive, kept->directory}) {
+      if (!name.empty()) {
+        names.push_back(name);
+      }
+    }
+    TakeNames(names, options);
+    TakeValues(*kept, false, options);
+  });
+}
+
+MountOptions ParseHelperArguments(const std::vector<std::string>& arguments) {
+  MountOptions options;
+  Raw raw;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument == "-o" || argument == "-t") {
+      if (++i == arguments.size()) {
+        RefuseUsage(StrCat(argument, " needs a value"));
+      }
+      if (argument == "-o") {
+        raw.option_lists.push_back(arguments[i]);
+      }
+    } else if (argument == "-f") {
+      options.fake = true;
+    } else if (argument == "-s" || argument == "-n" || argument == "-v" || argument == "-r" || argument == "-w") {
+      continue;
+    } else if (argument.starts_with("-")) {
+      RefuseUsage(StrCat("unknown option ", argument));
+    } else {
+      names.push_back(argument);
+    }
+  }
+  TakeNames(names, options);
+  TakeValues(raw, true, options);
+  return options;
 }
 
 }  // namespace trolley

@@ -8,8 +8,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/log.h"
+
+namespace CLI {
+class App;
+}
 
 namespace trolley {
 
@@ -37,6 +42,10 @@ struct MountOptions {
 // Adds what a comma separated `-o` list says. `as_helper`: the list comes from mount(8), which adds "rw", "dev" and the
 // like by itself; a mount is read-only whatever it says. Throws kInvalidArgument for what is unknown or malformed.
 void ParseMountOptionList(std::string_view list, bool as_helper, MountOptions& options);
+
+void DescribeMount(CLI::App& app, MountOptions& options);
+// As mount(8) calls its helpers: ARCHIVE DIR [-sfnv] [-o OPTIONS] [-t TYPE], in any order. Throws kInvalidArgument.
+MountOptions ParseHelperArguments(const std::vector<std::string>& arguments);
 
 }  // namespace trolley
 

@@ -6,6 +6,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -19,6 +20,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "mount/exit_codes.h"
 #include "mount/mount_point.h"
 #include "mount/readiness.h"
 #include "mount/subprocess.h"
@@ -141,6 +143,11 @@ void Unmount(const UmountOptions& options) {
 }
 
 }  // namespace
+
+void DescribeUmount(CLI::App& app, UmountOptions& options) {
+  app.add_flag("--lazy", options.lazy, "Also while it is in use: it goes when its last user does");
+  app.add_option("DIR", options.mount_point, "Where the archive is mounted")->type_name(" ")->required();
+}
 
 int RunUmount(const UmountOptions& options) {
   try {

@@ -1,9 +1,20 @@
 #ifndef TROLLEYFS_MOUNT_UMOUNT_COMMAND_H_
 #define TROLLEYFS_MOUNT_UMOUNT_COMMAND_H_
 
-#include "mount/command_line.h"
+#include <string>
+
+namespace CLI {
+class App;
+}
 
 namespace trolley {
+
+struct UmountOptions {
+  std::string mount_point;
+  bool lazy = false;
+};
+
+void DescribeUmount(CLI::App& app, UmountOptions& options);
 
 // Unmounts and waits until the program that served the mount has ended. Says on standard error what failed, and who
 // holds a busy mount. The exit code.

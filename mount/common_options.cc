@@ -1,0 +1,49 @@
+#include "mount/common_options.h"
+
+#include <CLI/CLI.hpp>
+
+#include "base/error.h"
+
+namespace trolley {
+
+void DescribeCommonOptions(CLI::App& app, CommonOptions& options) {
+  app.add_option_function<std::string>(
+         "--config", [&options](const std::string& file) { options.config = file; },
+         "Configuration file, instead of the usual ones")
+      ->type_name("FILE");
+  app.add_option_function<std::string>(
+         "--log-level", [&options](const std::string& level) { options.log_level = ParseLogLevel(level); },
+         "debug, info, warning (default), error or off; the log goes to standard error")
+      ->type_name("LEVEL");
+  app.add_flag("--log-patient-data", options.log_patient_data,
+               "Show names, IDs and search terms in the log instead of <redacted>");
+}
+
+void DescribeCacheDirectory(CLI::App& app, CommonOptions& options) {
+  app.add_option_function<std::string>(
+         "--cache-dir", [&options](const std::string& directory) { options.cache_directory = directory; },
+         "The cache's directory, instead of the configured one")
+      ->type_name("DIR");
+}
+
+void ConfigureCommandLog(const CommonOptions& options) {
+  ConfigureLog({options.log_level, options.log_patient_data, ""});
+}
+
+ArchiveConfig ChooseArchive(const std::string& archive, const CommonOptions& options) {
+  ArchiveConfig config = ResolveArchive(archive, LoadConfig(options.config));
+  if (options.cache_directory) {
+    config.cache_directory = *options.cache_directory;
+  }
+  if (config.cache_directory.empty()) {
+    config.cache_directory = DefaultCacheDirectory();
+  }
+  config.cache_directory = std::filesystem::absolute(config.cache_directory);
+  return config;
+}
+
+void RefuseUsage(const std::string& what) {
+  throw Error(ErrorCode::kInvalidArgument, what);
+}
+
+}  // namespace trolley
