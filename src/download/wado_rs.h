@@ -6,11 +6,13 @@
 
 #include "download/downloader.h"
 #include "net/http.h"
+#include "net/server_profile.h"
 
 namespace trolley {
 
 struct WadoRsOptions {
   std::string url;  // base of the DICOMweb service, with or without trailing "/"
+  ServerProfile profile = ServerProfile::kGeneric;
 };
 
 // Retrieve transaction of DICOMweb, PS3.18 2024d §10.4: instances one by one; when many of a series are asked for, the

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "net/http.h"
+#include "net/server_profile.h"
 #include "search/searcher.h"
 
 namespace trolley {
@@ -16,6 +17,7 @@ struct QidoRsOptions {
   uint32_t page_size = 5000;    // rows asked for at a time once it is known that the server does not give all at once
   uint32_t max_rows = 1000000;  // more: kTooMany
   std::chrono::milliseconds query_timeout{60000};  // for one Find
+  ServerProfile profile = ServerProfile::kGeneric;
 };
 
 // Search transaction of DICOMweb, PS3.18 2024d §10.6: hierarchical URLs where the parents' UIDs are known, else
