@@ -1,0 +1,47 @@
+#ifndef TROLLEY_STORAGE_OUTPUT_DIRECTORY_H_
+#define TROLLEY_STORAGE_OUTPUT_DIRECTORY_H_
+
+#include <cstddef>
+#include <filesystem>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "base/unique_fd.h"
+#include "storage/storage.h"
+
+namespace trolley {
+
+// A directory that is written to below its root only: its sub-directories are entered step by step, never through a
+// symbolic link. Thread-safe.
+class OutputDirectory {
+ public:
+  // Nothing is made or opened yet.
+  explicit OutputDirectory(std::filesystem::path root);
+
+  // The file for reading; none when there is none, or when it is no regular file. `path` as for Write.
+  UniqueFd Read(const std::filesystem::path& path);
+  // A new file that takes its name, and the place of what has it, at Commit(). Throws kStorage, kNoSpace,
+  // kInvalidArgument for a path that is not a plain relative one.
+  std::unique_ptr<InstanceWriter> Write(const std::filesystem::path& path, bool sync);
+
+ private:
+  using Directory = std::shared_ptr<const UniqueFd>;
+
+  // Null when it does not exist and is not to be made.
+  Directory Open(const std::filesystem::path& directory, bool make);
+  Directory OpenRoot(bool make);
+  Directory Enter(const UniqueFd& parent, const std::string& name, const std::filesystem::path& shown, bool make) const;
+
+  const std::filesystem::path root_;
+  std::mutex mutex_;
+  Directory opened_root_;
+  std::list<std::pair<std::filesystem::path, Directory>> recent_;  // made and cleaned; the latest first
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_STORAGE_OUTPUT_DIRECTORY_H_

@@ -1,0 +1,11 @@
+#include "storage/storage.h"
+
+namespace trolley {
+
+void Storage::Prepare(std::span<const InstanceReference>, const Context&) {}
+
+bool Storage::IsComplete(const InstanceReference&, std::optional<uint64_t>) {
+  return false;
+}
+
+}  // namespace trolley
