@@ -12,21 +12,21 @@ namespace trolley {
 
 // Gives a secret when it is needed (from a file, the environment, ...), so that it is never kept in a configuration.
 // Throws Error when there is none.
-using SecretReader = std::function<std::string()>;
+using SecretFunction = std::function<std::string()>;
 
 // DICOM over TLS, PS3.15 annex B.
 struct DicomTls {
   std::string ca_file = {};           // PEM, the authorities of the peer's certificate; empty: the system's
   std::string certificate_file = {};  // PEM, our own certificate, for peers that want one
   std::string key_file = {};          // PEM, its key; empty: in certificate_file
-  SecretReader key_password = {};     // null: the key is not encrypted
+  SecretFunction key_password = {};     // null: the key is not encrypted
   bool verify = true;                 // false: any certificate will do; for tests and desperate cases alone
 };
 
 // User identity, PS3.7 §D.3.3.7.
 struct DicomUser {
   std::string name;
-  SecretReader passcode = {};  // null: the name alone
+  SecretFunction passcode = {};  // null: the name alone
 };
 
 // A DICOM application that we call.
