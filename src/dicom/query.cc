@@ -1,6 +1,7 @@
 #include "dicom/query.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdio>
 
@@ -173,6 +174,14 @@ void CheckCharacters(const TagInfo& info, std::string_view value) {
   }
 }
 
+// Digits also for a day that does not exist, so that the refusal can name it.
+std::string DicomDate(std::chrono::year_month_day day) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%04d%02u%02u", static_cast<int>(day.year()),
+                static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()));
+  return text.data();
+}
+
 TagInfo RequireTag(std::string_view keyword) {
   if (auto info = FindTag(keyword)) {
     return *std::move(info);
@@ -233,6 +242,15 @@ Query& Query::Where(Tag tag, std::string_view value) {
     keys_.emplace(at, tag, canonical);
   }
   return *this;
+}
+
+Query& Query::StudyDates(std::optional<std::chrono::year_month_day> min,
+                         std::optional<std::chrono::year_month_day> max) {
+  if (!min && !max) {
+    std::erase_if(keys_, [](const auto& key) { return key.first == tag::kStudyDate; });
+    return *this;
+  }
+  return Where(tag::kStudyDate, StrCat(min ? DicomDate(*min) : "", "-", max ? DicomDate(*max) : ""));
 }
 
 Query& Query::Include(std::string_view keyword) {

@@ -1,6 +1,7 @@
 #ifndef TROLLEY_DICOM_QUERY_H_
 #define TROLLEY_DICOM_QUERY_H_
 
+#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -32,6 +33,10 @@ class Query {
   // characters or invalid UTF-8, and for an empty value (that would be universal matching: leave the key out instead).
   Query& Where(std::string_view keyword, std::string_view value);
   Query& Where(Tag tag, std::string_view value);
+  // Studies from the day `min` to the day `max`, both included; nullopt: that end is open. Replaces an earlier
+  // StudyDate; with both open it is dropped. Throws kInvalidArgument for a day that does not exist and for a range that
+  // ends before it begins. A protocol that cannot express an open end throws kUnsupported when it is asked.
+  Query& StudyDates(std::optional<std::chrono::year_month_day> min, std::optional<std::chrono::year_month_day> max);
   // Asks for an attribute to be returned. Throws kInvalidArgument for an unknown keyword.
   Query& Include(std::string_view keyword);
   Query& Include(Tag tag);

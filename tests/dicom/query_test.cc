@@ -158,6 +158,31 @@ TEST(QueryTest, RefusalsHidePatientData) {
   EXPECT_THAT(Refusal("PatientAge", "78 years"), Not(HasSubstr("78")));
 }
 
+TEST(QueryTest, TakesEveryFieldOfTheSeed) {
+  for (const char* keyword : {"AccessionNumber", "PatientName", "PatientID", "ModalitiesInStudy", "InstitutionName",
+                              "PatientSex", "StudyDescription", "SeriesDescription", "InstitutionalDepartmentName",
+                              "Modality", "ProtocolName", "StudyID"}) {
+    EXPECT_EQ(Canonical(keyword, "B*"), "B*") << keyword;
+  }
+  EXPECT_EQ(Canonical("StudyInstanceUID", "1.2"), "1.2");
+  EXPECT_EQ(Canonical("SeriesInstanceUID", "1.2"), "1.2");
+  EXPECT_EQ(Canonical("PatientBirthDate", "19700101"), "19700101");
+}
+
+TEST(QueryTest, StudyDatesHaveOpenEnds) {
+  using namespace std::chrono_literals;
+  const auto first = 2020y / 3 / 1;
+  const auto last = 2020y / 3 / 3;
+  EXPECT_EQ(Query().StudyDates(first, last).Get(tag::kStudyDate), "20200301-20200303");
+  EXPECT_EQ(Query().StudyDates(first, {}).Get(tag::kStudyDate), "20200301-");
+  EXPECT_EQ(Query().StudyDates({}, last).Get(tag::kStudyDate), "-20200303");
+  EXPECT_EQ(Query().StudyDates(first, first).Get(tag::kStudyDate), "20200301");
+  EXPECT_EQ(Query().StudyDates(first, last).StudyDates({}, {}), Query());
+  EXPECT_THROW(Query().StudyDates(last, first), Error);
+  EXPECT_THROW(Query().StudyDates(2021y / 2 / 29, {}), Error);
+  EXPECT_THROW(Query().StudyDates({}, 2021y / 13 / 1), Error);
+}
+
 TEST(QueryTest, KeysAreOrderedAndReplaced) {
   Query query(Level::kSeries);
   query.Where("PatientName", "Doe*")

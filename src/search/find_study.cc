@@ -1,0 +1,22 @@
+#include "search/find_study.h"
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace trolley {
+
+Study FindStudy(Searcher& searcher, const Query& query, const Context& context) {
+  const Answer answer = searcher.Find(query, context);
+  if (answer->size() != 1) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("Cannot find the study (", query.Describe(), "): expected exactly one study, found ",
+                       answer->empty() ? "none" : std::to_string(answer->size())));
+  }
+  return answer->front();
+}
+
+Study FindStudyById(Searcher& searcher, const Uid& study, Level level, const Context& context) {
+  return FindStudy(searcher, Query::ForStudy({study}, level), context);
+}
+
+}  // namespace trolley

@@ -1,0 +1,23 @@
+#ifndef TROLLEY_SEARCH_FIND_STUDY_H_
+#define TROLLEY_SEARCH_FIND_STUDY_H_
+
+#include "base/context.h"
+#include "dicom/level.h"
+#include "dicom/query.h"
+#include "dicom/study.h"
+#include "dicom/uid.h"
+#include "search/searcher.h"
+
+namespace trolley {
+
+// The one study that matches, with what the query's level asks for. Throws kInvalidArgument when none or more than one
+// does ("expected exactly one study, found 3"): the question was not precise enough, or names something that is not
+// there; and whatever the searcher throws.
+Study FindStudy(Searcher& searcher, const Query& query, const Context& context);
+
+// By its UID, down to `level`. Throws as FindStudy.
+Study FindStudyById(Searcher& searcher, const Uid& study, Level level, const Context& context);
+
+}  // namespace trolley
+
+#endif  // TROLLEY_SEARCH_FIND_STUDY_H_
