@@ -40,6 +40,14 @@ class Downloader {
   // arrive without having been asked for are dropped with a log line.
   virtual void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) = 0;
 
+  // How Download() of many instances of one series goes over the wire. The rest of a series is fetched accordingly.
+  enum class Batching {
+    kOneByOne,  // a request for each: several at the same time pay
+    kSeries,    // one stream of the whole series in the archive's order; what is not wanted of it is sent in vain
+    kList,      // one exchange for just the instances asked for (C-GET): lists may be split
+  };
+  virtual Batching batching() const { return Batching::kOneByOne; }
+
   // For archives whose files can be opened directly (a folder): the file, which then is neither copied nor cached.
   // nullopt: the archive has none. Throws kUnsupported unless local() is true.
   virtual bool local() const { return false; }

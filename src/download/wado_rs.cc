@@ -91,6 +91,8 @@ class WadoRs : public Downloader {
     }
   }
 
+  Batching batching() const override { return GivesSeries() ? Batching::kSeries : Batching::kOneByOne; }
+
   void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) override {
     for (SeriesBatch& batch : GroupBySeries(instances)) {
       bool series_missing = false;
