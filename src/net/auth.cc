@@ -1,188 +1,178 @@
 #include "net/auth.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
 #include <functional>
 #include <mutex>
-#include <system_error>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "base/unique_fd.h"
+#include "net/auth_text.h"
+#include "net/http.h"
 
 namespace trolley {
 namespace {
 
-constexpr size_t kMaxSecret = size_t{64} << 10;
+using Lines = std::vector<std::string>;
 
-std::string EncodeBase64(std::string_view bytes) {
-  static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-    }
-    const size_t digits = std::min<size_t>(bytes.size() - i, 3) + 1;
-    for (size_t j = 0; j < 4; ++j) {
-      out.push_back(j < digits ? kAlphabet[group >> (18 - 6 * j) & 63U] : '=');
-    }
-  }
-  return out;
-}
-
-bool HasControl(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f'; });
-}
-
-std::string BasicHeader(const std::string& user, const std::string& password) {
-  if (HasControl(user) || user.find(':') != std::string::npos) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "Cannot use the user name for basic authentication: it has a colon or control characters");
-  }
-  if (HasControl(password)) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "Cannot use the password for basic authentication: it has line breaks or control characters");
-  }
-  return StrCat("Authorization: Basic ", EncodeBase64(StrCat(user, ":", password)));
-}
-
-std::string BearerHeader(const std::string& token) {
-  if (token.empty() || HasControl(token) || token.find(' ') != std::string::npos) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "Cannot use the bearer token: it is empty or has blanks, line breaks or control characters");
-  }
-  return StrCat("Authorization: Bearer ", token);
-}
-
-class NoAuthenticator : public Authenticator {
+// Lines that are made anew, from their secrets, when the server refuses them.
+class LinesAuthenticator : public Authenticator {
  public:
-  std::vector<std::string> Headers() override { return {}; }
-};
+  explicit LinesAuthenticator(std::function<Lines()> make) : make_(std::move(make)), lines_(make_()) {}
 
-// One header line, made anew by `make` when the server refuses it.
-class HeaderAuthenticator : public Authenticator {
- public:
-  explicit HeaderAuthenticator(std::string header) : header_(std::move(header)) {}
-  explicit HeaderAuthenticator(std::function<std::string()> make) : make_(std::move(make)), header_(make_()) {}
+  Lines Headers(const AuthRequest&) override { return Current(); }
 
-  std::vector<std::string> Headers() override {
-    const std::lock_guard lock(mutex_);
-    return {header_};
-  }
-
-  bool Renew() override {
-    if (!make_) {
-      return false;
+  bool Renew(const AuthRequest&, const HttpHead&, const Lines& sent) override {
+    if (Current() != sent) {
+      return true;  // another request that was refused has renewed them meanwhile
     }
-    std::string renewed;
     try {
-      renewed = make_();
+      Lines lines = make_();
+      const std::lock_guard lock(mutex_);
+      lines_ = std::move(lines);
     } catch (const Error& error) {
       LogWarning(error.what());
-      return false;
     }
-    const std::lock_guard lock(mutex_);
-    if (renewed == header_) {
-      return false;  // the same again would be refused again, and may lock the account
-    }
-    header_ = std::move(renewed);
-    return true;
+    return Current() != sent;  // the same again would be refused again, and may lock the account
   }
 
  private:
-  const std::function<std::string()> make_;
+  Lines Current() {
+    const std::lock_guard lock(mutex_);
+    return lines_;
+  }
+
+  const std::function<Lines()> make_;
   std::mutex mutex_;
-  std::string header_;
+  Lines lines_;
 };
 
-[[noreturn]] void CannotRead(const std::filesystem::path& file, std::string_view reason) {
-  throw Error(ErrorCode::kInvalidArgument, StrCat("Cannot read the secret file ", file.string(), ": ", reason));
+std::unique_ptr<Authenticator> FromSecret(SecretSource source,
+                                          std::function<std::string(const std::string& secret)> make) {
+  auto reader = std::make_shared<SecretReader>(std::move(source));
+  return std::make_unique<LinesAuthenticator>(
+      [reader = std::move(reader), make = std::move(make)] { return Lines{make(reader->Read())}; });
 }
 
-[[noreturn]] void CannotReadErrno(const std::filesystem::path& file) {
-  CannotRead(file, std::generic_category().message(errno));
+std::unique_ptr<Authenticator> Constant(std::string line) {
+  return std::make_unique<LinesAuthenticator>([line = std::move(line)] { return Lines{line}; });
 }
+
+bool IsHeaderName(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+bool IsSetByClient(std::string_view name) {
+  static constexpr std::string_view kNames[] = {"accept",     "accept-encoding",
+                                                "connection", "content-length",
+                                                "expect",     "content-type",
+                                                "host",       "proxy-authorization",
+                                                "range",      "te",
+                                                "upgrade",    "transfer-encoding"};
+  return std::any_of(std::begin(kNames), std::end(kNames),
+                     [name](std::string_view own) { return EqualsIgnoreCase(name, own); });
+}
+
+std::string MakeLine(const CustomHeader& header) {
+  const auto refuse = [&header](std::string_view reason) {
+    throw Error(ErrorCode::kInvalidArgument, StrCat("Cannot use the custom header '", header.name, "': ", reason));
+  };
+  if (!IsHeaderName(header.name)) {
+    refuse("this is no name of a header");
+  }
+  if (IsSetByClient(header.name)) {
+    refuse("the program sets it itself");
+  }
+  const std::string value = header.secret.empty() ? header.value : ReadSecret(header.secret);
+  if (value.empty() || internal::HasControl(value)) {
+    refuse("its value is empty or has line breaks or control characters");
+  }
+  return StrCat(header.name, ": ", value);
+}
+
+// The lines of two, those of `own` last.
+class BothAuthenticator : public Authenticator {
+ public:
+  BothAuthenticator(std::shared_ptr<Authenticator> other, std::unique_ptr<Authenticator> own, size_t own_lines)
+      : other_(std::move(other)), own_(std::move(own)), own_lines_(own_lines) {}
+
+  Lines Headers(const AuthRequest& request) override {
+    Lines lines = other_->Headers(request);
+    const Lines own = own_->Headers(request);
+    lines.insert(lines.end(), own.begin(), own.end());
+    return lines;
+  }
+  bool Refused(const HttpHead& head) const override { return other_->Refused(head); }
+  bool Renew(const AuthRequest& request, const HttpHead& refusal, const Lines& sent) override {
+    const auto middle = sent.end() - static_cast<std::ptrdiff_t>(std::min(own_lines_, sent.size()));
+    const bool own = own_->Renew(request, refusal, {middle, sent.end()});
+    const bool other = other_->Renew(request, refusal, {sent.begin(), middle});
+    return own || other;
+  }
+
+ private:
+  const std::shared_ptr<Authenticator> other_;
+  const std::unique_ptr<Authenticator> own_;
+  const size_t own_lines_;
+};
 
 }  // namespace
 
+bool Authenticator::Refused(const HttpHead& head) const {
+  return head.status == 401;
+}
+
+bool Authenticator::Renew(const AuthRequest&, const HttpHead&, const Lines&) {
+  return false;
+}
+
 std::unique_ptr<Authenticator> NoAuthentication() {
-  return std::make_unique<NoAuthenticator>();
+  return std::make_unique<LinesAuthenticator>([] { return Lines(); });
+}
+
+std::unique_ptr<Authenticator> BasicAuthentication(std::string user, SecretSource password) {
+  return FromSecret(std::move(password), [user = std::move(user)](const std::string& secret) {
+    return internal::BasicHeader(user, secret);
+  });
 }
 
 std::unique_ptr<Authenticator> BasicAuthentication(std::string user, std::string password) {
-  return std::make_unique<HeaderAuthenticator>(BasicHeader(user, password));
+  return Constant(internal::BasicHeader(user, password));
 }
 
 std::unique_ptr<Authenticator> BasicAuthenticationFromFile(std::string user, std::filesystem::path password_file) {
-  return std::make_unique<HeaderAuthenticator>(
-      [user, password_file] { return BasicHeader(user, ReadSecretFile(password_file)); });
+  return BasicAuthentication(std::move(user), SecretSource{.file = std::move(password_file)});
+}
+
+std::unique_ptr<Authenticator> BearerAuthentication(SecretSource token) {
+  return FromSecret(std::move(token), internal::BearerHeader);
 }
 
 std::unique_ptr<Authenticator> BearerAuthentication(std::string token) {
-  return std::make_unique<HeaderAuthenticator>(BearerHeader(token));
+  return Constant(internal::BearerHeader(token));
 }
 
 std::unique_ptr<Authenticator> BearerAuthenticationFromFile(std::filesystem::path token_file) {
-  return std::make_unique<HeaderAuthenticator>([token_file] { return BearerHeader(ReadSecretFile(token_file)); });
+  return BearerAuthentication(SecretSource{.file = std::move(token_file)});
 }
 
-std::string ReadSecretFile(const std::filesystem::path& file) {
-  // O_NONBLOCK: opening a named pipe would wait for its writer.
-  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat info {};
-  if (!fd || ::fstat(fd.get(), &info) != 0) {
-    CannotReadErrno(file);
-  }
-  if (!S_ISREG(info.st_mode)) {
-    CannotRead(file, "it is no regular file");
-  }
-  std::string text(kMaxSecret, '\0');
-  size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = ::read(fd.get(), text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR) {
-      continue;
+std::unique_ptr<Authenticator> CustomHeaders(std::vector<CustomHeader> headers, std::shared_ptr<Authenticator> other) {
+  const size_t count = headers.size();
+  auto own = std::make_unique<LinesAuthenticator>([headers = std::move(headers)] {
+    Lines lines;
+    for (const CustomHeader& header : headers) {
+      lines.push_back(MakeLine(header));
     }
-    if (got < 0) {
-      CannotReadErrno(file);
-    }
-    if (got == 0) {
-      break;
-    }
-    size += static_cast<size_t>(got);
+    return lines;
+  });
+  if (other == nullptr) {
+    return own;
   }
-  text.resize(size);
-  text.resize(std::min(text.find('\n'), text.size()));
-  if (text.ends_with('\r')) {
-    text.pop_back();
-  }
-  if (text.empty()) {
-    CannotRead(file, "its first line is empty");
-  }
-  if (size == kMaxSecret && text.size() == kMaxSecret) {
-    CannotRead(file, "its first line is too long for a secret");
-  }
-  if ((info.st_mode & S_IROTH) != 0) {
-    LogWarning(StrCat("The secret file ", file.string(), " can be read by everybody; chmod o-rwx would help"));
-  }
-  return text;
-}
-
-std::string ReadSecretEnvironment(const std::string& variable) {
-  const char* value = ::getenv(variable.c_str());
-  if (value == nullptr || *value == '\0') {
-    throw Error(ErrorCode::kInvalidArgument,
-                StrCat("Cannot read a secret from the environment variable ", variable, ": it is not set or empty"));
-  }
-  return value;
+  return std::make_unique<BothAuthenticator>(std::move(other), std::move(own), count);
 }
 
 }  // namespace trolley

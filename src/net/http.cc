@@ -18,6 +18,7 @@ using internal::HttpExchange;
 using internal::HttpSlot;
 
 constexpr int kMaxRedirects = 5;
+constexpr int kMaxStale = 4;
 constexpr auto kIdleTime = std::chrono::seconds(30);  // slots not used for so long are given up
 
 bool IsRedirect(int status) {
@@ -47,11 +48,18 @@ void CheckLines(const HttpExchange& exchange) {
   }
 }
 
-void CheckReadable(const std::string& ca_file) {
-  if (!ca_file.empty() && ::access(ca_file.c_str(), R_OK) != 0) {
+void CheckReadable(std::string_view what, const std::string& file) {
+  if (!file.empty() && ::access(file.c_str(), R_OK) != 0) {
     throw Error(ErrorCode::kInvalidArgument,
-                StrCat("Cannot read ca_file ", ca_file, ": ", std::generic_category().message(errno)));
+                StrCat("Cannot read ", what, " ", file, ": ", std::generic_category().message(errno)));
   }
+}
+
+// A nonce that is out of date says nothing against the password, and busy servers give one for each request.
+bool IsStale(const HttpHead& head) {
+  return std::any_of(head.headers.begin(), head.headers.end(), [](const auto& header) {
+    return header.first == "www-authenticate" && AsciiLower(header.second).find("stale=true") != std::string::npos;
+  });
 }
 
 class BodySink : public HttpSink {
@@ -96,27 +104,43 @@ std::string_view HttpHead::Header(std::string_view lower_name) const {
 
 class HttpClient::Impl {
  public:
-  explicit Impl(HttpOptions options) : options_(std::move(options)) { CheckReadable(options_.ca_file); }
+  explicit Impl(HttpOptions options) : options_(std::move(options)), auth_(options_.auth) {
+    CheckReadable("ca_file", options_.ca_file);
+    if (!options_.headers.empty()) {
+      auth_ = CustomHeaders(options_.headers, auth_);
+    }
+    for (const std::string& url : options_.home) {
+      const auto origin = internal::HttpOrigin(url);
+      if (!origin) {
+        throw Error(ErrorCode::kInvalidArgument,
+                    StrCat("Cannot use ", UrlForLog(url), ": this is no valid http or https URL"));
+      }
+      homes_.push_back(*origin);
+    }
+    ReadCertificate(options_.client_certificate);
+  }
 
   HttpHead Stream(const HttpRequest& request, HttpSink& sink, const Context& context) {
     const SlotLease slot(*this);
-    HttpExchange exchange{request.method, request.url, {}, request.body, request.accept_gzip, {}, {}};
-    const auto home = internal::HttpOrigin(request.url);
-    if (!home) {
+    HttpExchange exchange{request.method, request.url, {}, request.body, request.accept_gzip};
+    const auto origin = internal::HttpOrigin(request.url);
+    if (!origin) {
       Fail(ErrorCode::kInvalidArgument, exchange, "this is no valid http or https URL");
     }
     exchange.on_body = [&sink](std::span<const std::byte> piece) { sink.OnBody(piece); };
-    bool renewed = false;
+    int renewals = 0;
     int redirects = 0;
     while (true) {
-      const bool at_home = internal::HttpOrigin(exchange.url) == home;
-      const std::vector<std::string> credentials = Headers(request, exchange, at_home);
+      const bool at_home = IsHome(exchange.url, *origin);
+      const AuthRequest asked{exchange.method, exchange.url, context};
+      const std::vector<std::string> credentials = SetHeaders(request, asked, exchange, at_home);
       std::string next;
       exchange.on_head = [&](const HttpHead& head) {
-        if (head.status == 401 && at_home && !renewed && Renew(credentials)) {
-          renewed = true;
-          next = exchange.url;
-        } else if (IsRedirect(head.status) && request.method == "GET" && !head.Header("location").empty()) {
+        if (at_home && MayRenew(head, renewals) && auth_->Renew(asked, head, credentials)) {
+          ++renewals;
+          next = request.url;
+        } else if (request.follow_redirects && IsRedirect(head.status) && request.method == "GET" &&
+                   !head.Header("location").empty()) {
           next = Target(exchange, head, ++redirects);
         } else {
           sink.OnHead(head);
@@ -174,8 +198,34 @@ class HttpClient::Impl {
     idle_.push_back({std::move(slot), now});
   }
 
-  // Sets the headers for the exchange's URL; returns those that are the authenticator's.
-  std::vector<std::string> Headers(const HttpRequest& request, HttpExchange& exchange, bool at_home) {
+  void ReadCertificate(const ClientCertificate& files) {
+    const std::string& key = files.key_file.empty() ? files.certificate_file : files.key_file;
+    if (files.certificate_file.empty()) {
+      if (!files.key_file.empty()) {
+        throw Error(ErrorCode::kInvalidArgument, StrCat("Cannot use the private key ", key, " without a certificate"));
+      }
+      return;
+    }
+    CheckReadable("the client certificate", files.certificate_file);
+    CheckReadable("the private key", key);
+    WarnWhenOthersCanRead(key, "private key");
+    certificate_.emplace(internal::HttpCertificate{files.certificate_file, key,
+                                                   files.key_password.empty() ? "" : ReadSecret(files.key_password)});
+  }
+
+  bool IsHome(const std::string& url, const std::string& first_origin) const {
+    const auto origin = internal::HttpOrigin(url);
+    return homes_.empty() ? origin == first_origin
+                          : origin && std::find(homes_.begin(), homes_.end(), *origin) != homes_.end();
+  }
+
+  bool MayRenew(const HttpHead& head, int renewals) const {
+    return auth_ != nullptr && auth_->Refused(head) && (renewals == 0 || (renewals < kMaxStale && IsStale(head)));
+  }
+
+  // Sets what the exchange's URL may see; returns the lines that are the authenticator's.
+  std::vector<std::string> SetHeaders(const HttpRequest& request, const AuthRequest& asked, HttpExchange& exchange,
+                                      bool at_home) {
     exchange.headers.clear();
     for (const std::string& line : request.headers) {
       if (at_home || !IsCredential(line)) {
@@ -183,18 +233,13 @@ class HttpClient::Impl {
       }
     }
     std::vector<std::string> credentials;
-    if (at_home && options_.auth != nullptr) {
-      credentials = options_.auth->Headers();
+    if (at_home && auth_ != nullptr) {
+      credentials = auth_->Headers(asked);
       exchange.headers.insert(exchange.headers.end(), credentials.begin(), credentials.end());
     }
+    exchange.certificate = at_home && certificate_ ? &*certificate_ : nullptr;
     CheckLines(exchange);
     return credentials;
-  }
-
-  // Another call may have renewed them since, or at the same moment: then they differ now from the refused ones.
-  bool Renew(const std::vector<std::string>& refused) {
-    return options_.auth != nullptr &&
-           (options_.auth->Headers() != refused || options_.auth->Renew() || options_.auth->Headers() != refused);
   }
 
   static std::string Target(const HttpExchange& exchange, const HttpHead& head, int redirects) {
@@ -212,6 +257,9 @@ class HttpClient::Impl {
   }
 
   const HttpOptions options_;
+  std::shared_ptr<Authenticator> auth_;
+  std::vector<std::string> homes_;  // origins
+  std::optional<internal::HttpCertificate> certificate_;
   std::mutex mutex_;
   std::vector<IdleSlot> idle_;  // used last: at the end
 };

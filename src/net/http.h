@@ -18,12 +18,25 @@
 
 namespace trolley {
 
+// What this client shows of itself to servers that ask for a certificate. PEM files.
+struct ClientCertificate {
+  std::string certificate_file =
+      {};                          // with the certificates of its authorities, if the server wants those; empty: none
+  std::string key_file = {};       // empty: in certificate_file
+  SecretSource key_password = {};  // empty: the key is not encrypted
+};
+
 struct HttpOptions {
   std::chrono::milliseconds connect_timeout{5000};  // name resolution, TCP and TLS
   std::chrono::milliseconds stall_timeout{30000};   // no byte in either direction for so long: kTimedOut
   std::string ca_file = {};                         // PEM; empty: the system's
   std::string proxy = {};                           // empty: the environment's, as curl reads it
-  std::shared_ptr<Authenticator> auth = {};         // null: none
+  // URLs of the archive. Only to their origins go credentials: those of `auth`, `headers`, the client certificate, and
+  // Authorization and Cookie lines of requests. Empty: the origin of each request.
+  std::vector<std::string> home = {};
+  std::shared_ptr<Authenticator> auth = {};  // null: none
+  std::vector<CustomHeader> headers = {};
+  ClientCertificate client_certificate = {};
   std::string user_agent = "trolleyfs";
 };
 
@@ -33,6 +46,7 @@ struct HttpRequest {  // every member has a default, so that callers can name ju
   std::vector<std::string> headers = {};  // "Accept: ..."
   std::string body = {};
   bool accept_gzip = false;  // for JSON; never for pixel data: it costs more than it saves
+  bool follow_redirects = true;
 };
 
 // Status line and headers. Told once for the final response (not for 100, 401-then-retried, or redirects that are
@@ -63,9 +77,9 @@ class HttpSink {
 // deadline), kCancelled (at once when stop is requested), kProtocol (not HTTP, a body shorter or longer than its
 // Content-Length or chunking promised). Any complete response is no error here, whatever its status: see CheckStatus. A
 // request on a kept connection that the server had closed meanwhile is sent once more on a fresh one, if no line of an
-// answer had come. Redirects are followed (at most 5) for GET; credentials and Authorization headers are never sent to
-// another origin. A 401 lets the authenticator renew once. Error messages name method and URL without user info and
-// query values.
+// answer had come. Redirects are followed (at most 5) for GET; credentials are never sent to an origin that is not
+// home. A 401 lets the authenticator renew once; what its Headers() throws ends the call. Error messages name method
+// and URL without user info and query values.
 class HttpClient {
  public:
   explicit HttpClient(HttpOptions options);

@@ -227,6 +227,11 @@ void Transfer::SetTls() {
   if (!options_.ca_file.empty()) {
     Set(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
   }
+  if (const HttpCertificate* const own = exchange_.certificate; own != nullptr) {
+    Set(easy, CURLOPT_SSLCERT, own->certificate_file.c_str());
+    Set(easy, CURLOPT_SSLKEY, own->key_file.c_str());
+    Set(easy, CURLOPT_KEYPASSWD, own->key_password.c_str());  // an empty one too: OpenSSL would ask on the terminal
+  }
 }
 
 CURLcode Transfer::Run(CURLM* multi) {

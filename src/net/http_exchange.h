@@ -17,6 +17,12 @@
 // What the parts of the HTTP client share.
 namespace trolley::internal {
 
+struct HttpCertificate {
+  std::string certificate_file;
+  std::string key_file;
+  std::string key_password;
+};
+
 // One request to one URL, and what becomes of its answer.
 struct HttpExchange {
   std::string method;
@@ -24,8 +30,9 @@ struct HttpExchange {
   std::vector<std::string> headers;
   std::string_view body;
   bool accept_gzip = false;
-  std::function<bool(const HttpHead&)> on_head;  // false: the body is not wanted
-  std::function<void(std::span<const std::byte>)> on_body;
+  const HttpCertificate* certificate = nullptr;
+  std::function<bool(const HttpHead&)> on_head = {};  // false: the body is not wanted
+  std::function<void(std::span<const std::byte>)> on_body = {};
 };
 
 // "Cannot GET http://...: reason"

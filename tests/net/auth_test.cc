@@ -6,10 +6,15 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "net/http.h"
 #include "support/temp_directory.h"
 
 namespace trolley {
 namespace {
+
+const std::string kUrl = "http://pacs.example/dicom-web";
+const Context kPatient = Context::WithTimeout(std::chrono::seconds(60));
+const AuthRequest kRequest{"GET", kUrl, kPatient};
 
 using testing::Contains;
 using testing::ElementsAre;
@@ -18,6 +23,12 @@ using testing::Not;
 
 class AuthTest : public testing::Test {
  protected:
+  static std::vector<std::string> Lines(const std::unique_ptr<Authenticator>& auth) { return auth->Headers(kRequest); }
+  static bool Renews(const std::unique_ptr<Authenticator>& auth) {
+    HttpHead refusal;
+    refusal.status = 401;
+    return auth->Renew(kRequest, refusal, Lines(auth));
+  }
   std::filesystem::path Secret(std::string_view content, mode_t mode = 0600) {
     const auto file = directory_.Write("secret", content);
     EXPECT_EQ(chmod(file.c_str(), mode), 0);
@@ -39,8 +50,8 @@ class AuthTest : public testing::Test {
 };
 
 TEST_F(AuthTest, NoneHasNoHeaders) {
-  EXPECT_THAT(NoAuthentication()->Headers(), ElementsAre());
-  EXPECT_FALSE(NoAuthentication()->Renew());
+  EXPECT_THAT(Lines(NoAuthentication()), ElementsAre());
+  EXPECT_FALSE(Renews(NoAuthentication()));
 }
 
 TEST_F(AuthTest, BasicEncodesUserAndPassword) {
@@ -54,13 +65,13 @@ TEST_F(AuthTest, BasicEncodesUserAndPassword) {
       {"u", "p:q", "dTpwOnE="},
   };
   for (const auto& [user, password, encoded] : table) {
-    EXPECT_THAT(BasicAuthentication(user, password)->Headers(), ElementsAre("Authorization: Basic " + encoded));
+    EXPECT_THAT(Lines(BasicAuthentication(user, password)), ElementsAre("Authorization: Basic " + encoded));
   }
-  EXPECT_FALSE(BasicAuthentication("a", "b")->Renew());
+  EXPECT_FALSE(Renews(BasicAuthentication("a", "b")));
 }
 
 TEST_F(AuthTest, BearerSendsTheToken) {
-  EXPECT_THAT(BearerAuthentication("a.b-c_d~e+f/g=")->Headers(), ElementsAre("Authorization: Bearer a.b-c_d~e+f/g="));
+  EXPECT_THAT(Lines(BearerAuthentication("a.b-c_d~e+f/g=")), ElementsAre("Authorization: Bearer a.b-c_d~e+f/g="));
 }
 
 TEST_F(AuthTest, RefusesSecretsThatWouldBreakTheHeader) {
@@ -112,22 +123,22 @@ TEST_F(AuthTest, RenewsWhenTheFileChanged) {
   const auto file = Secret("one");
   const auto bearer = BearerAuthenticationFromFile(file);
   const auto basic = BasicAuthenticationFromFile("u", file);
-  EXPECT_FALSE(bearer->Renew());
+  EXPECT_FALSE(Renews(bearer));
   Secret("two");
-  EXPECT_THAT(bearer->Headers(), ElementsAre("Authorization: Bearer one"));
-  EXPECT_TRUE(bearer->Renew());
-  EXPECT_TRUE(basic->Renew());
-  EXPECT_THAT(bearer->Headers(), ElementsAre("Authorization: Bearer two"));
-  EXPECT_THAT(basic->Headers(), ElementsAre("Authorization: Basic dTp0d28="));
-  EXPECT_FALSE(bearer->Renew());
+  EXPECT_THAT(Lines(bearer), ElementsAre("Authorization: Bearer one"));
+  EXPECT_TRUE(Renews(bearer));
+  EXPECT_TRUE(Renews(basic));
+  EXPECT_THAT(Lines(bearer), ElementsAre("Authorization: Bearer two"));
+  EXPECT_THAT(Lines(basic), ElementsAre("Authorization: Basic dTp0d28="));
+  EXPECT_FALSE(Renews(bearer));
 }
 
 TEST_F(AuthTest, KeepsTheOldSecretWhenTheFileIsGone) {
   const auto file = Secret("one");
   const auto bearer = BearerAuthenticationFromFile(file);
   std::filesystem::remove(file);
-  EXPECT_FALSE(bearer->Renew());
-  EXPECT_THAT(bearer->Headers(), ElementsAre("Authorization: Bearer one"));
+  EXPECT_FALSE(Renews(bearer));
+  EXPECT_THAT(Lines(bearer), ElementsAre("Authorization: Bearer one"));
   EXPECT_THAT(Refusal([&] { BearerAuthenticationFromFile(file); }), HasSubstr(file.string()));
 }
 

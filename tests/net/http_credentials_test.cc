@@ -17,8 +17,14 @@ using testing::Not;
 class CountingAuthenticator : public Authenticator {
  public:
   explicit CountingAuthenticator(int last) : last_(last) {}
-  std::vector<std::string> Headers() override { return {StrCat("Authorization: Bearer ", token_.load())}; }
-  bool Renew() override {
+  std::vector<std::string> Headers(const AuthRequest&) override {
+    return {StrCat("Authorization: Bearer ", token_.load())};
+  }
+  bool Renew(const AuthRequest& request, const HttpHead& refusal, const std::vector<std::string>& sent) override {
+    EXPECT_EQ(refusal.status, 401);
+    if (sent != Headers(request)) {
+      return true;
+    }
     const std::lock_guard lock(mutex_);
     ++renewals;
     if (token_ >= last_) {
