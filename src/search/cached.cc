@@ -1,13 +1,13 @@
 #include "search/cached.h"
 
 #include <condition_variable>
-#include <list>
 #include <map>
 #include <mutex>
 #include <utility>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "search/answer_memory.h"
 
 namespace trolley {
 namespace {
@@ -17,17 +17,6 @@ using WallTime = std::chrono::system_clock::time_point;
 constexpr size_t kQuestionsAtATime = 16;
 // Of these, questions that nobody waits for: a hanging archive must not take all threads.
 constexpr size_t kRenewalsInBackground = 4;
-
-size_t CountRows(const Studies& studies) {
-  size_t rows = 1 + studies.size();
-  for (const Study& study : studies) {
-    rows += study.series.size();
-    for (const Series& series : study.series) {
-      rows += series.instances.size();
-    }
-  }
-  return rows;
-}
 
 bool MeansDown(ErrorCode code) {
   return code == ErrorCode::kUnavailable || code == ErrorCode::kTimedOut;
@@ -60,14 +49,6 @@ struct Question {
   uint64_t answers_before = 0;  // how many the archive had given
 };
 
-struct Remembered {
-  Query query;
-  Answer answer;
-  WallTime asked_at;
-  size_t rows = 0;
-  uint64_t generation = 0;
-};
-
 }  // namespace
 
 class CachedSearcher::Impl {
@@ -76,6 +57,7 @@ class CachedSearcher::Impl {
       : searcher_(std::move(searcher)),
         store_(std::move(store)),
         options_(std::move(options)),
+        memory_(options_.max_memory_rows),
         pool_(kQuestionsAtATime, "search") {}
 
   CachedAnswer Find(const Query& query, const Context& context) {
@@ -131,14 +113,13 @@ class CachedSearcher::Impl {
     if (!stored) {
       return std::nullopt;
     }
-    const size_t rows = CountRows(*stored->answer);
     const std::lock_guard lock(mutex_);
     // Unless the archive answered meanwhile.
     if (auto remembered = RecallFromMemory(query)) {
       return remembered;
     }
     const uint64_t generation = stored->asked_at > all_expired_at_ ? generation_ : 0;
-    Remember({query, stored->answer, stored->asked_at, rows, generation});
+    memory_.Insert({query, stored->answer, stored->asked_at, generation});
     return RecallFromMemory(query);
   }
 
@@ -155,32 +136,22 @@ class CachedSearcher::Impl {
 
  private:
   std::optional<CachedAnswer> RecallFromMemory(const Query& query) {
-    const auto found = by_query_.find(query);
-    if (found == by_query_.end()) {
-      return std::nullopt;
+    const RememberedAnswer* known = memory_.Find(query);
+    if (known != nullptr && !IsExpired(*known)) {
+      return CachedAnswer{known->answer, known->asked_at, false};
     }
-    remembered_.splice(remembered_.begin(), remembered_, found->second);
-    const Remembered& it = *found->second;
-    const WallTime now = options_.now();
-    // An answer from the future: the clock was set back, and its age is unknown.
-    const bool expired = it.generation != generation_ || it.asked_at > now || now - it.asked_at >= options_.expiry;
-    return CachedAnswer{it.answer, it.asked_at, expired};
+    // Kept as the answer to this question from now on, so that it is the same one each time.
+    if (auto covering = memory_.FindCovering(query, [this](const auto& other) { return !IsExpired(other); })) {
+      memory_.Insert(*covering);
+      return CachedAnswer{covering->answer, covering->asked_at, false};
+    }
+    return known == nullptr ? std::nullopt : std::optional(CachedAnswer{known->answer, known->asked_at, true});
   }
 
-  void Remember(Remembered remembered) {
-    if (const auto found = by_query_.find(remembered.query); found != by_query_.end()) {
-      rows_ -= found->second->rows;
-      remembered_.erase(found->second);
-      by_query_.erase(found);
-    }
-    rows_ += remembered.rows;
-    remembered_.push_front(std::move(remembered));
-    by_query_.emplace(remembered_.front().query, remembered_.begin());
-    while (rows_ > options_.max_memory_rows && remembered_.size() > 1) {
-      rows_ -= remembered_.back().rows;
-      by_query_.erase(remembered_.back().query);
-      remembered_.pop_back();
-    }
+  bool IsExpired(const RememberedAnswer& known) const {
+    const WallTime now = options_.now();
+    // An answer from the future: the clock was set back, and its age is unknown.
+    return known.generation != generation_ || known.asked_at > now || now - known.asked_at >= options_.expiry;
   }
 
   // The question under way, or a new one.
@@ -269,7 +240,6 @@ class CachedSearcher::Impl {
     if (!failure && answer == nullptr) {
       failure = Failure{ErrorCode::kProtocol, "Cannot search the archive: no answer came"};
     }
-    const size_t rows = failure ? 0 : CountRows(*answer);
     {
       const std::lock_guard lock(mutex_);
       if (failure) {
@@ -278,7 +248,7 @@ class CachedSearcher::Impl {
         ++answers_;
         down_ = false;
         question.answer = CachedAnswer{answer, asked_at, false};
-        Remember({question.query, answer, asked_at, rows, question.generation});
+        memory_.Insert({question.query, answer, asked_at, question.generation});
       }
       End(question);
     }
@@ -316,10 +286,8 @@ class CachedSearcher::Impl {
   const std::shared_ptr<AnswerStore> store_;
   const CachedSearcherOptions options_;
 
-  mutable std::mutex mutex_;          // guards the following
-  std::list<Remembered> remembered_;  // latest used first
-  std::map<Query, std::list<Remembered>::iterator> by_query_;
-  size_t rows_ = 0;
+  mutable std::mutex mutex_;  // guards the following
+  AnswerMemory memory_;
   std::map<Query, std::shared_ptr<Question>> questions_;
   size_t in_background_ = 0;
   uint64_t generation_ = 1;  // answers of an earlier one are expired

@@ -28,12 +28,15 @@ struct CachedAnswer {
   bool stale = false;  // expired, and the archive could not be asked
 };
 
-// Remembers the answers of another searcher, in memory and in a store that survives restarts. Equal questions asked at
-// the same time are asked once (the question goes on while at least one caller still waits). Failures are never
-// remembered; empty answers expire as others do. When an expired answer cannot be renewed because the archive is
-// unreachable or slow, it is served as stale; when the archive refuses (kAccessDenied, kUnsupported, kTooMany,
-// kInvalidArgument) or answers nonsense (kProtocol), that is thrown. While the archive is down, expired answers are
-// served at once and the archive is asked in the background now and then. Thread-safe.
+// Remembers the answers of another searcher, in memory and in a store that survives restarts. A question is answered
+// from memory when it was asked before and its answer has not expired; a question about one study or series by its UID
+// also when the answer to another question covers it: one that found the study and went at least as deep, and tells the
+// fields that are asked for. Each answer keeps its own age, so a later shallow one takes nothing away from a deeper
+// one. Equal questions asked at the same time are asked once (the question goes on while at least one caller still
+// waits). Failures are never remembered; empty answers expire as others do. When an expired answer cannot be renewed
+// because the archive is unreachable or slow, it is served as stale; when the archive refuses (kAccessDenied,
+// kUnsupported, kTooMany, kInvalidArgument) or answers nonsense (kProtocol), that is thrown. While the archive is down,
+// expired answers are served at once and the archive is asked in the background now and then. Thread-safe.
 class CachedSearcher : public Searcher {
  public:
   // `store` may be null. Both outlive nobody: they are kept.

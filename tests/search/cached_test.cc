@@ -518,5 +518,157 @@ TEST_F(CachedSearcherTest, AStrangeExceptionIsAFailureToo) {
   EXPECT_EQ(FindFails(), ErrorCode::kProtocol);
 }
 
+// The seed's bug 11: there, an empty answer is kept for ever, and the age of others wraps every day.
+TEST_F(CachedSearcherTest, AnswersStayExpiredAfterADay) {
+  Open();
+  EXPECT_EQ(Find(), "1");
+  archive->Give(std::make_shared<const Studies>());
+  EXPECT_EQ(Find(Query(Level::kSeries)), "");
+  archive->Give(AnswerWith("2"));
+  now += 24 * 3600 + 1;
+  EXPECT_EQ(Find(), "2");
+  EXPECT_EQ(Find(Query(Level::kSeries)), "2");
+}
+
+// Questions about single studies and series, answered from what others have asked. Expiry: 300 s.
+class CachedStudyTest : public CachedSearcherTest {
+ protected:
+  CachedStudyTest() {
+    options.expiry = 300s;
+    Open();
+  }
+
+  static Answer Tree(Level level, const std::string& id, bool alone) {
+    Study study{Uid("1"), {{tag::kPatientID, id}}, {}};
+    for (const Tag tag : {tag::kStudyDate, tag::kStudyTime, tag::kAccessionNumber, tag::kPatientName, tag::kStudyID}) {
+      study.attributes.Set(tag, "");
+    }
+    if (level > Level::kStudy) {
+      for (const char* uid : {"1.1", "1.2"}) {
+        study.series.push_back({Uid(uid), {{tag::kModality, "CT"}, {tag::kSeriesNumber, "1"}}, {}});
+      }
+    }
+    if (level > Level::kSeries) {
+      study.series[0].instances.push_back({Uid("1.1.1"), {}, {}});
+      study.series[1].instances.push_back({Uid("1.2.1"), {}, {}});
+    }
+    Studies studies(alone ? 0 : 1, Study{Uid("7"), {}, {}});
+    studies.push_back(std::move(study));
+    return std::make_shared<const Studies>(std::move(studies));
+  }
+  // The archive is asked, and answers with study 1 down to the query's level.
+  void Ask(const Query& query, const std::string& id = "first") {
+    archive->Give(Tree(query.level(), id, !query.Get(tag::kStudyInstanceUID).empty()));
+    const int before = archive->calls();
+    cached->Find(query, Context::WithTimeout(kHang));
+    EXPECT_EQ(archive->calls(), before + 1) << query.Describe();
+  }
+  // What is known of study 1, without asking: its PatientID, series and instances; "" when the archive has to be asked.
+  std::string Known(const Query& query) {
+    const auto found = cached->Peek(query);
+    if (!found || found->stale) {
+      return "";
+    }
+    EXPECT_EQ(found->answer->size(), 1U);
+    const Study& study = found->answer->front();
+    std::string said(study.attributes.Get(tag::kPatientID));
+    for (const Series& series : study.series) {
+      said += " " + series.uid.str() + ":" + std::to_string(series.instances.size());
+    }
+    return said;
+  }
+  static Query ById(Level level) { return Query::ForStudy({Uid("1")}, level); }
+  static Query All(Level level) { return Query(level).Where("PatientName", "B*"); }
+};
+
+TEST_F(CachedStudyTest, IsKnownFromAnyAnswerThatHoldsIt) {
+  Ask(All(Level::kStudy));
+  EXPECT_EQ(Known(ById(Level::kStudy)), "first");
+  EXPECT_EQ(Known(ById(Level::kSeries)), "");
+  EXPECT_FALSE(cached->Peek(Query::ForStudy({Uid("2")}, Level::kStudy)));
+}
+
+TEST_F(CachedStudyTest, IsKnownFromADeeperAnswer) {
+  Ask(ById(Level::kInstance));
+  EXPECT_EQ(Known(ById(Level::kStudy)), "first");
+  EXPECT_EQ(Known(ById(Level::kSeries)), "first 1.1:0 1.2:0");
+  EXPECT_EQ(Known(Query::ForSeries({Uid("1"), Uid("1.2")})), "first 1.2:1");
+  EXPECT_FALSE(cached->Peek(Query::ForSeries({Uid("1"), Uid("1.3")})));
+}
+
+TEST_F(CachedStudyTest, AShallowerAnswerTakesNothingFromADeeperOne) {
+  Ask(All(Level::kInstance), "deep");
+  now += 200;
+  Ask(All(Level::kStudy), "shallow");
+  EXPECT_EQ(Known(ById(Level::kInstance)), "deep 1.1:1 1.2:1");
+  EXPECT_EQ(Known(ById(Level::kStudy)), "shallow");  // the younger one
+  now += 200;
+  EXPECT_EQ(Known(ById(Level::kInstance)), "");
+  EXPECT_EQ(Known(ById(Level::kStudy)), "shallow");
+}
+
+TEST_F(CachedStudyTest, APartRenewedOutlivesTheWhole) {
+  Ask(ById(Level::kSeries));
+  now += 200;
+  Ask(Query::ForSeries({Uid("1"), Uid("1.2")}), "part");
+  EXPECT_EQ(Known(ById(Level::kSeries)), "first 1.1:0 1.2:0");
+  now += 200;
+  EXPECT_EQ(Known(ById(Level::kSeries)), "");
+  EXPECT_NE(Known(Query::ForSeries({Uid("1"), Uid("1.2")})), "");
+  now += 100;
+  EXPECT_EQ(Known(Query::ForSeries({Uid("1"), Uid("1.2")})), "");
+}
+
+TEST_F(CachedStudyTest, IsAsOldAsTheAnswerItComesFrom) {
+  Ask(All(Level::kSeries));
+  now += 299;
+  EXPECT_EQ(Known(ById(Level::kStudy)), "first");
+  now += 1;
+  EXPECT_EQ(Known(ById(Level::kStudy)), "");
+}
+
+TEST_F(CachedStudyTest, IsTheSameAnswerEachTime) {
+  Ask(All(Level::kSeries));
+  EXPECT_EQ(cached->Peek(ById(Level::kStudy))->answer, cached->Peek(ById(Level::kStudy))->answer);
+}
+
+TEST_F(CachedStudyTest, IsNotKnownFromWhatLeftSomethingOut) {
+  Ask(All(Level::kInstance).SetLimit(2));
+  EXPECT_EQ(Known(ById(Level::kSeries)), "");
+  Ask(All(Level::kSeries).Where("Modality", "CT"));
+  EXPECT_EQ(Known(ById(Level::kSeries)), "");
+  Ask(All(Level::kSeries).Where("ModalitiesInStudy", "CT"));
+  EXPECT_EQ(Known(ById(Level::kSeries)), "");
+  Ask(ById(Level::kSeries).Where("PatientID", "7"));
+  EXPECT_EQ(Known(ById(Level::kSeries).Where("PatientID", "8")), "");
+}
+
+TEST_F(CachedStudyTest, IsNotKnownWithoutTheFieldsThatAreAskedFor) {
+  Ask(All(Level::kStudy));
+  EXPECT_EQ(Known(ById(Level::kStudy).Include("PatientBirthDate")), "");
+  Ask(All(Level::kStudy).Include("PatientBirthDate").Include("StudyDescription"));
+  EXPECT_EQ(Known(ById(Level::kStudy).Include("PatientBirthDate")), "first");
+  // A deeper answer that does not tell of the study.
+  Ask(ById(Level::kInstance).Include("PatientBirthDate").Include("PatientSex"));
+  EXPECT_EQ(Known(ById(Level::kStudy).Include("PatientSex")), "");
+}
+
+TEST_F(CachedStudyTest, ExpiresWithAllOthers) {
+  Ask(All(Level::kStudy));
+  cached->ExpireAll();
+  EXPECT_EQ(Known(ById(Level::kStudy)), "");
+}
+
+TEST_F(CachedStudyTest, IsForgottenWithItsAnswer) {
+  options.max_memory_rows = 4;
+  store = nullptr;
+  Open();
+  Ask(All(Level::kStudy));
+  archive->Give(AnswerWith("9"));
+  Find(Query());
+  Find(Query().SetLimit(3));
+  EXPECT_EQ(Known(ById(Level::kStudy)), "");
+}
+
 }  // namespace
 }  // namespace trolley
