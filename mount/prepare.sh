@@ -2,7 +2,7 @@
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-build_packages=(g++ cmake ninja-build pkg-config fuse3 libfuse3-dev libcurl4-openssl-dev libdcmtk-dev liblmdb-dev
+build_packages=(g++ cmake ninja-build pkg-config fuse3 libfuse3-dev libcurl4-openssl-dev libssl-dev libdcmtk-dev liblmdb-dev
                 libspdlog-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libxxhash-dev libsystemd-dev
                 libpugixml-dev)
 

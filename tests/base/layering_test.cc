@@ -30,12 +30,13 @@ struct Door {
 
 const std::vector<Door>& Doors() {
   static const std::vector<Door> doors = {
+      {"openssl/", R"(src/base/message_digest\.cc)"},
       {"curl/", R"(src/net/http\w*\.cc)"},
       {"dcmtk/", R"(src/dicom/\w+\.cc)"},
       {"lmdb.h", R"(src/cache/lmdb_\w+\.cc)"},
       {"xxhash.h", R"(src/(base/checksum|archive/names)\.cc)"},
       {"spdlog/", R"(src/base/log\.cc)"},
-      {"nlohmann/", R"(src/dicom/dicom_json\w*\.cc|src/net/orthanc_rest\.cc|src/archive/status\.cc)"},
+      {"nlohmann/", R"(src/dicom/dicom_json\w*\.cc|src/net/(orthanc_rest|auth_oauth2)\.cc|src/archive/status\.cc)"},
       {"pugixml.hpp", R"(src/(search/mint|download/rad69)\w*\.cc|src/dicom/native_xml\.cc)"},
       {"toml++/", R"(src/archive/config\w*\.cc)"},
       {"fuse", R"(mount/fuse\.h)"},
