@@ -75,17 +75,24 @@ struct DownloadOptions {
   unsigned jobs = 4;          // series downloaded at the same time
   bool skip_complete = true;  // what the storage has already is not fetched again
   Context context = {};       // when to give up
-  // Told now and then (not more often than every `progress_interval`, and once at the end) and of each result. Calls
-  // come from several threads, one at a time. What they throw ends the download and leaves through it.
+  // Called from several threads, one at a time: on_progress now and then (not more often than every
+  // `progress_interval`, and once at the end), on_result for each result. What they throw ends the download and leaves
+  // through it.
   std::function<void(const DownloadProgress&)> on_progress = {};
   std::function<void(const DownloadResult&)> on_result = {};
   std::chrono::milliseconds progress_interval{100};
+  // A series that broke off is asked for again, for what it did not bring: at once when something came, after this
+  // pause (doubled the next time) when the archive was out of reach; three times in all without anything coming.
+  std::chrono::milliseconds retry_pause{1000};
+  // So many series or questions in a row that failed because the archive is out of reach or refuses access: the rest is
+  // not tried.
+  unsigned give_up_after = 10;
 };
 
 struct DownloadReport {
   DownloadProgress total;
   std::vector<DownloadResult> problems;  // everything that is missing or failed
-  // Why it ended before everything was tried: kCancelled, kTimedOut (the context's deadline) or kNoSpace.
+  // Why it ended before everything was tried: the context's end, a full disk, or an archive that is out of reach.
   std::optional<Error> stopped_by;
 
   bool ok() const { return problems.empty() && !stopped_by; }
@@ -109,9 +116,9 @@ class Trolley {
   Study FindStudy(const Query& query, const Context& context = {});
 
   // Downloads what is selected into the storage. A failure concerns what failed and nothing else: everything is tried,
-  // and the report says what became of it. (Only a full disk ends it early.) Uses constant memory, besides the names of
-  // the instances of a few series at a time. Throws only what the callbacks throw, and kInvalidArgument without a
-  // storage.
+  // and the report says what became of it (see DownloadReport::stopped_by for what ends it early). Uses constant
+  // memory, besides the names of the instances of a few series at a time. Throws only what the callbacks throw, and
+  // kInvalidArgument without a storage.
   DownloadReport Download(const Selection& what, const DownloadOptions& options = {});
   // The same into another storage.
   DownloadReport Download(const Selection& what, Storage& storage, const DownloadOptions& options = {});

@@ -1,0 +1,396 @@
+#include "archive/download_run.h"
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+
+#include "base/text.h"
+
+namespace trolley {
+namespace {
+
+constexpr unsigned kFruitlessAttempts = 3;
+constexpr size_t kMaxPiece = 64;
+constexpr size_t kMinListPiece = 32;  // an exchange has its price
+
+bool IsOutOfReach(const Error& error) {
+  return error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kTimedOut ||
+         error.code() == ErrorCode::kAccessDenied;
+}
+
+// Stores the instances of a series as they arrive. What the storage does wrong fails one instance, unless the disk is
+// full.
+class StoringSink : public DownloadSink {
+ public:
+  StoringSink(std::span<const InstanceReference> instances, Storage& storage, DownloadRun& run)
+      : storage_(storage), run_(run), open_(instances.begin(), instances.end()) {}
+
+  void OnBegin(const InstanceReference& instance, std::optional<uint64_t> length) override {
+    current_ = open_.contains(instance) ? std::optional(instance) : std::nullopt;
+    length_ = length;
+    received_ = 0;
+    trouble_.reset();
+    writer_.reset();
+    Try([&] { writer_ = storage_.Begin(instance, length); });
+  }
+
+  void OnData(std::span<const std::byte> piece) override {
+    received_ += piece.size();
+    Try([&] { writer_->Append(piece); });
+    run_.AddBytes(piece.size());
+  }
+
+  void OnEnd() override {
+    Try([&] {
+      if (length_ && *length_ != received_) {
+        throw Error(ErrorCode::kProtocol, StrCat("Cannot download instance ", current_->instance.str(), ": ", received_,
+                                                 " of ", *length_, " bytes arrived"));
+      }
+      writer_->Commit();
+    });
+    writer_.reset();
+    if (current_ && !trouble_) {
+      Close(*current_, Outcome::kDone, std::nullopt);
+    }
+    current_.reset();
+  }
+
+  void OnMissing(const InstanceReference& instance) override { Close(instance, Outcome::kMissing, std::nullopt); }
+
+  void OnFailed(const InstanceReference& instance, const Error& error) override {
+    writer_.reset();
+    current_.reset();
+    Close(instance, Outcome::kFailed, error);
+  }
+
+  // Those of which nothing was said.
+  std::vector<InstanceReference> Open() const { return {open_.begin(), open_.end()}; }
+  bool full() const { return full_; }
+
+ private:
+  template <typename Work>
+  void Try(Work work) {
+    if (!current_ || trouble_) {
+      return;
+    }
+    try {
+      work();
+    } catch (const Error& error) {
+      trouble_ = error;
+      writer_.reset();
+      Close(*current_, Outcome::kFailed, error);
+      if (error.code() == ErrorCode::kNoSpace) {
+        full_ = true;
+        run_.StopBecause(error);
+        throw;
+      }
+    }
+  }
+
+  void Close(const InstanceReference& instance, Outcome outcome, std::optional<Error> error) {
+    if (open_.erase(instance) > 0) {
+      run_.Tell({instance, outcome, std::move(error), outcome == Outcome::kDone ? received_ : 0});
+    }
+  }
+
+  Storage& storage_;
+  DownloadRun& run_;
+  std::unordered_set<InstanceReference> open_;
+  std::optional<InstanceReference> current_;
+  std::optional<uint64_t> length_;
+  uint64_t received_ = 0;
+  std::unique_ptr<InstanceWriter> writer_;
+  std::optional<Error> trouble_;
+  bool full_ = false;
+};
+
+}  // namespace
+
+DownloadRun::DownloadRun(Searcher& searcher, Downloader& downloader, Storage& storage, const DownloadOptions& options)
+    : searcher_(searcher),
+      downloader_(downloader),
+      storage_(storage),
+      options_(options),
+      context_{stop_.get_token(), options.context.deadline} {}
+
+DownloadReport DownloadRun::Run(std::span<const Reference> references) {
+  const std::stop_callback pass_on(options_.context.stop, [this] { stop_.request_stop(); });
+  {
+    std::vector<std::jthread> workers;
+    for (unsigned i = 0; i < std::max(1U, options_.jobs); ++i) {
+      workers.emplace_back([this] { Work(); });
+    }
+    try {
+      Expand(references, searcher_, *this, context_);
+    } catch (const Error& error) {
+      StopBecause(error);
+    } catch (...) {
+      CallBack([] { throw; });
+    }
+    const std::lock_guard lock(queue_mutex_);
+    all_found_ = true;
+    queue_changed_.notify_all();
+  }
+  if (stop_.stop_requested() && !thrown_) {
+    StopBecause(Error(ErrorCode::kCancelled, "Cannot go on downloading: it was cancelled"));
+  }
+  ShowProgress(true);
+  if (thrown_) {
+    std::rethrow_exception(thrown_);
+  }
+  report_.total = Progress();
+  return std::move(report_);
+}
+
+void DownloadRun::OnSeries(std::vector<WantedInstance> instances) {
+  CountReached(nullptr);
+  found_ += instances.size();
+  const size_t piece = PieceSize(instances.size());
+  for (size_t begin = 0; begin < instances.size(); begin += piece) {
+    const auto first = instances.begin() + static_cast<ptrdiff_t>(begin);
+    const auto last = instances.begin() + static_cast<ptrdiff_t>(std::min(begin + piece, instances.size()));
+    Push(Batch(std::make_move_iterator(first), std::make_move_iterator(last)));
+  }
+}
+
+// What of a series is asked for at once.
+size_t DownloadRun::PieceSize(size_t series) const {
+  const size_t share = (series + options_.jobs - 1) / std::max(1U, options_.jobs);
+  switch (downloader_.batching()) {
+    case Downloader::Batching::kOneByOne:
+      return std::clamp<size_t>(share, 1, kMaxPiece);
+    case Downloader::Batching::kList:
+      return std::max(share, kMinListPiece);
+    case Downloader::Batching::kSeries:  // each piece would bring the whole series again
+      break;
+  }
+  return series;
+}
+
+void DownloadRun::Push(Batch batch) {
+  std::unique_lock lock(queue_mutex_);
+  // A few series ahead of the workers, so that they need not wait for questions.
+  queue_changed_.wait(lock, stop_.get_token(), [this] { return queue_.size() < size_t{2} * options_.jobs + 2; });
+  if (stop_.stop_requested()) {
+    context_.Check("go on downloading");
+  }
+  queue_.push_back(std::move(batch));
+  queue_changed_.notify_all();
+}
+
+void DownloadRun::OnMissing(const Reference& reference) {
+  CountReached(nullptr);
+  Tell({reference, Outcome::kMissing, std::nullopt, 0});
+}
+
+void DownloadRun::OnFailed(const Reference& reference, const Error& error) {
+  Tell({reference, Outcome::kFailed, error, 0});
+  CountReached(&error);
+}
+
+void DownloadRun::Work() {
+  while (true) {
+    Batch batch;
+    {
+      std::unique_lock lock(queue_mutex_);
+      queue_changed_.wait(lock, stop_.get_token(), [this] { return !queue_.empty() || all_found_; });
+      if (stop_.stop_requested() || queue_.empty()) {
+        return;
+      }
+      batch = std::move(queue_.front());
+      queue_.pop_front();
+      queue_changed_.notify_all();
+    }
+    try {
+      Process(std::move(batch));
+    } catch (...) {  // of a custom storage or downloader
+      CallBack([] { throw; });
+    }
+  }
+}
+
+void DownloadRun::Process(Batch batch) {
+  std::vector<InstanceReference> all;
+  all.reserve(batch.size());
+  for (const WantedInstance& wanted : batch) {
+    all.push_back(wanted.reference);
+  }
+  try {
+    storage_.Prepare(all, context_);
+  } catch (const Error& error) {
+    FailAll(all, error);
+    return;
+  }
+  std::vector<InstanceReference> instances = options_.skip_complete ? Incomplete(batch) : std::move(all);
+  if (!instances.empty()) {
+    Fetch(std::move(instances));
+  }
+}
+
+std::vector<InstanceReference> DownloadRun::Incomplete(const Batch& batch) {
+  std::vector<InstanceReference> incomplete;
+  for (const WantedInstance& wanted : batch) {
+    if (stop_.stop_requested()) {
+      return {};
+    }
+    try {
+      if (storage_.IsComplete(wanted.reference, wanted.size)) {
+        Tell({wanted.reference, Outcome::kComplete, std::nullopt, 0});
+      } else {
+        incomplete.push_back(wanted.reference);
+      }
+    } catch (const Error& error) {
+      FailAll({&wanted.reference, 1}, error);
+    }
+  }
+  return incomplete;
+}
+
+void DownloadRun::Fetch(std::vector<InstanceReference> instances) {
+  unsigned fruitless = 0;  // attempts in a row that brought nothing
+  while (!instances.empty() && !stop_.stop_requested()) {
+    StoringSink sink(instances, storage_, *this);
+    try {
+      downloader_.Download(instances, sink, context_);
+      CountReached(nullptr);
+      FailAll(sink.Open(), Error(ErrorCode::kProtocol,
+                                 "Cannot download an instance: it did not come, for no reason "
+                                 "given"));
+      return;
+    } catch (const Error& error) {
+      if (sink.full() || stop_.stop_requested()) {
+        return;
+      }
+      std::vector<InstanceReference> open = sink.Open();
+      if (!Pause(error, open.size() < instances.size(), fruitless)) {
+        FailAll(open, error);
+        CountReached(&error);
+        return;
+      }
+      instances = std::move(open);
+    }
+  }
+}
+
+bool DownloadRun::Pause(const Error& error, bool something_came, unsigned& fruitless) const {
+  fruitless = something_came ? 0 : fruitless + 1;
+  if (something_came) {
+    return IsOutOfReach(error) || error.code() == ErrorCode::kProtocol;
+  }
+  if (error.code() != ErrorCode::kUnavailable || fruitless >= kFruitlessAttempts) {
+    return false;
+  }
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any never;
+  const auto pause = options_.retry_pause * (1U << (fruitless - 1));
+  never.wait_until(lock, stop_.get_token(), std::min(Clock::now() + pause, context_.deadline), [] { return false; });
+  return !stop_.stop_requested() && Clock::now() < context_.deadline;
+}
+
+void DownloadRun::FailAll(std::span<const InstanceReference> instances, const Error& error) {
+  try {
+    context_.Check("go on downloading");
+  } catch (const Error& end) {
+    StopBecause(end);
+    return;
+  }
+  if (error.code() == ErrorCode::kNoSpace) {
+    StopBecause(error);
+  }
+  for (const InstanceReference& instance : instances) {
+    Tell({instance, Outcome::kFailed, error, 0});
+  }
+}
+
+void DownloadRun::CountReached(const Error* error) {
+  if (error == nullptr || !IsOutOfReach(*error)) {
+    unreached_ = 0;
+  } else if (++unreached_ >= options_.give_up_after) {
+    StopBecause(*error);
+  }
+}
+
+void DownloadRun::AddBytes(uint64_t bytes) {
+  bytes_ += bytes;
+  ShowProgress(false);
+}
+
+void DownloadRun::Tell(DownloadResult result) {
+  {
+    const std::lock_guard lock(mutex_);
+    switch (result.outcome) {
+      case Outcome::kDone:
+        ++report_.total.done;
+        break;
+      case Outcome::kComplete:
+        ++report_.total.complete;
+        break;
+      case Outcome::kMissing:
+        ++report_.total.missing;
+        break;
+      case Outcome::kFailed:
+        ++report_.total.failed;
+        break;
+    }
+  }
+  if (options_.on_result) {
+    CallBack([&] { options_.on_result(result); });
+  }
+  if (result.outcome == Outcome::kMissing || result.outcome == Outcome::kFailed) {
+    const std::lock_guard lock(mutex_);
+    report_.problems.push_back(std::move(result));
+  }
+  ShowProgress(false);
+}
+
+void DownloadRun::StopBecause(const Error& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!report_.stopped_by) {
+      report_.stopped_by = error;
+    }
+  }
+  stop_.request_stop();
+}
+
+void DownloadRun::CallBack(const std::function<void()>& call) {
+  const std::lock_guard lock(mutex_);
+  if (thrown_) {
+    return;
+  }
+  try {
+    call();
+  } catch (...) {
+    thrown_ = std::current_exception();
+    stop_.request_stop();
+  }
+}
+
+void DownloadRun::ShowProgress(bool at_end) {
+  if (!options_.on_progress) {
+    return;
+  }
+  const auto now = Clock::now().time_since_epoch();
+  auto before = shown_at_.load(std::memory_order_relaxed);
+  const bool due =
+      now.count() - before >= std::chrono::duration_cast<Clock::duration>(options_.progress_interval).count();
+  if (!at_end && (!due || !shown_at_.compare_exchange_strong(before, now.count()))) {
+    return;
+  }
+  CallBack([&] { options_.on_progress(Progress()); });
+}
+
+// With mutex_ held, or when all threads have ended.
+DownloadProgress DownloadRun::Progress() const {
+  DownloadProgress progress = report_.total;
+  progress.found = found_;
+  progress.all_found = all_found_;
+  progress.bytes = bytes_;
+  return progress;
+}
+
+}  // namespace trolley
