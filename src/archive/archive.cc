@@ -10,6 +10,7 @@
 #include <mutex>
 #include <utility>
 
+#include "archive/end_points.h"
 #include "archive/status.h"
 #include "archive/stores.h"
 #include "base/error.h"
@@ -17,41 +18,20 @@
 #include "base/text.h"
 #include "cache/lmdb_environment.h"
 #include "cache/stores.h"
-#include "download/folder.h"
-#include "download/wado_rs.h"
-#include "net/auth.h"
-#include "net/http.h"
-#include "search/folder.h"
-#include "search/qido_rs.h"
 
 namespace trolley {
 namespace {
 
 constexpr uint64_t kMaxAnswerBytes = uint64_t{512} << 20;
-constexpr uint64_t kMaxFolderIndexBytes = uint64_t{8} << 30;
 constexpr std::chrono::milliseconds kLookForStop{100};
 
-std::shared_ptr<Authenticator> MakeAuthenticator(const AuthConfig& auth) {
-  switch (auth.type) {
-    case AuthConfig::Type::kNone:
-      return nullptr;
-    case AuthConfig::Type::kBasic:
-      return auth.secret_file.empty() ? BasicAuthentication(auth.user, ReadSecretEnvironment(auth.secret_environment))
-                                      : BasicAuthenticationFromFile(auth.user, auth.secret_file);
-    case AuthConfig::Type::kBearer:
-      return auth.secret_file.empty() ? BearerAuthentication(ReadSecretEnvironment(auth.secret_environment))
-                                      : BearerAuthenticationFromFile(auth.secret_file);
+uint32_t TransfersAtATime(const ArchiveConfig& config, const EndPoints& ends) {
+  if (ends.downloader_associations == nullptr) {
+    return config.connections;
   }
-  return nullptr;
-}
-
-std::shared_ptr<HttpClient> MakeHttpClient(const ArchiveConfig& config) {
-  HttpOptions options;
-  options.connect_timeout = config.connect_timeout;
-  options.stall_timeout = config.stall_timeout;
-  options.ca_file = config.ca_file;
-  options.auth = MakeAuthenticator(config.auth);
-  return std::make_shared<HttpClient>(std::move(options));
+  // One is left for questions where both share them: a long transfer must not hold up a listing.
+  const bool shared = ends.searcher_associations == ends.downloader_associations;
+  return std::max<uint32_t>(1, config.associations - (shared ? 1 : 0));
 }
 
 }  // namespace
@@ -68,45 +48,34 @@ class Archive::Impl {
   const std::chrono::system_clock::time_point started_at_ = std::chrono::system_clock::now();
   std::shared_ptr<LmdbEnvironment> lmdb_;
   std::shared_ptr<BlobStore> answers_;
-  std::shared_ptr<FolderArchive> folder_;  // null unless the archive is one
+  EndPoints ends_;
   std::shared_ptr<InstanceCache> instances_;
-  std::shared_ptr<Searcher> archive_searcher_;
   std::shared_ptr<CachedSearcher> searcher_;
   std::unique_ptr<Retriever> retriever_;
   std::unique_ptr<Tree> tree_;
 
  private:
   void OpenCaches();
-  void OpenFolder();
-  std::shared_ptr<Searcher> MakeSearcher(const std::shared_ptr<HttpClient>& http);
-  std::shared_ptr<Downloader> MakeDownloader(const std::shared_ptr<HttpClient>& http);
 };
 
 Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
   OpenCaches();
-  std::shared_ptr<HttpClient> http;
-  if (config_.searcher_type == "folder" || config_.downloader_type == "folder") {
-    OpenFolder();
-  }
-  if (config_.searcher_type != "folder" || config_.downloader_type != "folder") {
-    http = MakeHttpClient(config_);
-  }
-  archive_searcher_ = MakeSearcher(http);
+  ends_ = MakeEndPoints(config_, lmdb_);
 
-  const bool searches_folder = config_.searcher_type == "folder";
+  const bool searches_folder = config_.searcher.type == "folder";
   CachedSearcherOptions cached;
   cached.expiry = config_.search_expiry;
   // The first look at a big folder takes as long as it takes; what it has found is kept when it is interrupted.
   cached.query_timeout = searches_folder ? config_.transfer_timeout : config_.query_timeout;
   // The folder's own index survives restarts; its answers need not.
-  searcher_ = std::make_shared<CachedSearcher>(archive_searcher_, searches_folder ? nullptr : MakeAnswerStore(answers_),
-                                               cached);
+  searcher_ =
+      std::make_shared<CachedSearcher>(ends_.searcher, searches_folder ? nullptr : MakeAnswerStore(answers_), cached);
 
   RetrieverOptions retriever;
   retriever.archive = config_.Identity();
-  retriever.connections = config_.connections;
+  retriever.connections = TransfersAtATime(config_, ends_);
   retriever.transfer_timeout = config_.transfer_timeout;
-  retriever_ = std::make_unique<Retriever>(std::move(retriever), MakeDownloader(http), instances_);
+  retriever_ = std::make_unique<Retriever>(std::move(retriever), ends_.downloader, instances_);
 
   TreeOptions tree;
   tree.browse = config_.browse;
@@ -120,7 +89,7 @@ void Archive::Impl::OpenCaches() {
       config_.cache_directory.empty() ? DefaultCacheDirectory() : config_.cache_directory;
   lmdb_ = LmdbEnvironment::Open(directory);
   answers_ = std::make_shared<BlobStore>(lmdb_, "answers", config_.Identity(), kMaxAnswerBytes);
-  if (config_.downloader_type != "folder") {
+  if (config_.downloader.type != "folder") {
     InstanceCacheOptions options;
     options.directory = directory;
     options.max_size = config_.cache_max_size;
@@ -129,45 +98,8 @@ void Archive::Impl::OpenCaches() {
   }
 }
 
-void Archive::Impl::OpenFolder() {
-  FolderOptions options;
-  options.path = config_.folder;
-  options.rescan_interval = config_.search_expiry;
-  const auto blobs = std::make_shared<BlobStore>(lmdb_, "folder", config_.Identity(), kMaxFolderIndexBytes);
-  folder_ = std::make_shared<FolderArchive>(std::move(options), MakeFolderIndexStore(blobs));
-}
-
-std::shared_ptr<Searcher> Archive::Impl::MakeSearcher(const std::shared_ptr<HttpClient>& http) {
-  if (config_.searcher_type == "folder") {
-    return MakeFolderSearcher(folder_);
-  }
-  if (config_.searcher_type == "qido-rs") {
-    QidoRsOptions options;
-    options.url = config_.searcher_url;
-    options.query_timeout = config_.query_timeout;
-    return MakeQidoRsSearcher(std::move(options), http);
-  }
-  throw Error(ErrorCode::kInvalidArgument,
-              StrCat("Cannot open archive ", config_.name, ": unknown searcher type '", config_.searcher_type, "'"));
-}
-
-std::shared_ptr<Downloader> Archive::Impl::MakeDownloader(const std::shared_ptr<HttpClient>& http) {
-  if (config_.downloader_type == "folder") {
-    return MakeFolderDownloader([folder = folder_](const InstanceReference& instance, const Context& context) {
-      return folder->FindFile(instance, context);
-    });
-  }
-  if (config_.downloader_type == "wado-rs") {
-    WadoRsOptions options;
-    options.url = config_.downloader_url;
-    return MakeWadoRsDownloader(std::move(options), http);
-  }
-  throw Error(ErrorCode::kInvalidArgument, StrCat("Cannot open archive ", config_.name, ": unknown downloader type '",
-                                                  config_.downloader_type, "'"));
-}
-
 void Archive::Impl::CheckReachable(const Context& context) {
-  if (config_.searcher_type == "folder") {
+  if (config_.searcher.type == "folder") {
     // Only whether it can be read: indexing a big folder takes its time, and happens at the first question.
     DIR* directory = opendir(config_.folder.c_str());
     if (directory == nullptr) {
@@ -178,7 +110,7 @@ void Archive::Impl::CheckReachable(const Context& context) {
     return;
   }
   try {
-    archive_searcher_->Find(Query(Level::kStudy).SetLimit(1), context);
+    ends_.searcher->Find(Query(Level::kStudy).SetLimit(1), context);
   } catch (const Error& error) {
     const bool out_of_reach = error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kTimedOut;
     if (!out_of_reach || answers_->empty()) {
@@ -273,8 +205,8 @@ void Archive::CheckReachable(const Context& context) {
 
 void Archive::Refresh() {
   impl_->searcher_->ExpireAll();
-  if (impl_->folder_ != nullptr) {
-    impl_->folder_->Rescan();
+  if (impl_->ends_.folder != nullptr) {
+    impl_->ends_.folder->Rescan();
   }
 }
 

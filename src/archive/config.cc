@@ -6,6 +6,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "archive/config_auth.h"
+#include "archive/config_end_points.h"
 #include "archive/config_table.h"
 #include "archive/criteria.h"
 #include "archive/service_url.h"
@@ -23,100 +25,6 @@ bool IsArchiveName(std::string_view name) {
   constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
   return !name.empty() && name.find_first_not_of(kAllowed) == std::string_view::npos && name[0] != '-' &&
          name[0] != '.';
-}
-
-std::string ServiceUrl(ConfigTable& table) {
-  const std::string url = table.RequiredString("url");
-  try {
-    return NormalizeServiceUrl(url);
-  } catch (const Error& error) {
-    table.Refuse("url", error.what());
-  }
-}
-
-// The end points: which protocol, and where.
-void ReadEndPoint(ConfigTable& table, const std::vector<std::string>& types, const char* role,
-                  const std::filesystem::path& base, std::string& type, std::string& url,
-                  std::filesystem::path& folder) {
-  type = table.RequiredString("type");
-  if (std::find(types.begin(), types.end(), type) == types.end()) {
-    table.Refuse("type", StrCat("unknown ", role, " type '", type, "', use ", Join(types, " or ")));
-  }
-  if (type == "folder") {
-    const std::filesystem::path path = ExpandPath(table.RequiredString("path"), base);
-    if (!folder.empty() && folder != path) {
-      table.Refuse("path", "searcher and downloader name different folders");
-    }
-    folder = path;
-  } else {
-    url = ServiceUrl(table);
-  }
-  table.RefuseUnknownKeys();
-}
-
-void ReadEndPoints(ConfigTable& table, const std::filesystem::path& base, ArchiveConfig& archive) {
-  auto searcher = table.Table("searcher");
-  if (!searcher) {
-    return;  // refused at the end, lest a misspelt "searcher" be called a missing one
-  }
-  ReadEndPoint(*searcher, {"qido-rs", "folder"}, "searcher", base, archive.searcher_type, archive.searcher_url,
-               archive.folder);
-  if (auto downloader = table.Table("downloader")) {
-    ReadEndPoint(*downloader, {"wado-rs", "folder"}, "downloader", base, archive.downloader_type,
-                 archive.downloader_url, archive.folder);
-  } else {
-    archive.downloader_type = archive.searcher_type == "folder" ? "folder" : "wado-rs";
-    archive.downloader_url = archive.searcher_url;
-  }
-  if (archive.searcher_type == "folder") {
-    ApplyFolderDefaults(archive);
-  }
-}
-
-void ReadSecret(ConfigTable& table, const std::string& secret, const std::filesystem::path& base, AuthConfig& auth) {
-  const std::string file_key = secret + "_file";
-  const std::string environment_key = secret + "_env";
-  const auto file = table.String(file_key);
-  const auto environment = table.String(environment_key);
-  if (file.has_value() == environment.has_value()) {
-    table.Refuse(StrCat("auth needs either ", file_key, " or ", environment_key));
-  }
-  if (file) {
-    if (file->empty()) {
-      table.Refuse(file_key, StrCat("'", file_key, "' is empty"));
-    }
-    auth.secret_file = ExpandPath(*file, base);
-  } else {
-    if (environment->empty() || environment->find('=') != std::string::npos) {
-      table.Refuse(environment_key, StrCat("'", environment_key, "' is no name of an environment variable"));
-    }
-    auth.secret_environment = *environment;
-  }
-}
-
-void ReadAuth(ConfigTable& table, const std::filesystem::path& base, AuthConfig& auth) {
-  for (const char* secret : {"password", "token", "secret"}) {
-    if (table.Has(secret)) {
-      table.Refuse(secret, StrCat("secrets do not belong into this file: use ", std::string_view(secret) == "token"
-                                                                                    ? "token_file or token_env"
-                                                                                    : "password_file or password_env"));
-    }
-  }
-  const std::string type = table.RequiredString("type");
-  if (type == "basic") {
-    auth.type = AuthConfig::Type::kBasic;
-    auth.user = table.RequiredString("user");
-    if (auth.user.find_first_of(":\r\n") != std::string::npos) {
-      table.Refuse("user", "a user name cannot contain ':' or line breaks");
-    }
-    ReadSecret(table, "password", base, auth);
-  } else if (type == "bearer") {
-    auth.type = AuthConfig::Type::kBearer;
-    ReadSecret(table, "token", base, auth);
-  } else if (type != "none") {
-    table.Refuse("type", StrCat("unknown auth type '", type, "', use basic, bearer or none"));
-  }
-  table.RefuseUnknownKeys();
 }
 
 void ReadBrowse(ConfigTable& table, ArchiveConfig& archive) {
@@ -163,6 +71,7 @@ void ReadLimits(ConfigTable& table, const std::filesystem::path& base, ArchiveCo
   }
   if (auto limits = table.Table("limits")) {
     limits->Number("connections", 1, 256, archive.connections);
+    limits->Number("associations", 1, 64, archive.associations);
     limits->RefuseUnknownKeys();
   }
   if (auto cache = table.Table("cache")) {
@@ -178,16 +87,49 @@ void ReadLimits(ConfigTable& table, const std::filesystem::path& base, ArchiveCo
   }
 }
 
+void ReadCertificates(ConfigTable& table, const std::filesystem::path& base, ArchiveConfig& archive) {
+  for (const auto& [key, file] :
+       {std::pair("ca_file", &archive.ca_file), std::pair("certificate_file", &archive.certificate_file),
+        std::pair("key_file", &archive.key_file)}) {
+    if (const auto path = table.String(key); path && !path->empty()) {
+      *file = ExpandPath(*path, base);
+    }
+  }
+  archive.key_password = ReadSecretSource(table, "key_password", base);
+  if (archive.certificate_file.empty() != archive.key_file.empty()) {
+    table.Refuse("certificate_file and key_file belong together");
+  }
+}
+
+void ReadProfile(ConfigTable& table, ArchiveConfig& archive) {
+  if (const auto profile = table.String("profile")) {
+    try {
+      archive.profile = ParseServerProfile(*profile);
+    } catch (const Error& error) {
+      table.Refuse("profile", error.what());
+    }
+  }
+  if (const auto url = table.String("orthanc_url")) {
+    try {
+      archive.orthanc_url = NormalizeServiceUrl(*url);
+    } catch (const Error& error) {
+      table.Refuse("orthanc_url", error.what());
+    }
+  }
+}
+
 ArchiveConfig ReadArchive(ConfigTable& table, const std::string& name, const std::filesystem::path& base) {
   ArchiveConfig archive;
   archive.name = name;
   ReadEndPoints(table, base, archive);
   if (auto auth = table.Table("auth")) {
-    ReadAuth(*auth, base, archive.auth);
+    archive.auth = ReadAuth(*auth, base);
   }
-  if (const auto ca_file = table.String("ca_file")) {
-    archive.ca_file = ca_file->empty() ? std::filesystem::path() : ExpandPath(*ca_file, base);
+  if (auto headers = table.Table("headers")) {
+    archive.headers = ReadHeaders(*headers, base);
   }
+  ReadCertificates(table, base, archive);
+  ReadProfile(table, archive);
   ReadBrowse(table, archive);
   ReadChoice<ArchiveConfig::Names>(table, "names",
                                    {{"readable", ArchiveConfig::Names::kReadable}, {"uid", ArchiveConfig::Names::kUid}},
@@ -198,10 +140,10 @@ ArchiveConfig ReadArchive(ConfigTable& table, const std::string& name, const std
   table.Duration("search_expiry", std::chrono::milliseconds(0), archive.search_expiry);
   ReadLimits(table, base, archive);
   table.RefuseUnknownKeys();
-  if (archive.searcher_type.empty()) {
+  if (archive.searcher.type.empty()) {
     table.Refuse(StrCat("archive '", name,
-                        "' has no searcher; add searcher = { type = \"qido-rs\", url = ... } "
-                        "or { type = \"folder\", path = ... }"));
+                        "' has no searcher; add searcher = { type = \"qido-rs\", url = ... }, "
+                        "{ type = \"dicom-qr\", host = ..., aec = ... } or { type = \"folder\", path = ... }"));
   }
   return archive;
 }

@@ -10,26 +10,81 @@
 #include <string_view>
 #include <vector>
 
+#include "net/secret.h"
+#include "net/server_profile.h"
+
 namespace trolley {
 
+// Whom the archive is told that it talks to. Holds no secret, only where it is.
 struct AuthConfig {
-  enum class Type { kNone, kBasic, kBearer } type = Type::kNone;
-  std::string user;
-  // Where the secret is; exactly one is set for kBasic and kBearer.
-  std::filesystem::path secret_file;
-  std::string secret_environment;
+  enum class Type { kNone, kBasic, kDigest, kBearer, kOAuth2, kVitrea, kImpax, kNetrc } type = Type::kNone;
+  std::string user;             // basic, digest, vitrea, impax
+  SecretSource secret;          // the password, token or client secret
+  std::string url;              // oauth2: token end point; vitrea: login; impax: empty means the downloader's URL
+  std::string client_id;        // oauth2
+  std::string scope;            // oauth2; may be empty
+  SecretSource refresh_token;   // oauth2; not set: client credentials grant
+  bool client_in_body = false;  // oauth2: the client's credentials go into the form, not into a header
+  std::string realm;            // vitrea
+  std::filesystem::path file;   // netrc; empty: ~/.netrc
+
+  // As whom, for the cache's keys.
+  std::string Identity() const;
+};
+
+// The other side of an association: for dicom-qr, c-get and c-move.
+struct DicomConfig {
+  std::string host;
+  uint32_t port = 104;
+  std::string aet = "TROLLEYFS";  // ours
+  std::string aec = "ANY-SCP";    // theirs
+  bool tls = false;
+  std::string user;              // user identity, PS3.7 D.3.3.7; empty: none
+  SecretSource passcode;         // not set: the user's name alone
+  bool patient_root = false;     // dicom-qr
+  bool relational = false;       // dicom-qr: relational queries, if the archive negotiates them
+  std::string charset;           // dicom-qr: of questions with other than ASCII letters; empty: UTF-8
+  std::string fallback_charset;  // dicom-qr: of answers that name none but need one; empty: none
+  std::string move_aet;          // c-move: where the archive sends to; empty: aet
+  uint32_t move_port = 0;        // c-move: our port
+};
+
+struct EndPointConfig {
+  std::string type;  // "qido-rs", "dicom-qr", "mint", "folder"; "wado-rs", "wado-uri", ...
+  std::string url;   // normalised; empty for DICOM and folders
+  DicomConfig dicom;
+  std::optional<AuthConfig> auth;  // instead of the archive's
+  // mint
+  bool mint_reference = false;  // the dialect of the reference server, not Vitrea's
+  std::string date_parameters;  // "minStudyDate" or "min_study_date"
+  // rad69
+  std::string repository_uid;
+  std::vector<std::string> errors_to_ignore;
+  bool request_per_series = true;
+  bool bare_soap = false;  // no MTOM/XOP
+};
+
+struct HeaderConfig {
+  std::string name;
+  std::string value;    // when `secret` is not set
+  SecretSource secret;  // the value
 };
 
 // One archive, as a table [archive.NAME] of the configuration gives it, or as made from a URL or folder.
 struct ArchiveConfig {
-  std::string name;              // "hospital"; for a URL or folder, a short name for messages and the file system name
-  std::string searcher_type;     // "qido-rs", "folder"
-  std::string searcher_url;      // qido-rs
-  std::string downloader_type;   // "wado-rs", "folder"
-  std::string downloader_url;    // wado-rs
+  std::string name;  // "hospital"; for a URL or folder, a short name for messages and the file system name
+  EndPointConfig searcher;
+  EndPointConfig downloader;
   std::filesystem::path folder;  // folder: absolute
+  ServerProfile profile = ServerProfile::kGeneric;
+  std::string orthanc_url;  // profile orthanc: where Orthanc's own REST interface is; empty: above its DICOMweb
   AuthConfig auth;
-  std::filesystem::path ca_file;                  // empty: the system's
+  std::vector<HeaderConfig> headers;  // sent with each HTTP request to the archive
+  // PEM, for https and DICOM TLS.
+  std::filesystem::path ca_file;           // empty: the system's
+  std::filesystem::path certificate_file;  // empty: none is shown
+  std::filesystem::path key_file;
+  SecretSource key_password;                      // not set: the key is not encrypted
   std::string browse = "StudyDate=last 30 days";  // criteria, or "all" (the default for folders)
   enum class Names { kReadable, kUid } names = Names::kReadable;
   enum class Sizes { kEstimate, kExact } sizes = Sizes::kEstimate;
@@ -39,6 +94,7 @@ struct ArchiveConfig {
   std::chrono::milliseconds query_timeout{60000};
   std::chrono::milliseconds transfer_timeout{3600000};  // for one instance, from its first byte to its last
   uint32_t connections = 8;                             // at most so many transfers at a time
+  uint32_t associations = 2;                            // at most so many DICOM associations at a time
   std::filesystem::path cache_directory;                // empty: DefaultCacheDirectory()
   uint64_t cache_max_size = uint64_t{10} << 30;
   uint64_t cache_min_free = uint64_t{512} << 20;
@@ -58,9 +114,9 @@ Config ParseConfig(std::string_view toml, const std::string& file_name);
 // The given file, or else ~/.config/trolleyfs/config.toml (XDG_CONFIG_HOME) over /etc/trolleyfs/config.toml, archive by
 // archive; missing default files are no error.
 Config LoadConfig(const std::optional<std::filesystem::path>& file);
-// A name in `config`, an http(s) URL of a DICOMweb service, or an existing folder; throws kInvalidArgument saying which
-// of these were tried. A URL or folder has the defaults of this file. A URL with user info ("https://user:secret@...")
-// is refused: argv is visible to everybody.
+// A name in `config`, an http(s) URL of a DICOMweb service, "dicom://AET@host:port", or an existing folder; throws
+// kInvalidArgument saying which of these were tried. A URL or folder has the defaults of this file. A URL with user
+// info ("https://user:secret@...") is refused: argv is visible to everybody.
 ArchiveConfig ResolveArchive(const std::string& archive, const Config& config);
 
 // For a folder everything is shown and answers expire after 10 seconds, unless its configuration says otherwise.

@@ -51,20 +51,57 @@ std::optional<ConfigTable> ConfigTable::Table(const std::string& key) {
                      name_.empty() ? key : StrCat(name_, ".", key));
 }
 
+bool ConfigTable::IsTable(std::string_view key) const {
+  const toml::node* node = data_->table->get(key);
+  return node != nullptr && node->is_table();
+}
+
+std::string ConfigTable::Text(const std::string& key, const std::string* text) const {
+  if (text == nullptr) {
+    Refuse(key, StrCat("'", key, "' must be a text in quotes"));
+  }
+  if (std::any_of(text->begin(), text->end(), [](char c) { return static_cast<unsigned char>(c) < ' '; })) {
+    Refuse(key, StrCat("'", key, "' contains control characters"));
+  }
+  return *text;
+}
+
 std::optional<std::string> ConfigTable::String(const std::string& key) {
   known_.push_back(key);
   const toml::node* node = data_->table->get(key);
   if (node == nullptr) {
     return std::nullopt;
   }
-  if (!node->is_string()) {
-    Refuse(key, StrCat("'", key, "' must be a text in quotes"));
+  return Text(key, node->is_string() ? &node->as_string()->get() : nullptr);
+}
+
+std::optional<std::vector<std::string>> ConfigTable::Strings(const std::string& key) {
+  known_.push_back(key);
+  const toml::node* node = data_->table->get(key);
+  if (node == nullptr) {
+    return std::nullopt;
   }
-  const std::string& text = node->as_string()->get();
-  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; })) {
-    Refuse(key, StrCat("'", key, "' contains control characters"));
+  std::vector<std::string> texts;
+  if (const toml::array* list = node->as_array()) {
+    for (const toml::node& each : *list) {
+      texts.push_back(Text(key, each.is_string() ? &each.as_string()->get() : nullptr));
+    }
+  } else {
+    texts.push_back(Text(key, node->is_string() ? &node->as_string()->get() : nullptr));
   }
-  return text;
+  return texts;
+}
+
+void ConfigTable::Bool(const std::string& key, bool& value) {
+  known_.push_back(key);
+  const toml::node* node = data_->table->get(key);
+  if (node == nullptr) {
+    return;
+  }
+  if (!node->is_boolean()) {
+    Refuse(key, StrCat("'", key, "' must be true or false"));
+  }
+  value = node->as_boolean()->get();
 }
 
 std::string ConfigTable::RequiredString(const std::string& key) {

@@ -24,6 +24,10 @@ class ConfigTable {
   std::optional<ConfigTable> Table(const std::string& key);
   std::optional<std::string> String(const std::string& key);
   std::string RequiredString(const std::string& key);
+  // A list of texts; one text stands for a list of one.
+  std::optional<std::vector<std::string>> Strings(const std::string& key);
+  void Bool(const std::string& key, bool& value);
+  bool IsTable(std::string_view key) const;
   void Duration(const std::string& key, std::chrono::milliseconds least, std::chrono::milliseconds& value);
   void Size(const std::string& key, uint64_t& value);
   void Number(const std::string& key, uint32_t least, uint32_t most, uint32_t& value);
@@ -36,6 +40,9 @@ class ConfigTable {
  private:
   struct Data;  // a TOML table, alive as long as the whole file is
   ConfigTable(std::shared_ptr<const Data> data, std::string file, std::string name);
+
+  // The text of `key`, null when it is none.
+  std::string Text(const std::string& key, const std::string* text) const;
 
   std::shared_ptr<const Data> data_;
   std::string file_;

@@ -2,10 +2,12 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <system_error>
 
 #include "archive/config.h"
+#include "archive/config_end_points.h"
 #include "archive/names.h"
 #include "archive/service_url.h"
 #include "base/error.h"
@@ -37,18 +39,61 @@ std::optional<std::filesystem::path> XdgDirectory(const char* variable) {
 
 ArchiveConfig FromUrl(const std::string& url) {
   ArchiveConfig config;
-  config.searcher_type = "qido-rs";
-  config.downloader_type = "wado-rs";
-  config.searcher_url = NormalizeServiceUrl(url);
-  config.downloader_url = config.searcher_url;
-  config.name = ServiceUrlHost(config.searcher_url);
+  config.searcher.type = "qido-rs";
+  config.downloader.type = "wado-rs";
+  config.searcher.url = NormalizeServiceUrl(url);
+  config.downloader.url = config.searcher.url;
+  config.name = ServiceUrlHost(config.searcher.url);
+  return config;
+}
+
+// "dicom://AEC@host:port"
+ArchiveConfig FromDicomUrl(const std::string& url) {
+  const auto refuse = [&](std::string_view reason) {
+    throw Error(ErrorCode::kInvalidArgument, StrCat("Cannot use the address '", WithoutSecrets(url), "': ", reason,
+                                                    "; write dicom://AETITLE@host:port with the archive's AE title"));
+  };
+  std::string_view rest = std::string_view(url).substr(std::string_view("dicom://").size());
+  while (rest.ends_with('/')) {
+    rest.remove_suffix(1);
+  }
+  DicomConfig dicom;
+  if (const size_t at = rest.rfind('@'); at != std::string_view::npos) {
+    dicom.aec = std::string(rest.substr(0, at));
+    rest.remove_prefix(at + 1);
+    if (!IsAeTitle(dicom.aec) || dicom.aec.find(':') != std::string::npos) {
+      refuse("what stands before '@' is no AE title");
+    }
+  }
+  const size_t colon = rest.ends_with(']') ? std::string_view::npos : rest.rfind(':');
+  if (colon != std::string_view::npos) {
+    const auto port = ParseUint(rest.substr(colon + 1));
+    if (!port || *port == 0 || *port > 65535) {
+      refuse("the port is not a number from 1 to 65535");
+    }
+    dicom.port = static_cast<uint32_t>(*port);
+    rest = rest.substr(0, colon);
+  }
+  if (rest.starts_with('[') && rest.ends_with(']')) {
+    rest = rest.substr(1, rest.size() - 2);
+  }
+  if (rest.empty() || rest.find_first_of("/?#[] ,") != std::string_view::npos) {
+    refuse("it names no host");
+  }
+  dicom.host = std::string(rest);
+  ArchiveConfig config;
+  config.name = dicom.host;
+  config.searcher.type = "dicom-qr";
+  config.downloader.type = "c-get";
+  config.searcher.dicom = dicom;
+  config.downloader.dicom = dicom;
   return config;
 }
 
 ArchiveConfig FromFolder(const std::filesystem::path& folder) {
   ArchiveConfig config;
-  config.searcher_type = "folder";
-  config.downloader_type = "folder";
+  config.searcher.type = "folder";
+  config.downloader.type = "folder";
   config.folder = folder;
   config.name = CleanName(folder.filename().string());
   for (char& c : config.name) {
@@ -71,14 +116,16 @@ std::string KnownArchives(const Config& config) {
 }
 
 void WarnOfPlainTextSecrets(const ArchiveConfig& config) {
-  if (config.auth.type == AuthConfig::Type::kNone) {
-    return;
-  }
-  for (const std::string& url : {config.searcher_url, config.downloader_url}) {
-    const std::string host = url.empty() ? "" : ServiceUrlHost(url);
+  for (const EndPointConfig* end_point : {&config.searcher, &config.downloader}) {
+    const AuthConfig& auth = end_point->auth ? *end_point->auth : config.auth;
+    const bool dicom = IsDicomType(end_point->type);
+    const bool secret = dicom ? !end_point->dicom.passcode.empty() : auth.type != AuthConfig::Type::kNone;
+    const bool plain = dicom ? !end_point->dicom.tls : end_point->url.starts_with("http://");
+    const std::string host = dicom ? end_point->dicom.host : plain ? ServiceUrlHost(end_point->url) : "";
     const bool loopback = host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
-    if (url.starts_with("http://") && !loopback) {
-      LogWarning(StrCat("Archive '", config.name, "': credentials go unencrypted to ", host, "; use https"));
+    if (secret && plain && !loopback) {
+      LogWarning(StrCat("Archive '", config.name, "': credentials go unencrypted to ", host, "; use ",
+                        dicom ? "tls = true" : "https"));
       return;
     }
   }
@@ -91,24 +138,52 @@ void ApplyFolderDefaults(ArchiveConfig& config) {
   config.search_expiry = std::chrono::seconds(10);
 }
 
+std::string AuthConfig::Identity() const {
+  const auto source = [](const SecretSource& where) {
+    return StrCat(where.file.string(), where.environment, where.credential);
+  };
+  switch (type) {
+    case Type::kNone:
+      return "";
+    case Type::kBasic:
+    case Type::kDigest:
+    case Type::kVitrea:
+    case Type::kImpax:
+      return StrCat("user:", user);
+    case Type::kBearer:
+      return StrCat("token:", source(secret));
+    case Type::kOAuth2:
+      return StrCat("client:", client_id, "@", url, scope.empty() ? "" : StrCat("/", scope), source(refresh_token));
+    case Type::kNetrc:
+      return StrCat("netrc:", file.string());
+  }
+  return "";
+}
+
 std::string ArchiveConfig::Identity() const {
   std::vector<std::string> parts;
-  for (const auto& [type, url] : {std::pair(searcher_type, searcher_url), std::pair(downloader_type, downloader_url)}) {
-    const std::string part = StrCat(type, ":", type == "folder" ? folder.string() : url);
-    if (parts.empty() || parts.back() != part) {
+  const auto add = [&](const std::string& part) {
+    if (!part.empty() && std::find(parts.begin(), parts.end(), part) == parts.end()) {
       parts.push_back(part);
     }
+  };
+  for (const EndPointConfig* end_point : {&searcher, &downloader}) {
+    const DicomConfig& dicom = end_point->dicom;
+    add(StrCat(end_point->type, ":",
+               end_point->type == "folder"    ? folder.string()
+               : IsDicomType(end_point->type) ? StrCat(dicom.aec, "@", dicom.host, ":", dicom.port, " as ", dicom.aet)
+                                              : end_point->url));
   }
   // Whom the archive shows what is its own decision: the answers to one account are not those to another.
-  switch (auth.type) {
-    case AuthConfig::Type::kNone:
-      break;
-    case AuthConfig::Type::kBasic:
-      parts.push_back(StrCat("user:", auth.user));
-      break;
-    case AuthConfig::Type::kBearer:
-      parts.push_back(StrCat("token:", auth.secret_file.string(), auth.secret_environment));
-      break;
+  for (const EndPointConfig* end_point : {&searcher, &downloader}) {
+    if (IsDicomType(end_point->type)) {
+      add(end_point->dicom.user.empty() ? "" : StrCat("user:", end_point->dicom.user));
+    } else {
+      add((end_point->auth ? *end_point->auth : auth).Identity());
+    }
+  }
+  if (!certificate_file.empty()) {
+    add(StrCat("certificate:", certificate_file.string()));
   }
   return Join(parts, " ");
 }
@@ -121,6 +196,9 @@ ArchiveConfig ResolveArchive(const std::string& archive, const Config& config) {
   if (const auto found = config.archives.find(archive); found != config.archives.end()) {
     WarnOfPlainTextSecrets(found->second);
     return found->second;
+  }
+  if (StartsWithIgnoreCase(archive, "dicom://")) {
+    return FromDicomUrl(archive);
   }
   if (archive.find("://") != std::string::npos) {
     return FromUrl(archive);
@@ -138,7 +216,7 @@ ArchiveConfig ResolveArchive(const std::string& archive, const Config& config) {
   }
   throw Error(ErrorCode::kInvalidArgument,
               StrCat("Cannot find the archive '", WithoutSecrets(archive), "': it is no name in the configuration (",
-                     KnownArchives(config), "), no http(s) URL, and ", reason));
+                     KnownArchives(config), "), no http(s) or dicom URL, and ", reason));
 }
 
 std::filesystem::path DefaultCacheDirectory() {

@@ -23,8 +23,8 @@ void AddMetric(std::string& text, const char* name, const char* type, const char
 std::string StatusJson(const ArchiveConfig& config, const ArchiveStatus& status) {
   nlohmann::ordered_json json;
   json["archive"] = config.name;
-  json["searcher"] = config.searcher_type;
-  json["downloader"] = config.downloader_type;
+  json["searcher"] = config.searcher.type;
+  json["downloader"] = config.downloader.type;
   json["state"] = status.down ? "down" : "up";
   json["started_at"] = Seconds(status.started_at);
   json["now"] = Seconds(std::chrono::system_clock::now());

@@ -92,13 +92,13 @@ limits     = { connections = 4 }
 cache      = { directory = "/var/cache/x", max_size = "50 GiB", min_free = 1048576 }
 )");
   EXPECT_EQ(a.name, "a");
-  EXPECT_EQ(a.searcher_type, "qido-rs");
-  EXPECT_EQ(a.searcher_url, kUrl);
-  EXPECT_EQ(a.downloader_type, "wado-rs");
-  EXPECT_EQ(a.downloader_url, "http://other.example:8042/wado");
+  EXPECT_EQ(a.searcher.type, "qido-rs");
+  EXPECT_EQ(a.searcher.url, kUrl);
+  EXPECT_EQ(a.downloader.type, "wado-rs");
+  EXPECT_EQ(a.downloader.url, "http://other.example:8042/wado");
   EXPECT_EQ(a.auth.type, AuthConfig::Type::kBasic);
   EXPECT_EQ(a.auth.user, "reader");
-  EXPECT_EQ(a.auth.secret_file, "/etc/t/secrets/pacs");
+  EXPECT_EQ(a.auth.secret.file, "/etc/t/secrets/pacs");
   EXPECT_EQ(a.ca_file, "/etc/t/ca.pem");
   EXPECT_EQ(a.browse, "StudyDate=last 7 days");
   EXPECT_EQ(a.names, ArchiveConfig::Names::kUid);
@@ -116,11 +116,11 @@ cache      = { directory = "/var/cache/x", max_size = "50 GiB", min_free = 10485
 
 TEST(ConfigTest, TakesTheDownloaderFromTheSearcher) {
   const ArchiveConfig web = Parse(Searcher());
-  EXPECT_EQ(web.downloader_type, "wado-rs");
-  EXPECT_EQ(web.downloader_url, kUrl);
+  EXPECT_EQ(web.downloader.type, "wado-rs");
+  EXPECT_EQ(web.downloader.url, kUrl);
   EXPECT_EQ(web.browse, "StudyDate=last 30 days");
   const ArchiveConfig folder = Parse("searcher = { type = \"folder\", path = \"data\" }");
-  EXPECT_EQ(folder.downloader_type, "folder");
+  EXPECT_EQ(folder.downloader.type, "folder");
   EXPECT_EQ(folder.folder, "/etc/t/data");
   EXPECT_EQ(folder.browse, "all");
 }
@@ -128,8 +128,8 @@ TEST(ConfigTest, TakesTheDownloaderFromTheSearcher) {
 TEST(ConfigTest, ReadsBearerTokensFromTheEnvironment) {
   const ArchiveConfig a = Parse(Searcher() + "auth = { type = \"bearer\", token_env = \"PACS_TOKEN\" }");
   EXPECT_EQ(a.auth.type, AuthConfig::Type::kBearer);
-  EXPECT_EQ(a.auth.secret_environment, "PACS_TOKEN");
-  EXPECT_TRUE(a.auth.secret_file.empty());
+  EXPECT_EQ(a.auth.secret.environment, "PACS_TOKEN");
+  EXPECT_TRUE(a.auth.secret.file.empty());
 }
 
 TEST(ConfigTest, ExpandsTheHomeDirectory) {
@@ -162,14 +162,14 @@ TEST(ConfigTest, RefusesWhatIsWrongWithItsLine) {
       {"cache = { max_size = -5 }", "size"},
       {"browse = \"PatientNam=B*\"", "PatientName"},
       {"browse = \"\"", "Keyword=value"},
-      {"auth = { type = \"kerberos\" }", "basic, bearer or none"},
+      {"auth = { type = \"kerberos\" }", "unknown auth type"},
       {"auth = { user = \"x\" }", "type"},
-      {"auth = { type = \"basic\", user = \"x\" }", "password_file or password_env"},
-      {"auth = { type = \"basic\", user = \"x\", password_file = \"a\", password_env = \"B\" }", "either"},
+      {"auth = { type = \"basic\", user = \"x\" }", "password_file, password_env or password_credential"},
+      {"auth = { type = \"basic\", user = \"x\", password_file = \"a\", password_env = \"B\" }", "just one of"},
       {"auth = { type = \"basic\", password_file = \"a\" }", "user"},
       {"auth = { type = \"basic\", user = \"a:b\", password_file = \"a\" }", "':'"},
       {"auth = { type = \"none\", password_file = \"a\" }", "password_file"},
-      {"downloader = { type = \"c-get\" }", "wado-rs or folder"}};
+      {"downloader = { type = \"c-store\" }", "c-get or c-move or folder"}};
   for (const auto& [line, reason] : table) {
     EXPECT_THAT(Refusal("[archive.a]\n" + Searcher() + line + "\n"), AllOf(StartsWith("c.toml:3: "), HasSubstr(reason)))
         << line;
@@ -248,16 +248,16 @@ TEST_F(ConfigFilesTest, ResolvesNamesFirstThenUrlsThenFolders) {
   EXPECT_EQ(ResolveArchive("hospital", config).names, ArchiveConfig::Names::kUid);
 
   const ArchiveConfig web = ResolveArchive("HTTP://pacs.example:8042/dicom-web/", config);
-  EXPECT_EQ(web.searcher_url, "http://pacs.example:8042/dicom-web");
-  EXPECT_EQ(web.downloader_url, web.searcher_url);
-  EXPECT_EQ(web.searcher_type, "qido-rs");
-  EXPECT_EQ(web.downloader_type, "wado-rs");
+  EXPECT_EQ(web.searcher.url, "http://pacs.example:8042/dicom-web");
+  EXPECT_EQ(web.downloader.url, web.searcher.url);
+  EXPECT_EQ(web.searcher.type, "qido-rs");
+  EXPECT_EQ(web.downloader.type, "wado-rs");
   EXPECT_EQ(web.name, "pacs.example:8042");
 
   std::filesystem::create_directories(directory_ / "my, data");
   const ArchiveConfig folder = ResolveArchive((directory_ / "./my, data/").string(), config);
-  EXPECT_EQ(folder.searcher_type, "folder");
-  EXPECT_EQ(folder.downloader_type, "folder");
+  EXPECT_EQ(folder.searcher.type, "folder");
+  EXPECT_EQ(folder.downloader.type, "folder");
   EXPECT_EQ(folder.folder, std::filesystem::canonical(directory_ / "my, data"));
   EXPECT_EQ(folder.name, "my_ data");
   EXPECT_EQ(folder.browse, "all");
@@ -269,7 +269,7 @@ TEST_F(ConfigFilesTest, SaysWhatWasTriedWhenThereIsNoSuchArchive) {
   EXPECT_THAT(RefusalOf([&] { ResolveArchive("hospitl", config); }),
               AllOf(HasSubstr("hospital"), HasSubstr("URL"), HasSubstr("folder")));
   EXPECT_THAT(RefusalOf([&] { ResolveArchive("", config); }), HasSubstr("''"));
-  EXPECT_THAT(RefusalOf([&] { ResolveArchive("dicom://VNA@host:104", config); }), HasSubstr("http"));
+  EXPECT_THAT(RefusalOf([&] { ResolveArchive("ftp://host/", config); }), HasSubstr("http"));
 }
 
 TEST_F(ConfigFilesTest, RefusesUrlsThatCarrySecrets) {
@@ -297,7 +297,7 @@ TEST(IdentityTest, DependsOnTheArchiveAndTheAccountAndNotOnTheName) {
   b.name = "other";
   b.browse = "all";
   EXPECT_EQ(a.Identity(), b.Identity());
-  b.downloader_url = "https://other.example";
+  b.downloader.url = "https://other.example";
   EXPECT_NE(a.Identity(), b.Identity());
   ArchiveConfig c = Parse(Searcher() + "auth = { type = \"basic\", user = \"x\", password_env = \"P\" }");
   ArchiveConfig d = Parse(Searcher() + "auth = { type = \"basic\", user = \"y\", password_env = \"P\" }");
