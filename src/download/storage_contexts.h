@@ -22,15 +22,13 @@ inline constexpr std::string_view kUncompressed = kExplicitVrLittleEndian;
 // out when they are too many.
 std::vector<ProposedContext> StorageContexts(const std::vector<std::string>& classes, std::string_view choice);
 
-// What else to try when archive failed what it found although each syntax was proposed, and it had accepted `accepted`.
+// What else to try, in this order, when the archive fails instances although each syntax was proposed: it may use one
+// context of a class only. `accepted` of what was proposed.
 std::vector<SyntaxChoice> NarrowerChoices(const std::vector<std::string>& accepted);
 
-// DCMTK's storage classes, common ones first, in groups that fit into one association with the common syntaxes each:
+// All known storage classes, common ones first, in groups that fit into one association with the common syntaxes each:
 // for archives that do not tell an instance's class.
 std::vector<std::vector<std::string>> StorageClassGroups();
-
-// For messages: "CT Image Storage" or the UID itself.
-std::string ClassName(const std::string& sop_class);
 
 }  // namespace trolley
 

@@ -1,0 +1,16 @@
+#ifndef TROLLEY_DICOM_STORAGE_CLASSES_H_
+#define TROLLEY_DICOM_STORAGE_CLASSES_H_
+
+#include <string>
+#include <vector>
+
+namespace trolley {
+
+// The storage SOP classes that DCMTK knows, PS3.4 §B.5; common ones first.
+const std::vector<std::string>& StorageClasses();
+// For messages: "CTImageStorage (1.2.840.10008.5.1.4.1.1.2)"; what is unknown stands for itself.
+std::string SopClassForLog(const std::string& sop_class);
+
+}  // namespace trolley
+
+#endif  // TROLLEY_DICOM_STORAGE_CLASSES_H_

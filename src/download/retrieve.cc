@@ -1,0 +1,227 @@
+#include "download/retrieve.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "dicom/implicit_elements.h"
+
+namespace trolley {
+namespace {
+
+constexpr Tag kQueryRetrieveLevel{0x00080052};
+constexpr Tag kFailedSopInstanceUidList{0x00080058};
+constexpr size_t kMaxIdentifier = size_t{1} << 20;
+
+constexpr uint16_t kSopClassNotSupported = 0x0122;
+constexpr uint16_t kNotAuthorized = 0x0124;
+constexpr uint16_t kUnrecognizedOperation = 0x0211;
+constexpr uint16_t kCannotCountMatches = 0xA701;
+constexpr uint16_t kCannotPerform = 0xA702;
+constexpr uint16_t kUnknownDestination = 0xA801;
+constexpr uint16_t kIdentifierMismatch = 0xA900;
+constexpr uint16_t kSomeFailed = 0xB000;
+
+bool UnableToProcess(uint16_t status) {
+  return status >= 0xC000 && status <= 0xCFFF;
+}
+
+// PS3.4 table C.4-2 and C.4-3, PS3.7 annex C.
+std::string_view Meaning(uint16_t status) {
+  switch (status) {
+    case dimse::kSuccess:
+      return "the archive says it sent all";
+    case kSopClassNotSupported:
+      return "the archive does not support such requests (SOP class not supported)";
+    case kNotAuthorized:
+      return "the archive refuses: not authorized; have its administrator allow it for our AE title";
+    case kUnrecognizedOperation:
+      return "the archive does not know this operation";
+    case kCannotCountMatches:
+      return "the archive is out of resources (unable to calculate the number of matches)";
+    case kCannotPerform:
+      return "the archive is out of resources or could not send (unable to perform sub-operations)";
+    case kUnknownDestination:
+      return "the archive does not know our AE title as a destination; have its administrator add it with our host and "
+             "port";
+    case kIdentifierMismatch:
+      return "the archive does not understand the request (identifier does not match SOP class)";
+    case dimse::kCancel:
+      return "the archive cancelled it";
+    case kSomeFailed:
+      return "the archive could not send all";
+    default:
+      return UnableToProcess(status) ? "the archive is unable to process the request" : "the archive reports a failure";
+  }
+}
+
+ErrorCode CodeFor(uint16_t status) {
+  switch (status) {
+    case kSopClassNotSupported:
+    case kUnrecognizedOperation:
+      return ErrorCode::kUnsupported;
+    case kNotAuthorized:
+      return ErrorCode::kAccessDenied;
+    default:
+      return ErrorCode::kProtocol;
+  }
+}
+
+RawElements Keys(const SeriesReference& series, std::span<const InstanceReference> instances) {
+  RawElements keys = {{kQueryRetrieveLevel, instances.empty() ? "SERIES" : "IMAGE"},
+                      {tag::kStudyInstanceUID, series.study.str()},
+                      {tag::kSeriesInstanceUID, series.series.str()}};
+  if (!instances.empty()) {
+    std::string& list = keys[tag::kSOPInstanceUID];
+    for (const InstanceReference& instance : instances) {
+      list.append(list.empty() ? "" : "\\").append(instance.instance.str());
+    }
+  }
+  return keys;
+}
+
+std::string Value(const RawElements& elements, Tag tag) {
+  const auto found = elements.find(tag);
+  return found == elements.end() ? "" : found->second;
+}
+
+// What the rows of one C-FIND tell.
+class ClassRows {
+ public:
+  explicit ClassRows(std::span<const InstanceReference> asked) : asked_(asked) {
+    for (const InstanceReference& instance : asked) {
+      wanted_.insert(instance.instance);
+    }
+  }
+  void Add(const std::string& data_set) {
+    const std::optional<RawElements> row = ParseImplicit(data_set);
+    if (!row) {
+      reliable_ = false;
+      return;
+    }
+    std::optional<Uid> uid = Uid::Parse(Value(*row, tag::kSOPInstanceUID));
+    if (!uid && asked_.size() == 1) {
+      uid = asked_.front().instance;
+    }
+    if (!uid) {
+      reliable_ = false;
+    } else if (wanted_.contains(*uid)) {
+      const std::optional<Uid> sop_class = Uid::Parse(Value(*row, tag::kSOPClassUID));
+      classes_[*std::move(uid)] = sop_class ? sop_class->str() : "";
+    }
+  }
+  std::optional<SopClasses> Take() { return reliable_ ? std::optional(std::move(classes_)) : std::nullopt; }
+
+ private:
+  std::span<const InstanceReference> asked_;
+  std::set<Uid> wanted_;
+  SopClasses classes_;
+  bool reliable_ = true;
+};
+
+}  // namespace
+
+const RetrieveModel& StudyRoot() {
+  static constexpr RetrieveModel kModel = {"1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.3",
+                                           "1.2.840.10008.5.1.4.1.2.2.2"};
+  return kModel;
+}
+
+const RetrieveModel& PatientRoot() {
+  static constexpr RetrieveModel kModel = {"1.2.840.10008.5.1.4.1.2.1.1", "1.2.840.10008.5.1.4.1.2.1.3",
+                                           "1.2.840.10008.5.1.4.1.2.1.2"};
+  return kModel;
+}
+
+std::string RetrieveIdentifier(const SeriesReference& series, std::span<const InstanceReference> instances) {
+  return EncodeImplicit(Keys(series, instances));
+}
+
+bool RetrieveResult::sub_operations_failed() const {
+  return status == kCannotPerform || status == kSomeFailed || (status == dimse::kSuccess && failed > 0) ||
+         (UnableToProcess(status) && failed > 0);
+}
+
+bool IsPending(const CommandSet& response) {
+  return response.status() == dimse::kPending || response.status() == dimse::kPendingWithWarning;
+}
+
+RetrieveResult ReadResult(Association& association, const DimseMessage& message, const Context& context) {
+  const CommandSet& command = message.command;
+  RetrieveResult result;
+  result.status = command.status();
+  result.completed = command.Number(dimse::kCompletedSubOperations).value_or(0);
+  result.failed = command.Number(dimse::kFailedSubOperations).value_or(0);
+  result.warnings = command.Number(dimse::kWarningSubOperations).value_or(0);
+  result.comment = command.Comment();
+  if (command.has_data_set()) {
+    const std::string identifier = association.ReceiveDataSet(kMaxIdentifier, context);
+    // Of interest only; one that makes no sense does no harm.
+    const std::string list = Value(ParseImplicit(identifier).value_or(RawElements()), kFailedSopInstanceUidList);
+    for (const std::string_view text : Split(list, '\\')) {
+      if (std::optional<Uid> uid = Uid::Parse(text)) {
+        result.failed_instances.insert(*std::move(uid));
+      }
+    }
+  }
+  return result;
+}
+
+Error ResultError(const RetrieveResult& result, const std::string& doing) {
+  std::string text = StrCat("Cannot ", doing, ": ", Meaning(result.status), ", status ", StatusText(result.status));
+  if (result.failed > 0) {
+    text += StrCat(", ", result.failed, " sub-operations failed");
+  }
+  if (!result.comment.empty()) {
+    text += StrCat(", ", result.comment);
+  }
+  return {CodeFor(result.status), text};
+}
+
+std::optional<SopClasses> FindSopClasses(AssociationPool& pool, const RetrieveModel& model,
+                                         const SeriesReference& series, std::span<const InstanceReference> instances,
+                                         const Context& context) {
+  RawElements keys = Keys(series, instances);
+  keys[tag::kSOPClassUID] = "";
+  const std::string identifier = EncodeImplicit(keys);
+  const AssociationRequest request{{{std::string(model.find), {std::string(kImplicitVrLittleEndian)}}}};
+  try {
+    AssociationLease lease = pool.Ask(
+        request,
+        [&](Association& association) {
+          CommandSet command(dimse::kCFindRq);
+          command.SetUid(dimse::kAffectedSopClassUid, model.find)
+              .SetNumber(dimse::kMessageId, association.NextMessageId())
+              .SetNumber(dimse::kPriority, 0);
+          association.Send(association.ContextFor(model.find).id, command, identifier, context);
+        },
+        context);
+    ClassRows rows(instances);
+    for (;;) {
+      const DimseMessage message = lease->ReceiveCommand(context);
+      if (message.command.field() != dimse::kCFindRsp) {
+        throw Error(ErrorCode::kProtocol, "Cannot look up instances: the archive answered with something else");
+      }
+      if (!IsPending(message.command)) {
+        lease.Keep();
+        if (message.command.status() == dimse::kSuccess) {
+          return rows.Take();
+        }
+        LogDebug(StrCat("The archive does not look up instances: status ", StatusText(message.command.status())));
+        return std::nullopt;
+      }
+      if (message.command.has_data_set()) {
+        rows.Add(lease->ReceiveDataSet(kMaxIdentifier, context));
+      }
+    }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) {
+      throw;
+    }
+    LogDebug(StrCat("The archive does not look up instances: ", error.what()));
+    return std::nullopt;
+  }
+}
+
+}  // namespace trolley

@@ -1,0 +1,62 @@
+#ifndef TROLLEY_DOWNLOAD_RETRIEVE_H_
+#define TROLLEY_DOWNLOAD_RETRIEVE_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "dicom/references.h"
+#include "net/association.h"
+#include "net/association_pool.h"
+
+namespace trolley {
+
+// What C-GET and C-MOVE have in common, PS3.4 annex C.
+
+// The SOP classes of an information model.
+struct RetrieveModel {
+  std::string_view find, get, move;
+};
+const RetrieveModel& StudyRoot();
+const RetrieveModel& PatientRoot();  // PatientID is not known here and not sent; archives that insist on it refuse
+
+// The identifier of a request for `instances` of `series`, or for all of it when there are none, in Implicit VR Little
+// Endian.
+std::string RetrieveIdentifier(const SeriesReference& series, std::span<const InstanceReference> instances);
+
+// What a final response says.
+struct RetrieveResult {
+  uint16_t status = 0;
+  uint32_t completed = 0;
+  uint32_t failed = 0;
+  uint32_t warnings = 0;
+  std::string comment;             // as CommandSet::Comment
+  std::set<Uid> failed_instances;  // where the archive lists them, (0008,0058)
+
+  bool some_failed() const { return status != dimse::kSuccess || failed > 0; }
+  // The other side of the coin may be tried: another syntax, another association.
+  bool sub_operations_failed() const;
+};
+// Reads the rest of the final response `message`.
+RetrieveResult ReadResult(Association& association, const DimseMessage& message, const Context& context);
+// Pending: sub-operations are continuing.
+bool IsPending(const CommandSet& response);
+// Why what was asked for did not come. `doing` completes "Cannot <doing>: ...".
+Error ResultError(const RetrieveResult& result, const std::string& doing);
+
+// Asks by C-FIND which of `instances` of `series` exist, and of which storage class they are ("" when the archive does
+// not say). nullopt: the archive does not answer such questions, or not reliably.
+using SopClasses = std::map<Uid, std::string>;
+std::optional<SopClasses> FindSopClasses(AssociationPool& pool, const RetrieveModel& model,
+                                         const SeriesReference& series, std::span<const InstanceReference> instances,
+                                         const Context& context);
+
+}  // namespace trolley
+
+#endif  // TROLLEY_DOWNLOAD_RETRIEVE_H_
