@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/context.h"
+#include "base/error.h"
 #include "net/dicom_peer.h"
 #include "net/dimse.h"
 
@@ -45,6 +46,12 @@ struct AcceptedContext {
   bool scp_role = false;  // the peer agreed that we are the SCP
 };
 
+// "Rejected, transient": local limit exceeded, temporary congestion and the like. Worth another try a little later.
+class CongestionError : public Error {
+ public:
+  explicit CongestionError(const std::string& message) : Error(ErrorCode::kUnavailable, message) {}
+};
+
 struct DimseMessage {
   uint8_t context_id = 0;
   CommandSet command;
@@ -52,13 +59,13 @@ struct DimseMessage {
 
 // One association with a peer that we called; used by one thread at a time. Every call ends with Error: kCancelled as
 // soon as stop is requested, kTimedOut (the context's deadline, or no byte within stall_timeout), kUnavailable
-// (connection lost, aborted or released by the peer), kProtocol (not DICOM). After kCancelled and kTimedOut the
-// association may still serve: broken() tells; after the others it does not.
+// (connection lost, aborted or released by the peer), kProtocol (not DICOM). After kCancelled and kTimedOut while
+// receiving it may go on where it was: broken() tells.
 class Association {
  public:
-  // Connects and negotiates. Errors: kUnavailable (no connection, TLS refused, rejected as transient or congested:
-  // see TransientRejection), kAccessDenied (rejected for good: the message names the AE title to check), kTimedOut.
-  // Success may come with any number of contexts accepted, also none.
+  // Connects and negotiates. Throws kUnavailable (no connection, TLS refused; CongestionError), kAccessDenied
+  // (rejected for good; the message names the AE title to check), kTimedOut, kCancelled. Success may come with any
+  // number of contexts accepted, also none.
   static std::unique_ptr<Association> Open(const DicomPeer& peer, const AssociationRequest& request,
                                            const Context& context);
   ~Association();  // aborts, unless released
@@ -89,6 +96,8 @@ class Association {
   void WaitForAnswer(const Context& context);
   // Something arrived; asks at once.
   bool Readable();
+  // Throws when what arrives next is the end of the association; waits for its first bytes.
+  void CheckAlive(const Context& context);
 
   // Asks the peer to end the operation (C-CANCEL); answers still come until its final one.
   void SendCancel(uint8_t context_id, uint16_t message_id, const Context& context);

@@ -53,7 +53,9 @@ class AssociationPool {
                        const Context& context);
 
  private:
-  std::shared_ptr<AssociationLease::Shared> shared_;
+  AssociationLease LeaseOne(const AssociationRequest& request, const Context& context, bool fresh);
+
+  const std::shared_ptr<AssociationLease::Shared> shared_;
 };
 
 // C-ECHO: whether the peer answers at all, for `trolleyfs check`. Throws as the above, kProtocol for a failure status.

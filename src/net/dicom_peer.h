@@ -19,8 +19,9 @@ struct DicomTls {
   std::string ca_file = {};           // PEM, the authorities of the peer's certificate; empty: the system's
   std::string certificate_file = {};  // PEM, our own certificate, for peers that want one
   std::string key_file = {};          // PEM, its key; empty: in certificate_file
-  SecretFunction key_password = {};     // null: the key is not encrypted
+  SecretFunction key_password = {};   // null: the key is not encrypted
   bool verify = true;                 // false: any certificate will do; for tests and desperate cases alone
+  bool check_host = true;             // false: the certificate may name another host than the one that is called
 };
 
 // User identity, PS3.7 §D.3.3.7.
@@ -35,11 +36,11 @@ struct DicomPeer {
   uint16_t port = 104;
   std::string calling_aet = "TROLLEYFS";  // our own AE title
   std::string called_aet = "ANY-SCP";
-  std::chrono::milliseconds connect_timeout{5000};  // name resolution, TCP, TLS; and again for the association's answer
-  std::chrono::milliseconds stall_timeout{30000};   // no byte in either direction for so long: kTimedOut
-  uint32_t max_pdu = 131072;                        // bytes of a P-DATA-TF PDU that we accept
-  size_t max_associations = 2;                      // at a time
-  std::chrono::milliseconds idle_time{10000};       // an association that nobody uses is kept for so long
+  std::chrono::milliseconds connect_timeout{5000};   // name resolution and TCP; then the same again for TLS
+  std::chrono::milliseconds stall_timeout{30000};    // no byte in either direction for so long: kTimedOut
+  uint32_t max_pdu = 131072;                         // bytes of a P-DATA-TF PDU that we accept
+  size_t max_associations = 2;                       // at a time
+  std::chrono::milliseconds idle_time{10000};        // an association that nobody uses is kept for so long
   std::chrono::milliseconds congestion_time{15000};  // "rejected, transient" is tried again for so long
   std::optional<DicomTls> tls = {};
   std::optional<DicomUser> user = {};
