@@ -25,15 +25,6 @@ namespace {
 constexpr uint64_t kMaxAnswerBytes = uint64_t{512} << 20;
 constexpr std::chrono::milliseconds kLookForStop{100};
 
-uint32_t TransfersAtATime(const ArchiveConfig& config, const EndPoints& ends) {
-  if (ends.downloader_associations == nullptr) {
-    return config.connections;
-  }
-  // One is left for questions where both share them: a long transfer must not hold up a listing.
-  const bool shared = ends.searcher_associations == ends.downloader_associations;
-  return std::max<uint32_t>(1, config.associations - (shared ? 1 : 0));
-}
-
 }  // namespace
 
 class Archive::Impl {

@@ -120,7 +120,7 @@ DownloadReport DownloadRun::Run(std::span<const Reference> references) {
   const std::stop_callback pass_on(options_.context.stop, [this] { stop_.request_stop(); });
   {
     std::vector<std::jthread> workers;
-    for (unsigned i = 0; i < std::max(1U, options_.jobs); ++i) {
+    for (unsigned i = 0; i < options_.jobs; ++i) {
       workers.emplace_back([this] { Work(); });
     }
     try {
@@ -158,7 +158,7 @@ void DownloadRun::OnSeries(std::vector<WantedInstance> instances) {
 
 // What of a series is asked for at once.
 size_t DownloadRun::PieceSize(size_t series) const {
-  const size_t share = (series + options_.jobs - 1) / std::max(1U, options_.jobs);
+  const size_t share = (series + options_.jobs - 1) / options_.jobs;
   switch (downloader_.batching()) {
     case Downloader::Batching::kOneByOne:
       return std::clamp<size_t>(share, 1, kMaxPiece);

@@ -1,5 +1,6 @@
 #include "archive/end_points.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -54,7 +55,7 @@ class Maker {
     FolderOptions options;
     options.path = config_.folder;
     options.rescan_interval = config_.search_expiry;
-    std::shared_ptr<FolderIndexStore> index;
+    std::shared_ptr<FolderIndexStore> index = MakeMemoryFolderIndexStore();
     if (lmdb_ != nullptr) {
       index =
           MakeFolderIndexStore(std::make_shared<BlobStore>(lmdb_, "folder", config_.Identity(), kMaxFolderIndexBytes));
@@ -146,6 +147,15 @@ std::shared_ptr<HttpClient> MakeHttpClient(const ArchiveConfig& config, const En
   }
   options.auth = MakeAuthenticator(end_point.auth ? *end_point.auth : config.auth, config);
   return std::make_shared<HttpClient>(std::move(options));
+}
+
+uint32_t TransfersAtATime(const ArchiveConfig& config, const EndPoints& ends) {
+  if (ends.downloader_associations == nullptr) {
+    return config.connections;
+  }
+  // One is left for questions where both share them: a long transfer must not hold up a listing.
+  const bool shared = ends.searcher_associations == ends.downloader_associations;
+  return std::max<uint32_t>(1, config.associations - (shared ? 1 : 0));
 }
 
 EndPoints MakeEndPoints(const ArchiveConfig& config, const std::shared_ptr<LmdbEnvironment>& lmdb) {

@@ -1,6 +1,7 @@
 #ifndef TROLLEY_ARCHIVE_END_POINTS_H_
 #define TROLLEY_ARCHIVE_END_POINTS_H_
 
+#include <cstdint>
 #include <memory>
 
 #include "archive/config.h"
@@ -26,6 +27,9 @@ struct EndPoints {
 // `lmdb` is where a folder's index is kept; null: in memory only. Throws kInvalidArgument for what does not fit
 // together, also for a secret that cannot be read, and kUnavailable when c-move's port is in use.
 EndPoints MakeEndPoints(const ArchiveConfig& config, const std::shared_ptr<LmdbEnvironment>& lmdb);
+
+// How many transfers the archive stands at a time.
+uint32_t TransfersAtATime(const ArchiveConfig& config, const EndPoints& ends);
 
 std::shared_ptr<Authenticator> MakeAuthenticator(const AuthConfig& auth, const ArchiveConfig& config);
 std::shared_ptr<HttpClient> MakeHttpClient(const ArchiveConfig& config, const EndPointConfig& end_point);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "archive/download_run.h"
+#include "archive/end_points.h"
 #include "search/find_study.h"
 
 namespace trolley {
@@ -114,6 +115,13 @@ Trolley::Trolley(std::shared_ptr<Searcher> searcher, std::shared_ptr<Downloader>
                  std::shared_ptr<Storage> storage)
     : searcher_(std::move(searcher)), downloader_(std::move(downloader)), storage_(std::move(storage)) {}
 
+Trolley::Trolley(const ArchiveConfig& archive, std::shared_ptr<Storage> storage) : storage_(std::move(storage)) {
+  EndPoints ends = MakeEndPoints(archive, nullptr);
+  max_jobs_ = TransfersAtATime(archive, ends);
+  searcher_ = std::move(ends.searcher);
+  downloader_ = std::move(ends.downloader);
+}
+
 Answer Trolley::FindStudies(const Query& query, const Context& context) {
   return searcher_->Find(query, context);
 }
@@ -130,7 +138,9 @@ DownloadReport Trolley::Download(const Selection& what, const DownloadOptions& o
 }
 
 DownloadReport Trolley::Download(const Selection& what, Storage& storage, const DownloadOptions& options) {
-  return DownloadRun(*searcher_, *downloader_, storage, options).Run(what.references());
+  DownloadOptions limited = options;
+  limited.jobs = std::clamp(options.jobs, 1U, std::max(1U, max_jobs_));
+  return DownloadRun(*searcher_, *downloader_, storage, limited).Run(what.references());
 }
 
 DownloadReport Trolley::FetchAll(const Selection& what, const std::function<void(const FetchedInstance&)>& take,

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -72,7 +73,7 @@ struct DownloadProgress {
 };
 
 struct DownloadOptions {
-  unsigned jobs = 4;          // series downloaded at the same time
+  unsigned jobs = 4;          // downloads at the same time; not more than a configured archive's limits
   bool skip_complete = true;  // what the storage has already is not fetched again
   Context context = {};       // when to give up
   // Called from several threads, one at a time: on_progress now and then (not more often than every
@@ -110,6 +111,10 @@ class Trolley {
   Trolley(std::shared_ptr<Searcher> searcher, std::shared_ptr<Downloader> downloader,
           std::shared_ptr<Storage> storage = nullptr);
 
+  // For what a configuration or ResolveArchive() names. Questions are not cached. Asks nobody yet. Throws as
+  // MakeEndPoints.
+  explicit Trolley(const ArchiveConfig& archive, std::shared_ptr<Storage> storage = nullptr);
+
   // As Searcher::Find.
   Answer FindStudies(const Query& query, const Context& context = {});
   // The only study that matches; throws when it is none or several.
@@ -128,9 +133,10 @@ class Trolley {
                           const DownloadOptions& options = {});
 
  private:
-  const std::shared_ptr<Searcher> searcher_;
-  const std::shared_ptr<Downloader> downloader_;
-  const std::shared_ptr<Storage> storage_;
+  std::shared_ptr<Searcher> searcher_;
+  std::shared_ptr<Downloader> downloader_;
+  std::shared_ptr<Storage> storage_;
+  unsigned max_jobs_ = std::numeric_limits<unsigned>::max();
 };
 
 }  // namespace trolley
