@@ -63,6 +63,9 @@ void WadoReceiver::OnHead(const HttpHead& head) {
   if (type && IsForPeople(type->type)) {
     NotDicom(type->type);
   }
+  if (type && (type->type.starts_with("image/") || type->type.starts_with("video/"))) {
+    rendered_type_ = type->type;
+  }
   body_ = Body::kUnknown;
   if (type && type->type.starts_with("multipart/") && !type->Parameter("boundary").empty()) {
     parser_ = std::make_unique<MultipartParser>(std::string(type->Parameter("boundary")), *this);
@@ -114,7 +117,7 @@ void WadoReceiver::Sniff() {
   const std::string_view text = Text(begin);
   const size_t start = std::min(text.find_first_not_of("\r\n"), text.size());
   if (!text.substr(start).starts_with("--")) {
-    NotDicom("");
+    NotDicom(rendered_type_);
   }
   parser_ = std::make_unique<MultipartParser>("", *this);
   body_ = Body::kMultipart;

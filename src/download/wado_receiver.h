@@ -18,9 +18,10 @@
 
 namespace trolley {
 
-// Takes one WADO-RS answer as it arrives and hands the wanted instances on, in constant memory: multipart or single
-// part, whatever its headers claim. Each part's SOPInstanceUID is looked at before the first byte is handed on; an
-// instance ends for the sink only when the delimiter after it (for the last one, the closing delimiter) was seen.
+// Takes one answer of WADO-RS or the like as it arrives and hands the wanted instances on, in constant memory:
+// multipart or single part, whatever its headers claim. Each part's SOPInstanceUID is looked at before the first byte
+// is handed on; an instance ends for the sink only when the delimiter after it (for the last one, the closing
+// delimiter) was seen.
 class WadoReceiver : public HttpSink, public MultipartSink {
  public:
   // Thrown out of OnBody when all that is wanted has come, to end the transfer.
@@ -65,6 +66,7 @@ class WadoReceiver : public HttpSink, public MultipartSink {
   Body body_ = Body::kNone;
   std::optional<uint64_t> length_;  // of the body
   bool end_is_marked_ = false;      // the body's end can be told from a lost connection
+  std::string rendered_type_;       // the answer claims to be a picture
   std::unique_ptr<MultipartParser> parser_;
   std::vector<std::byte> held_;  // what has to be looked at before it can be handed on
   Part part_ = Part::kDropped;

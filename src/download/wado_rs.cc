@@ -3,16 +3,15 @@
 #include <array>
 #include <atomic>
 #include <optional>
+#include <span>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "download/wado_receiver.h"
+#include "download/wado_request.h"
 
 namespace trolley {
 namespace {
@@ -24,70 +23,36 @@ struct Rung {
   bool for_series;
   bool stored_bytes;  // else the server may convert to Explicit VR Little Endian (PS3.18 §8.7.3.4)
 };
-constexpr std::array<Rung, 4> kLadder = {{
-    {R"(multipart/related; type="application/dicom"; transfer-syntax=*)", true, true},
-    {R"(multipart/related; type="application/dicom")", true, false},
-    {"application/dicom; transfer-syntax=*", false, true},
-    {"*/*", true, false},
-}};
+constexpr Rung kStoredParts = {R"(multipart/related; type="application/dicom"; transfer-syntax=*)", true, true};
+constexpr Rung kParts = {R"(multipart/related; type="application/dicom")", true, false};
+constexpr Rung kStoredFile = {"application/dicom; transfer-syntax=*", false, true};
+constexpr Rung kAnything = {"*/*", true, false};
 
-bool IsSuccess(int status) {
-  return status >= 200 && status <= 299;
-}
+constexpr std::array kLadder = {kStoredParts, kParts, kStoredFile, kAnything};
+// Azure and Google give an instance as it is; their series need parts all the same.
+constexpr std::array kFileFirstLadder = {kStoredFile, kStoredParts, kParts, kAnything};
 
-bool IsMissing(int status) {
-  return status == 404 || status == 410;
-}
-
-// What the server says of one instance, as against of itself or of us.
-bool ConcernsOneInstance(int status) {
-  return status >= 400 && status <= 499 && status != 401 && status != 407 && status != 408 && status != 429;
-}
+// What a server understands, as far as it is known.
+struct Ladder {
+  std::span<const Rung> rungs = kLadder;
+  std::atomic<int> settled{-1};           // the rung that works, -1: not known yet
+  std::atomic<bool> unacceptable{false};  // 406 was met, and a lower rung worked
+};
 
 // The server may still give the instances of the series one by one.
 bool ConcernsWholeSeries(int status) {
   return IsMissing(status) || status == 400 || status == 405 || status == 406 || status == 413 || status == 501;
 }
 
-// The error that a failure status is.
-Error StatusFailure(const HttpHead& head, const std::string& doing, std::string_view text) {
-  try {
-    CheckStatus(head, doing, text);
-  } catch (const Error& error) {
-    return error;
-  }
-  return {ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server answered HTTP ", head.status)};
-}
-
-struct SeriesBatch {
-  SeriesReference series;
-  std::vector<InstanceReference> instances;
-};
-
-// In order of appearance, each instance once.
-std::vector<SeriesBatch> GroupBySeries(std::span<const InstanceReference> instances) {
-  std::vector<SeriesBatch> batches;
-  std::unordered_map<SeriesReference, size_t> index;
-  std::unordered_set<InstanceReference> seen;
-  for (const InstanceReference& instance : instances) {
-    if (!seen.insert(instance).second) {
-      continue;
-    }
-    const auto [at, is_new] = index.try_emplace(instance.series_reference(), batches.size());
-    if (is_new) {
-      batches.push_back({at->first, {}});
-    }
-    batches[at->second].instances.push_back(instance);
-  }
-  return batches;
-}
-
 class WadoRs : public Downloader {
  public:
-  WadoRs(WadoRsOptions options, std::shared_ptr<HttpClient> http)
-      : base_(std::move(options.url)), http_(std::move(http)) {
+  WadoRs(const WadoRsOptions& options, std::shared_ptr<HttpClient> http) : base_(options.url), http_(std::move(http)) {
     while (base_.ends_with('/')) {
       base_.pop_back();
+    }
+    if (options.profile == ServerProfile::kAzure || options.profile == ServerProfile::kGoogle) {
+      instance_ladder_.rungs = kFileFirstLadder;
+      series_has_own_ladder_ = true;
     }
   }
 
@@ -112,21 +77,12 @@ class WadoRs : public Downloader {
   }
 
  private:
-  struct Reply {
-    HttpHead head;
-    std::string text;                          // of a failure
-    std::string reason;                        // why instances remained although the status is a success
-    std::vector<InstanceReference> remaining;  // not delivered
-  };
+  Ladder& LadderFor(bool series) { return series && series_has_own_ladder_ ? series_ladder_ : instance_ladder_; }
 
-  // One instance did not come as it should; others may. (What the sink throws is never one.)
-  struct InstanceFailure {
-    Error error;
-  };
-
-  bool GivesSeries() const {
-    const int rung = rung_.load(std::memory_order_relaxed);
-    return rung < 0 || kLadder[static_cast<size_t>(rung)].for_series;
+  bool GivesSeries() {
+    const Ladder& ladder = LadderFor(true);
+    const int settled = ladder.settled.load(std::memory_order_relaxed);
+    return settled < 0 || ladder.rungs[static_cast<size_t>(settled)].for_series;
   }
 
   std::string SeriesUrl(const SeriesReference& series) const {
@@ -139,36 +95,18 @@ class WadoRs : public Downloader {
     const std::string doing = StrCat("download instance ", instance.instance.str());
     const std::string url =
         StrCat(SeriesUrl(instance.series_reference()), "/instances/", PercentEncode(instance.instance.str()));
-    std::optional<Reply> reply;
     try {
-      reply = Request(url, doing, false, {&instance, 1}, sink, context);
+      return ReportInstance(Request(url, doing, false, {&instance, 1}, sink, context), instance, doing, sink);
     } catch (const InstanceFailure& failure) {
       sink.OnFailed(instance, failure.error);
       return false;
     }
-    const int status = reply->head.status;
-    if (IsMissing(status)) {
-      sink.OnMissing(instance);
-      return true;
-    }
-    if (!IsSuccess(status)) {
-      const Error failure = StatusFailure(reply->head, doing, reply->text);
-      if (!ConcernsOneInstance(status)) {
-        throw failure;
-      }
-      sink.OnFailed(instance, failure);
-    } else if (!reply->remaining.empty()) {
-      sink.OnFailed(instance, Error(ErrorCode::kProtocol,
-                                    StrCat("Cannot ", doing, ": ",
-                                           reply->reason.empty() ? "the server sent nothing" : reply->reason)));
-    }
-    return false;
   }
 
   // Leaves in `batch` what has still to be asked for one by one. True when the archive says that it has no such series.
   bool FetchSeries(SeriesBatch& batch, DownloadSink& sink, const Context& context) {
     const std::string doing = StrCat("download series ", batch.series.series.str());
-    Reply reply = Request(SeriesUrl(batch.series), doing, true, batch.instances, sink, context);
+    WadoReply reply = Request(SeriesUrl(batch.series), doing, true, batch.instances, sink, context);
     if (!IsSuccess(reply.head.status)) {
       if (!ConcernsWholeSeries(reply.head.status)) {
         throw StatusFailure(reply.head, doing, reply.text);
@@ -192,19 +130,20 @@ class WadoRs : public Downloader {
   }
 
   // Down the ladder until the server understands; what is refused everywhere is answered with the first refusal.
-  Reply Request(const std::string& url, const std::string& doing, bool series,
-                std::span<const InstanceReference> wanted, DownloadSink& sink, const Context& context) {
-    const int settled = rung_.load(std::memory_order_relaxed);
-    std::optional<Reply> refused;
-    for (size_t rung = settled < 0 ? 0 : static_cast<size_t>(settled); rung < kLadder.size(); ++rung) {
-      if (series && !kLadder[rung].for_series) {
+  WadoReply Request(const std::string& url, const std::string& doing, bool series,
+                    std::span<const InstanceReference> wanted, DownloadSink& sink, const Context& context) {
+    Ladder& ladder = LadderFor(series);
+    const int settled = ladder.settled.load(std::memory_order_relaxed);
+    std::optional<WadoReply> refused;
+    for (size_t rung = settled < 0 ? 0 : static_cast<size_t>(settled); rung < ladder.rungs.size(); ++rung) {
+      if (series && !ladder.rungs[rung].for_series) {
         continue;
       }
-      Reply reply = Try(url, doing, series, kLadder[rung].accept, wanted, sink, context);
+      WadoReply reply = Try(url, doing, series, ladder.rungs[rung].accept, wanted, sink, context);
       const int status = reply.head.status;
       if (status != 400 && status != 406) {
         if (IsSuccess(status) && reply.remaining.size() < wanted.size()) {
-          Settle(settled, rung, refused);
+          Settle(ladder, settled, rung, refused);
         }
         // "Not found" for a lower rung is as good as for the first: the server knows what it was asked for.
         return IsSuccess(status) || IsMissing(status) || !refused ? reply : *std::move(refused);
@@ -219,68 +158,39 @@ class WadoRs : public Downloader {
     return std::move(refused).value();
   }
 
-  void Settle(int settled, size_t rung, const std::optional<Reply>& refused) {
-    if (!kLadder[rung].stored_bytes && !warned_.exchange(true)) {
+  void Settle(Ladder& ladder, int settled, size_t rung, const std::optional<WadoReply>& refused) {
+    if (!ladder.rungs[rung].stored_bytes && !warned_.exchange(true)) {
       LogWarning(
           "The archive does not understand requests for stored bytes: it may convert instances to another "
           "transfer syntax");
     }
     // 406 may mean this one instance: it has to happen twice before the server is taken to be like that.
-    const bool certain = rung == 0 || !refused || refused->head.status == 400 || unacceptable_.exchange(true);
+    const bool certain = rung == 0 || !refused || refused->head.status == 400 || ladder.unacceptable.exchange(true);
     if (settled != static_cast<int>(rung) && certain) {
-      rung_.store(static_cast<int>(rung), std::memory_order_relaxed);
+      ladder.settled.store(static_cast<int>(rung), std::memory_order_relaxed);
     }
   }
 
-  Reply Try(const std::string& url, const std::string& doing, bool series, std::string_view accept,
-            std::span<const InstanceReference> wanted, DownloadSink& sink, const Context& context) {
+  WadoReply Try(const std::string& url, const std::string& doing, bool series, std::string_view accept,
+                std::span<const InstanceReference> wanted, DownloadSink& sink, const Context& context) {
     HttpRequest request;
     request.url = url;
     request.headers = {StrCat("Accept: ", accept)};
-    WadoReceiver receiver(wanted, sink);
-    HeadKeeper keeper(receiver);
-    try {
-      try {
-        http_->Stream(request, keeper, context);
-        receiver.Finish();
-      } catch (const WadoReceiver::Enough&) {
-      }
-    } catch (const Error& error) {
-      if (receiver.sink_failed()) {
-        throw;
-      }
-      const Error failure(error.code(), StrCat("Cannot ", doing, ": ", error.what()));
-      if (!series && error.code() == ErrorCode::kProtocol) {
-        throw InstanceFailure{failure};
-      }
-      throw failure;
-    }
-    return {std::move(keeper.head), receiver.failure_text(), receiver.reason(), receiver.Remaining()};
+    return RequestInstances(*http_, request, doing, !series, wanted, sink, context);
   }
-
-  // The head is wanted also of an answer that was not read to its end.
-  struct HeadKeeper : HttpSink {
-    explicit HeadKeeper(HttpSink& to) : sink(to) {}
-    void OnHead(const HttpHead& h) override {
-      head = h;
-      sink.OnHead(h);
-    }
-    void OnBody(std::span<const std::byte> piece) override { sink.OnBody(piece); }
-    HttpSink& sink;
-    HttpHead head;
-  };
 
   std::string base_;
   const std::shared_ptr<HttpClient> http_;
-  std::atomic<int> rung_{-1};              // the one that works, -1: not known yet
-  std::atomic<bool> unacceptable_{false};  // 406 was met, and a lower rung worked
+  Ladder instance_ladder_;
+  Ladder series_ladder_;
+  bool series_has_own_ladder_ = false;  // else both are one
   std::atomic<bool> warned_{false};
 };
 
 }  // namespace
 
 std::unique_ptr<Downloader> MakeWadoRsDownloader(WadoRsOptions options, std::shared_ptr<HttpClient> http) {
-  return std::make_unique<WadoRs>(std::move(options), std::move(http));
+  return std::make_unique<WadoRs>(options, std::move(http));
 }
 
 }  // namespace trolley

@@ -1,0 +1,110 @@
+#include "download/wado_request.h"
+
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "base/text.h"
+#include "download/wado_receiver.h"
+
+namespace trolley {
+namespace {
+
+// What the server says of one instance, as against of itself or of us.
+bool ConcernsOneInstance(int status) {
+  return status >= 400 && status <= 499 && status != 401 && status != 407 && status != 408 && status != 429;
+}
+
+// The head is wanted also of an answer that was not read to its end.
+struct HeadKeeper : HttpSink {
+  explicit HeadKeeper(HttpSink& to) : sink(to) {}
+  void OnHead(const HttpHead& h) override {
+    head = h;
+    sink.OnHead(h);
+  }
+  void OnBody(std::span<const std::byte> piece) override { sink.OnBody(piece); }
+  HttpSink& sink;
+  HttpHead head;
+};
+
+}  // namespace
+
+bool IsSuccess(int status) {
+  return status >= 200 && status <= 299;
+}
+
+bool IsMissing(int status) {
+  return status == 404 || status == 410;
+}
+
+Error StatusFailure(const HttpHead& head, const std::string& doing, std::string_view text) {
+  try {
+    CheckStatus(head, doing, text);
+  } catch (const Error& error) {
+    return error;
+  }
+  return {ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server answered HTTP ", head.status)};
+}
+
+std::vector<SeriesBatch> GroupBySeries(std::span<const InstanceReference> instances) {
+  std::vector<SeriesBatch> batches;
+  std::unordered_map<SeriesReference, size_t> index;
+  std::unordered_set<InstanceReference> seen;
+  for (const InstanceReference& instance : instances) {
+    if (!seen.insert(instance).second) {
+      continue;
+    }
+    const auto [at, is_new] = index.try_emplace(instance.series_reference(), batches.size());
+    if (is_new) {
+      batches.push_back({at->first, {}});
+    }
+    batches[at->second].instances.push_back(instance);
+  }
+  return batches;
+}
+
+WadoReply RequestInstances(HttpClient& http, const HttpRequest& request, const std::string& doing, bool alone,
+                           std::span<const InstanceReference> wanted, DownloadSink& sink, const Context& context) {
+  WadoReceiver receiver(wanted, sink);
+  HeadKeeper keeper(receiver);
+  try {
+    try {
+      http.Stream(request, keeper, context);
+      receiver.Finish();
+    } catch (const WadoReceiver::Enough&) {
+    }
+  } catch (const Error& error) {
+    if (receiver.sink_failed()) {
+      throw;
+    }
+    const Error failure(error.code(), StrCat("Cannot ", doing, ": ", error.what()));
+    if (alone && error.code() == ErrorCode::kProtocol) {
+      throw InstanceFailure{failure};
+    }
+    throw failure;
+  }
+  return {std::move(keeper.head), receiver.failure_text(), receiver.reason(), receiver.Remaining()};
+}
+
+bool ReportInstance(const WadoReply& reply, const InstanceReference& instance, const std::string& doing,
+                    DownloadSink& sink) {
+  const int status = reply.head.status;
+  if (IsMissing(status)) {
+    sink.OnMissing(instance);
+    return true;
+  }
+  if (!IsSuccess(status)) {
+    const Error failure = StatusFailure(reply.head, doing, reply.text);
+    if (!ConcernsOneInstance(status)) {
+      throw failure;
+    }
+    sink.OnFailed(instance, failure);
+  } else if (!reply.remaining.empty()) {
+    sink.OnFailed(instance,
+                  Error(ErrorCode::kProtocol, StrCat("Cannot ", doing, ": ",
+                                                     reply.reason.empty() ? "the server sent nothing" : reply.reason)));
+  }
+  return false;
+}
+
+}  // namespace trolley

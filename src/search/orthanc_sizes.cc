@@ -1,0 +1,92 @@
+#include "search/orthanc_sizes.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace trolley {
+namespace {
+
+constexpr size_t kMaxSeries = 100;  // an answer with more of them is no listing of files
+
+uint64_t Factor(const Attributes& attributes, Tag tag, uint64_t otherwise) {
+  const std::optional<int64_t> number = attributes.Number(tag);
+  return number && *number > 0 ? std::min(static_cast<uint64_t>(*number), uint64_t{1} << 20) : otherwise;
+}
+
+// Older versions tell sizes modulo 4 GiB.
+bool MayBeOver4GiB(const Instance& instance) {
+  const Attributes& attributes = instance.attributes;
+  const uint64_t plane = Factor(attributes, tag::kRows, 1) * Factor(attributes, tag::kColumns, 1);
+  const uint64_t frames = Factor(attributes, tag::kNumberOfFrames, 1);
+  constexpr uint64_t kMaxBytesOfPixel = 3 * 4;
+  return plane > (uint64_t{1} << 32) / kMaxBytesOfPixel / frames;
+}
+
+class OrthancSizes : public Searcher {
+ public:
+  OrthancSizes(std::unique_ptr<Searcher> searcher, std::shared_ptr<OrthancRest> rest)
+      : searcher_(std::move(searcher)), rest_(std::move(rest)) {}
+
+  Answer Find(const Query& query, const Context& context) override {
+    Answer answer = searcher_->Find(query, context);
+    if (query.level() != Level::kInstance || answer->empty() || CountSeries(*answer) > kMaxSeries) {
+      return answer;
+    }
+    try {
+      return rest_->Usable(context) ? WithSizes(query, *answer, context) : answer;
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kCancelled) {
+        throw;
+      }
+      LogDebug(StrCat("No exact sizes: ", error.what()));
+      return answer;
+    }
+  }
+
+ private:
+  static size_t CountSeries(const Studies& studies) {
+    size_t count = 0;
+    for (const Study& study : studies) {
+      count += study.series.size();
+    }
+    return count;
+  }
+
+  Answer WithSizes(const Query& query, const Studies& found, const Context& context) {
+    const bool one = Uid::Parse(query.Get(tag::kSOPInstanceUID)).has_value();
+    auto studies = std::make_shared<Studies>(found);
+    for (Study& study : *studies) {
+      for (Series& series : study.series) {
+        const SeriesReference reference{study.uid, series.uid};
+        const OrthancRest::Sizes sizes =
+            one && series.instances.size() == 1
+                ? rest_->SizesOf(InstanceReference{study.uid, series.uid, series.instances.front().uid}, context)
+                : rest_->SizesOf(reference, context);
+        for (Instance& instance : series.instances) {
+          const auto size = sizes.find(instance.uid);
+          if (size != sizes.end() && !MayBeOver4GiB(instance)) {
+            instance.size = size->second;
+          }
+        }
+      }
+    }
+    return studies;
+  }
+
+  const std::unique_ptr<Searcher> searcher_;
+  const std::shared_ptr<OrthancRest> rest_;
+};
+
+}  // namespace
+
+std::unique_ptr<Searcher> MakeOrthancSizesSearcher(std::unique_ptr<Searcher> searcher,
+                                                   std::shared_ptr<OrthancRest> rest) {
+  return std::make_unique<OrthancSizes>(std::move(searcher), std::move(rest));
+}
+
+}  // namespace trolley
