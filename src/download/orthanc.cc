@@ -24,6 +24,8 @@ class Orthanc : public Downloader {
   Orthanc(std::shared_ptr<OrthancRest> rest, std::shared_ptr<HttpClient> http, std::unique_ptr<Downloader> dicom_web)
       : rest_(std::move(rest)), http_(std::move(http)), dicom_web_(std::move(dicom_web)) {}
 
+  Batching batching() const override { return dicom_web_->batching(); }
+
   void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) override {
     for (const SeriesBatch& batch : GroupBySeries(instances)) {
       if (batch.instances.size() >= kSeriesThreshold) {

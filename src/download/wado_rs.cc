@@ -79,8 +79,8 @@ class WadoRs : public Downloader {
  private:
   Ladder& LadderFor(bool series) { return series && series_has_own_ladder_ ? series_ladder_ : instance_ladder_; }
 
-  bool GivesSeries() {
-    const Ladder& ladder = LadderFor(true);
+  bool GivesSeries() const {
+    const Ladder& ladder = series_has_own_ladder_ ? series_ladder_ : instance_ladder_;
     const int settled = ladder.settled.load(std::memory_order_relaxed);
     return settled < 0 || ladder.rungs[static_cast<size_t>(settled)].for_series;
   }

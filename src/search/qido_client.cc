@@ -12,7 +12,6 @@ namespace trolley {
 namespace {
 
 constexpr size_t kMaxBody = size_t{512} << 20;
-constexpr std::string_view kAccept = "Accept: application/dicom+json, application/json";
 
 // Error texts of servers may repeat the question, and with it a patient's name.
 std::string_view WithoutPatientData(std::string_view body, const Query& query) {
@@ -34,14 +33,20 @@ std::string WithoutSlash(std::string url) {
   return url;
 }
 
+// Whether a level above the one that is searched is not named in the path.
+bool IsRelational(const Query& query, const QidoUrl& url) {
+  const size_t above = query.level() == Level::kStudy ? 0 : query.level() == Level::kSeries ? 1 : 2;
+  return url.in_path.size() < above;
+}
+
 bool Refused(const HttpResponse& response) {
   return response.head.status == 400 || response.head.status == 422;
 }
 
 }  // namespace
 
-QidoClient::QidoClient(std::string url, std::shared_ptr<HttpClient> http)
-    : base_(WithoutSlash(std::move(url))), http_(std::move(http)) {}
+QidoClient::QidoClient(std::string url, const QidoProfile& profile, std::shared_ptr<HttpClient> http)
+    : base_(WithoutSlash(std::move(url))), profile_(profile), http_(std::move(http)) {}
 
 std::string QidoClient::Doing(const Query& query) {
   return StrCat("search for ", query.Describe());
@@ -61,7 +66,7 @@ std::optional<QidoPage> QidoClient::TryAsk(const Query& query, const QidoUrl& ur
 HttpResponse QidoClient::Get(const std::string& path_and_query, const Context& context) {
   HttpRequest request;
   request.url = base_ + path_and_query;
-  request.headers = {std::string(kAccept)};
+  request.headers = {StrCat("Accept: ", profile_.accept)};
   request.accept_gzip = true;
   return http_->Fetch(request, context, kMaxBody);
 }
@@ -74,8 +79,11 @@ QidoPage QidoClient::Read(const Query& query, const QidoUrl& url, const HttpResp
   }
   const std::string doing = Doing(query);
   if (status == 405 || status == 501) {
-    throw Error(ErrorCode::kUnsupported,
-                StrCat("Cannot ", doing, ": the server does not offer this search (HTTP ", status, ")"));
+    const std::string message = StrCat("Cannot ", doing, ": the server does not offer this search (HTTP ", status, ")");
+    if (IsRelational(query, url)) {
+      throw NotRelational(ErrorCode::kUnsupported, message);
+    }
+    throw Error(ErrorCode::kUnsupported, message);
   }
   CheckStatus(response.head, doing, WithoutPatientData(response.body, query));
   if (status < 200 || status > 299) {
@@ -101,20 +109,29 @@ QidoPage QidoClient::ReadMissing(const Query& query, const QidoUrl& url, const C
     Ask(any, MakeQidoUrl(any, true), 1, 0, context);
   }
   if (url.in_path.empty()) {
-    throw Error(ErrorCode::kUnsupported,
-                StrCat("Cannot ", doing, ": the server searches series and instances of one study only; name it"));
+    throw NotRelational(
+        ErrorCode::kUnsupported,
+        StrCat("Cannot ", doing, ": the server searches series and instances of one study only; name it"));
   }
-  if (query.level() == Level::kInstance && url.in_path.size() == 1 && HasStudy(query, context)) {
-    throw Error(ErrorCode::kUnsupported,
-                StrCat("Cannot ", doing, ": the server does not search all instances of a study; name the series"));
+  if (!HasParent(query, url, context)) {
+    return {};
   }
-  return {};
+  if (IsRelational(query, url)) {
+    throw NotRelational(
+        ErrorCode::kUnsupported,
+        StrCat("Cannot ", doing, ": the server does not search all instances of a study; name the series"));
+  }
+  throw Error(ErrorCode::kUnsupported, StrCat("Cannot ", doing, ": the server does not offer this search (HTTP 404)"));
 }
 
-bool QidoClient::HasStudy(const Query& query, const Context& context) {
-  Query study(Level::kStudy);
-  study.Where(tag::kStudyInstanceUID, query.Get(tag::kStudyInstanceUID));
-  return !Ask(study, MakeQidoUrl(study, true), 1, 0, context).rows.empty();
+// Whether the archive has what the path names.
+bool QidoClient::HasParent(const Query& query, const QidoUrl& url, const Context& context) {
+  const bool in_series = url.in_path.size() == 2;
+  Query parent(in_series ? Level::kSeries : Level::kStudy);
+  for (const Tag tag : url.in_path) {
+    parent.Where(tag, query.Get(tag));
+  }
+  return !Ask(parent, MakeQidoUrl(parent, true), 1, 0, context).rows.empty();
 }
 
 bool QidoClient::Decodes(const Query& query, const Context& context) {

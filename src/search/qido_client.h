@@ -8,23 +8,30 @@
 #include <string>
 
 #include "base/context.h"
+#include "base/error.h"
 #include "dicom/query.h"
 #include "net/http.h"
 #include "search/qido_answer.h"
+#include "search/qido_profile.h"
 #include "search/qido_url.h"
 
 namespace trolley {
 
+// kUnsupported because of the URL alone: the server searches series or instances only where their parents are named.
+struct NotRelational : Error {
+  using Error::Error;
+};
+
 // Single requests to one QIDO-RS server, and what was learnt of it on the way. Thread-safe.
 class QidoClient {
  public:
-  QidoClient(std::string url, std::shared_ptr<HttpClient> http);
+  QidoClient(std::string url, const QidoProfile& profile, std::shared_ptr<HttpClient> http);
 
   // For messages: "search for ...".
   static std::string Doing(const Query& query);
 
   // One page. A study or series that the archive does not have is an empty page; a URL that is no DICOMweb service is
-  // kProtocol, also when it answers 404.
+  // kProtocol, also when it answers 404. Throws NotRelational.
   QidoPage Ask(const Query& query, const QidoUrl& url, std::optional<uint64_t> limit, uint64_t offset,
                const Context& context);
   // As Ask, but nullopt when the server refuses the request as malformed, as some do for a limit that they find too
@@ -40,9 +47,10 @@ class QidoClient {
   HttpResponse Get(const std::string& path_and_query, const Context& context);
   QidoPage Read(const Query& query, const QidoUrl& url, const HttpResponse& response, const Context& context);
   QidoPage ReadMissing(const Query& query, const QidoUrl& url, const Context& context);
-  bool HasStudy(const Query& query, const Context& context);
+  bool HasParent(const Query& query, const QidoUrl& url, const Context& context);
 
   const std::string base_;
+  const QidoProfile& profile_;
   const std::shared_ptr<HttpClient> http_;
   std::atomic<bool> base_works_{false};
   std::atomic<Decoding> decoding_{Decoding::kUnknown};

@@ -1,33 +1,24 @@
 #include "search/qido_rs.h"
 
 #include <algorithm>
-#include <optional>
+#include <atomic>
 #include <string>
-#include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "dicom/matching.h"
 #include "dicom/uid.h"
 #include "search/assemble.h"
-#include "search/qido_answer.h"
-#include "search/qido_client.h"
-#include "search/qido_url.h"
+#include "search/qido_rows.h"
 
 namespace trolley {
 namespace {
 
-constexpr size_t kMaxPages = 100000;        // a server that invents rows for ever ends by this or by max_rows
-constexpr size_t kMaxStudiesOneByOne = 16;  // more: one relational question, and what is of other studies left out
-
-bool IsUniversal(std::string_view value) {
-  return value.find_first_not_of('*') == std::string_view::npos;
-}
+constexpr size_t kMaxOneByOne = 16;  // more studies: one relational question, and what is of others left out
+constexpr uint32_t kMaxWalk = 1000;  // studies or series that are asked for one by one when there is no other way
 
 // An archive computes these for each study: matching them at another level is left to chance.
 bool IsComputedForStudies(Tag tag) {
@@ -36,306 +27,150 @@ bool IsComputedForStudies(Tag tag) {
          tag == tag::kNumberOfStudyRelatedInstances;
 }
 
-bool IsHierarchyUid(Tag tag) {
-  return tag == tag::kStudyInstanceUID || tag == tag::kSeriesInstanceUID || tag == tag::kSOPInstanceUID;
-}
-
-// The address of what a row describes; parents that it does not repeat are the same for all rows.
-std::string RowKey(const Attributes& row) {
-  return StrCat(row.Get(tag::kStudyInstanceUID), "/", row.Get(tag::kSeriesInstanceUID), "/",
-                row.Get(tag::kSOPInstanceUID));
+bool Names(const Query& query, Tag tag) {
+  return Uid::Parse(query.Get(tag)).has_value();
 }
 
 class QidoRs : public Searcher {
  public:
-  QidoRs(QidoRsOptions options, std::shared_ptr<HttpClient> http)
-      : options_(std::move(options)), client_(options_.url, std::move(http)) {}
+  QidoRs(const QidoRsOptions& options, std::shared_ptr<HttpClient> http)
+      : query_timeout_(options.query_timeout),
+        relational_(QidoProfileOf(options.profile).relational),
+        instances_of_study_(relational_.load()),
+        rows_(options, std::move(http)) {}
 
   Answer Find(const Query& query, const Context& context) override {
     Context limited = context;
-    limited.deadline = std::min(context.deadline, Clock::now() + options_.query_timeout);
-    const bool two_steps =
-        query.level() != Level::kStudy && std::any_of(query.keys().begin(), query.keys().end(),
-                                                      [](auto& key) { return IsComputedForStudies(key.first); });
-    return Assemble(query, two_steps ? CollectByStudies(query, limited) : Collect(query, limited));
+    limited.deadline = std::min(context.deadline, Clock::now() + query_timeout_);
+    return Assemble(query, Collect(query, limited));
   }
 
  private:
-  // A window into the rows that match, as against those that the server sends.
-  struct Window {
-    std::optional<uint64_t> limit;
-    uint64_t offset = 0;
-  };
+  using Rows = std::vector<Attributes>;
 
-  // --- All rows of one question ---
-
-  // In the query's window, without those that contradict it.
-  std::vector<Attributes> Collect(const Query& query, const Context& context) {
-    const QidoUrl url = MakeQidoUrl(query, client_.Decodes(query, context));
-    if (query.fuzzy() && !url.widened.empty()) {
-      throw Error(ErrorCode::kUnsupported,
-                  StrCat("Cannot ", QidoClient::Doing(query), ": the server cannot match these characters fuzzily"));
-    }
-    const Window wanted{query.limit(), query.offset().value_or(0)};
-    if (url.widened.empty() && (wanted.limit || wanted.offset > 0)) {
-      std::vector<Attributes> rows = AllPages(query, url, wanted, context);
-      const bool filtered = Check(query, url, rows);
-      if (!filtered || wanted.offset == 0) {
-        return Cut(std::move(rows), {wanted.limit, 0});
+  // At once where the server can be asked so, else parent by parent.
+  Rows Collect(const Query& query, const Context& context) {
+    const bool computed = std::any_of(query.keys().begin(), query.keys().end(),
+                                      [](auto& key) { return IsComputedForStudies(key.first); });
+    if (query.level() == Level::kStudy || (!computed && CanAsk(query))) {
+      try {
+        return rows_.Collect(query, context);
+      } catch (const NotRelational& refusal) {
+        LearnRefusal(query, refusal);
       }
-      // The server counts rows that do not match: its offset is not ours.
     }
-    std::vector<Attributes> rows = AllPages(query, url, {}, context);
-    Check(query, url, rows);
-    return Cut(std::move(rows), wanted);
+    return ByParents(query, Names(query, tag::kStudyInstanceUID) && !computed ? Level::kSeries : Level::kStudy,
+                     context);
   }
 
-  static std::vector<Attributes> Cut(std::vector<Attributes> rows, const Window& window) {
-    const auto first = static_cast<std::ptrdiff_t>(std::min<uint64_t>(window.offset, rows.size()));
-    rows.erase(rows.begin(), rows.begin() + first);
-    if (window.limit && *window.limit < rows.size()) {
-      rows.resize(*window.limit);
+  bool CanAsk(const Query& query) const {
+    if (!Names(query, tag::kStudyInstanceUID)) {
+      return relational_.load(std::memory_order_relaxed);
     }
-    return rows;
+    return query.level() == Level::kSeries || Names(query, tag::kSeriesInstanceUID) ||
+           instances_of_study_.load(std::memory_order_relaxed);
   }
 
-  // How far the paging of one question is.
-  struct Progress {
-    size_t first_count = 0;      // rows of the first page
-    uint64_t received = 0;       // rows of all pages, repeated ones too
-    bool warned = false;         // the server said that there are more than it gave so far
-    bool more_counted = false;   // the parent's count says so
-    bool repeats_first = false;  // the latest page is the first one again
-  };
-
-  // As the server sends them.
-  std::vector<Attributes> AllPages(const Query& query, const QidoUrl& url, const Window& window,
-                                   const Context& context) {
-    QidoPage first = FirstPage(query, url, window, context);
-    std::vector<Attributes> rows = std::move(first.rows);
-    completeness_.Learn(query, rows);
-    CheckCount(query, rows.size());
-    if (Suffices(query, window, rows) || (rows.empty() && !first.more_promised)) {
-      return rows;
-    }
-    std::optional<uint64_t> expected;
-    if (!window.limit && window.offset == 0) {
-      expected = completeness_.Expected(query);
-    }
-    if (!first.more_promised && expected == rows.size()) {
-      completeness_.GaveAll(query.level(), rows.size());
-      return rows;
-    }
-    const Progress progress{rows.size(), rows.size(), first.more_promised, expected && *expected > rows.size(), false};
-    const bool more_promised = progress.warned || progress.more_counted;
-    if (!more_promised && (completeness_.cannot_page() || completeness_.GivesMoreThan(query.level(), rows.size()))) {
-      return rows;
-    }
-    if (rows.empty() || completeness_.cannot_page()) {
-      throw Cropped(query);
-    }
-    AddPages(query, url, window, progress, rows, context);
-    return rows;
-  }
-
-  QidoPage FirstPage(const Query& query, const QidoUrl& url, const Window& window, const Context& context) {
-    if (window.limit) {
-      if (std::optional<QidoPage> page = client_.TryAsk(query, url, *window.limit, window.offset, context)) {
-        return *std::move(page);
-      }
-      // Higher than the server's own limit, perhaps: then it may choose, and what is too much is cut off here.
-    }
-    return client_.Ask(query, url, std::nullopt, window.offset, context);
-  }
-
-  // Asks for what comes after `rows`, until a page brings nothing new.
-  void AddPages(const Query& query, const QidoUrl& url, const Window& window, Progress progress,
-                std::vector<Attributes>& rows, const Context& context) {
-    std::unordered_set<std::string> seen;
-    for (const Attributes& row : rows) {
-      seen.insert(RowKey(row));
-    }
-    uint64_t page_size = std::min<uint64_t>(options_.page_size, window.limit.value_or(options_.page_size));
-    for (size_t pages = 0; pages < kMaxPages; ++pages) {
-      const uint64_t offset = window.offset + progress.received;
-      std::optional<QidoPage> page = client_.TryAsk(query, url, page_size, offset, context);
-      if (!page && page_size > progress.first_count) {
-        page_size = progress.first_count;  // Azure refuses a limit over 200
-        page = client_.TryAsk(query, url, page_size, offset, context);
-      }
-      if (!page) {
-        PagesRefused(query, progress);
-        return;
-      }
-      progress.received += page->rows.size();
-      progress.repeats_first = !page->rows.empty() && RowKey(page->rows.front()) == RowKey(rows.front());
-      completeness_.Learn(query, page->rows);
-      const size_t before = rows.size();
-      for (Attributes& row : page->rows) {
-        if (seen.insert(RowKey(row)).second) {
-          rows.push_back(std::move(row));
-        }
-      }
-      CheckCount(query, rows.size());
-      if (rows.size() == before) {
-        NoMorePages(query, window, progress, rows.size());
-        return;
-      }
-      if (Suffices(query, window, rows)) {
-        return;
-      }
-      progress.warned = page->more_promised;
-      progress.more_counted = false;
-    }
-    throw Cropped(query);
-  }
-
-  void PagesRefused(const Query& query, const Progress& progress) {
-    if (progress.warned || progress.more_counted || progress.received > progress.first_count) {
-      throw Cropped(query);
-    }
-    completeness_.CannotPage();
-  }
-
-  void NoMorePages(const Query& query, const Window& window, const Progress& progress, size_t rows) {
-    if (progress.repeats_first) {
-      completeness_.CannotPage();
-    }
-    // A parent's count may be out of date when the server itself says that nothing follows; its Warning is not.
-    if (progress.warned || (progress.repeats_first && progress.more_counted)) {
-      throw Cropped(query);
-    }
-    if (progress.more_counted) {
-      LogWarning(StrCat("The archive counts more than it lists: ", query.Describe()));
-    }
-    if (rows == progress.first_count && !progress.repeats_first && !window.limit) {
-      completeness_.GaveAll(query.level(), rows);
+  void LearnRefusal(const Query& query, const NotRelational& refusal) {
+    std::atomic<bool>& ability = Names(query, tag::kStudyInstanceUID) ? instances_of_study_ : relational_;
+    if (ability.exchange(false, std::memory_order_relaxed)) {
+      LogInfo(StrCat("Parents are searched first from now on: ", refusal.what()));
     }
   }
 
-  static bool Suffices(const Query& query, const Window& window, const std::vector<Attributes>& rows) {
-    if (!window.limit || rows.size() < *window.limit) {
-      return false;
-    }
-    const auto kept = std::count_if(rows.begin(), rows.end(), [&](auto& row) { return !Contradicts(query, row); });
-    return static_cast<uint64_t>(kept) >= *window.limit;
-  }
-
-  void CheckCount(const Query& query, size_t rows) const {
-    if (rows > options_.max_rows) {
-      throw Error(ErrorCode::kTooMany, StrCat("Cannot ", QidoClient::Doing(query), ": the answer has more than ",
-                                              options_.max_rows, " rows; narrow the search"));
-    }
-  }
-
-  static Error Cropped(const Query& query) {
-    return {ErrorCode::kTooMany, StrCat("Cannot ", QidoClient::Doing(query),
-                                        ": the server gives only a part of the answer; narrow the search, or raise the "
-                                        "server's limit")};
-  }
-
-  // --- Is it the answer to the question? ---
-
-  // Leaves out what contradicts the query; true when there was such. Throws kUnsupported when it cannot be told whether
-  // the server honoured a key.
-  static bool Check(const Query& query, const QidoUrl& url, std::vector<Attributes>& rows) {
-    bool filtered = false;
-    for (const auto& [tag, value] : query.keys()) {
-      const bool in_path = std::find(url.in_path.begin(), url.in_path.end(), tag) != url.in_path.end();
-      if (rows.empty() || in_path || IsHierarchyUid(tag) || IsUniversal(value)) {
-        continue;
-      }
-      const Tag key = tag;
-      if (std::none_of(rows.begin(), rows.end(), [&](const Attributes& row) { return row.Has(key); })) {
-        throw Error(ErrorCode::kUnsupported,
-                    StrCat("Cannot ", QidoClient::Doing(query), ": the server does not return ", TagName(tag),
-                           ", so nobody can tell whether it searched by it"));
-      }
-      Query one(query.level());
-      one.Where(tag, value).SetFuzzy(query.fuzzy());
-      const size_t before = rows.size();
-      std::erase_if(rows, [&](const Attributes& row) { return Contradicts(one, row); });
-      // Shown to match more loosely than was asked: then a row without the attribute is no match either.
-      const bool loose =
-          rows.size() != before || std::find(url.widened.begin(), url.widened.end(), tag) != url.widened.end();
-      if (loose) {
-        std::erase_if(rows, [&](const Attributes& row) { return !row.Has(key); });
-      }
-      filtered = filtered || rows.size() != before;
-    }
-    const size_t before = rows.size();
-    std::erase_if(rows, [&](const Attributes& row) { return Contradicts(query, row); });
-    return filtered || rows.size() != before;
-  }
-
-  // --- Keys that only studies can be asked for ---
-
-  std::vector<Attributes> CollectByStudies(const Query& query, const Context& context) {
-    Query studies_query(Level::kStudy);
+  // Asks for studies or series first, then for what they hold.
+  Rows ByParents(const Query& query, Level parent_level, const Context& context) {
+    const Tag parent_tag = parent_level == Level::kStudy ? tag::kStudyInstanceUID : tag::kSeriesInstanceUID;
+    const bool one_by_one = parent_level == Level::kSeries || !relational_.load(std::memory_order_relaxed);
+    Query parents(parent_level);
     Query rest(query.level());
+    parents.SetFuzzy(query.fuzzy());
     rest.SetFuzzy(query.fuzzy());
-    studies_query.SetFuzzy(query.fuzzy());
+    if (one_by_one) {
+      parents.SetLimit(kMaxWalk + 1);
+    }
     for (const auto& [tag, value] : query.keys()) {
-      if (LevelOf(tag) == Level::kStudy) {
-        studies_query.Where(tag, value);
+      if (LevelOf(tag) <= parent_level) {
+        parents.Where(tag, value);
       }
       if (!IsComputedForStudies(tag)) {
         rest.Where(tag, value);
       }
     }
     for (const Tag tag : query.include_fields()) {
-      IsComputedForStudies(tag) ? studies_query.Include(tag) : rest.Include(tag);
+      LevelOf(tag) <= parent_level ? parents.Include(tag) : rest.Include(tag);
     }
-    std::unordered_map<std::string, Attributes> studies;
+    std::unordered_map<std::string, Attributes> found;
     std::vector<std::string> order;
-    for (Attributes& row : Collect(studies_query, context)) {
-      std::string uid(row.Get(tag::kStudyInstanceUID));
-      if (studies.try_emplace(uid, std::move(row)).second) {
+    for (Attributes& row : Collect(parents, context)) {
+      std::string uid(row.Get(parent_tag));
+      if (found.try_emplace(uid, std::move(row)).second) {
         order.push_back(std::move(uid));
       }
     }
-    std::vector<Attributes> rows = OfStudies(rest, order, context);
-    std::erase_if(
-        rows, [&](const Attributes& row) { return !studies.contains(std::string(row.Get(tag::kStudyInstanceUID))); });
-    CheckCount(query, rows.size());
-    rows = Cut(std::move(rows), {query.limit(), query.offset().value_or(0)});
-    for (Attributes& row : rows) {  // each study's own attributes, once
-      if (auto study = studies.extract(std::string(row.Get(tag::kStudyInstanceUID)))) {
-        row.MergeMissing(study.mapped());
+    Rows rows = OfParents(rest, parent_level, parent_tag, order, context);
+    std::erase_if(rows, [&](const Attributes& row) { return !found.contains(std::string(row.Get(parent_tag))); });
+    rows_.CheckCount(query, rows.size());
+    rows = QidoRows::Cut(std::move(rows), {query.limit(), query.offset().value_or(0)});
+    for (Attributes& row : rows) {  // each parent's own attributes, once
+      if (auto parent = found.extract(std::string(row.Get(parent_tag)))) {
+        row.MergeMissing(parent.mapped());
       }
     }
     return rows;
   }
 
-  // The rows of these studies, and perhaps of others; each names its study.
-  std::vector<Attributes> OfStudies(const Query& query, const std::vector<std::string>& studies,
-                                    const Context& context) {
-    if (studies.size() > kMaxStudiesOneByOne) {
-      return Collect(query, context);
+  // The rows of these parents, and perhaps of others; each names its parent.
+  Rows OfParents(const Query& query, Level level, Tag parent, const std::vector<std::string>& uids,
+                 const Context& context) {
+    if (uids.size() > kMaxOneByOne && level == Level::kStudy && relational_.load(std::memory_order_relaxed)) {
+      try {
+        return rows_.Collect(query, context);
+      } catch (const NotRelational& refusal) {
+        LearnRefusal(query, refusal);
+      }
     }
-    std::vector<Attributes> all;
-    for (const std::string& study : studies) {
-      Query of_study = query;
-      of_study.Where(tag::kStudyInstanceUID, study);
-      for (Attributes& row : Collect(of_study, context)) {
-        if (row.Get(tag::kStudyInstanceUID).empty()) {
-          row.Set(tag::kStudyInstanceUID, study);
+    if (uids.size() > kMaxWalk) {
+      throw Error(ErrorCode::kTooMany,
+                  StrCat("Cannot ", QidoClient::Doing(query), ": the server searches one ", LevelName(level),
+                         " at a time, and more than ", kMaxWalk, " are in question; narrow the search"));
+    }
+    Query below(query.level());  // what the parents were asked for already, some servers do not take below them
+    below.SetFuzzy(query.fuzzy());
+    for (const auto& [key, value] : query.keys()) {
+      if (LevelOf(key) > level || key == tag::kStudyInstanceUID) {
+        below.Where(key, value);
+      }
+    }
+    for (const Tag field : query.include_fields()) {
+      below.Include(field);
+    }
+    Rows all;
+    for (const std::string& uid : uids) {
+      context.Check("search");
+      Query of_one = below;
+      of_one.Where(parent, uid);
+      for (Attributes& row : Collect(of_one, context)) {
+        if (row.Get(parent).empty()) {
+          row.Set(parent, uid);
         }
         all.push_back(std::move(row));
       }
+      rows_.CheckCount(query, all.size());
     }
     return all;
   }
 
-  const QidoRsOptions options_;
-  QidoClient client_;
-  QidoCompleteness completeness_;
+  const std::chrono::milliseconds query_timeout_;
+  std::atomic<bool> relational_;          // the server searches without the study's UID
+  std::atomic<bool> instances_of_study_;  // and instances without the series'
+  QidoRows rows_;
 };
 
 }  // namespace
 
 std::unique_ptr<Searcher> MakeQidoRsSearcher(QidoRsOptions options, std::shared_ptr<HttpClient> http) {
-  return std::make_unique<QidoRs>(std::move(options), std::move(http));
+  return std::make_unique<QidoRs>(options, std::move(http));
 }
 
 }  // namespace trolley

@@ -32,7 +32,8 @@ struct QidoRsOptions {
 // A server that does not percent-decode query strings is found out by a probe (`limit=%31`) when a value needs
 // encoding, and is then asked with wildcards and filtered here. ModalitiesInStudy and other attributes that an archive
 // computes for a study are asked of studies also when series or instances are searched, because servers answer such a
-// relational question wrongly (Orthanc: with nothing).
+// relational question wrongly (Orthanc: with nothing). A server that searches series and instances only where their
+// parents are named is asked for the parents first, as far as there are not too many of them.
 std::unique_ptr<Searcher> MakeQidoRsSearcher(QidoRsOptions options, std::shared_ptr<HttpClient> http);
 
 }  // namespace trolley

@@ -96,13 +96,15 @@ bool Holds(const std::array<uint32_t, n>& tags, Tag tag) {
 
 class Spelling {
  public:
-  Spelling(const Query& query, bool server_decodes) : query_(query), server_decodes_(server_decodes) {}
+  Spelling(const Query& query, bool server_decodes, const QidoProfile& profile)
+      : query_(query), server_decodes_(server_decodes), profile_(profile) {}
 
   QidoUrl Make() {
     SetPath();
     for (const auto& [tag, value] : query_.keys()) {
       AddKey(tag, value);
     }
+    RequireNarrow();
     for (const Tag tag : query_.include_fields()) {
       AddInclude(tag);
     }
@@ -110,6 +112,7 @@ class Spelling {
       url_.terms.push_back("includefield=" + Name(tag));
     }
     if (query_.fuzzy()) {
+      RequireFuzzy();
       url_.terms.emplace_back("fuzzymatching=true");
     }
     return std::move(url_);
@@ -148,6 +151,9 @@ class Spelling {
   bool ReturnedAnyway(Tag tag) const {
     if (tag == tag::kStudyInstanceUID || tag == tag::kSeriesInstanceUID || tag == tag::kSOPInstanceUID) {
       return true;
+    }
+    if (!profile_.default_attributes) {
+      return false;
     }
     switch (query_.level()) {
       case Level::kStudy:
@@ -192,11 +198,33 @@ class Spelling {
     }
     const std::optional<TagInfo> info = FindTag(tag);
     const Value spelled = Spell(name, Vr(info ? &*info : nullptr), value, server_decodes_);
-    if (spelled.widened) {
+    if (spelled.widened && profile_.wildcards) {
       url_.widened.push_back(tag);
     }
-    url_.terms.push_back(name + "=" + spelled.text);
     AddInclude(tag);
+    const bool has_wildcard = AllowsWildcards(Vr(info ? &*info : nullptr)) &&
+                              (spelled.widened || value.find_first_of("*?") != std::string::npos);
+    if (has_wildcard && !profile_.wildcards) {
+      url_.widened.push_back(tag);
+      not_sent_ = name;
+      return;
+    }
+    url_.terms.push_back(name + "=" + spelled.text);
+  }
+
+  // To ask for everything and filter it here is no way to search an archive.
+  void RequireNarrow() const {
+    if (!not_sent_.empty() && url_.terms.empty() && url_.in_path.empty()) {
+      throw Error(ErrorCode::kUnsupported,
+                  StrCat("Cannot search by ", not_sent_,
+                         " alone: the server has no wildcards; give the exact value, or another term besides"));
+    }
+  }
+
+  void RequireFuzzy() const {
+    if (!profile_.fuzzy) {
+      throw Error(ErrorCode::kUnsupported, "Cannot search by fuzzymatching: the server has no fuzzy matching");
+    }
   }
 
   // Attributes of a level below are dropped by servers (§10.6.1.2.3): asking for them would only lengthen the URL.
@@ -209,6 +237,8 @@ class Spelling {
 
   const Query& query_;
   const bool server_decodes_;
+  const QidoProfile& profile_;
+  std::string not_sent_;  // name of a key that the answer is only filtered by
   bool study_returned_ = false;
   bool series_returned_ = false;
   std::vector<Tag> included_;
@@ -235,8 +265,8 @@ bool NeedsPercentEncoding(const Query& query) {
   });
 }
 
-QidoUrl MakeQidoUrl(const Query& query, bool server_decodes) {
-  return Spelling(query, server_decodes).Make();
+QidoUrl MakeQidoUrl(const Query& query, bool server_decodes, const QidoProfile& profile) {
+  return Spelling(query, server_decodes, profile).Make();
 }
 
 }  // namespace trolley

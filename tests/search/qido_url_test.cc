@@ -120,5 +120,54 @@ TEST(QidoUrlTest, AsksForFuzzyMatching) {
             "/studies?PatientName=Doe&fuzzymatching=true");
 }
 
+// The seed's rules: what its hierarchical and its relational queries look like on the wire.
+TEST(QidoUrlTest, SpellsTheSeedsQueries) {
+  EXPECT_EQ(Url(Query(kStudies).Where("StudyInstanceUID", "123")), "/studies?StudyInstanceUID=123");
+  EXPECT_EQ(Url(Query(kSeries).Where("StudyInstanceUID", "123")), "/studies/123/series");
+  EXPECT_EQ(Url(Query(kSeries).Where("AccessionNumber", "123")), "/series?AccessionNumber=123");
+  EXPECT_EQ(Url(Query(kInstances).Where("StudyInstanceUID", "123")), "/studies/123/instances");
+  Query query = Query(kSeries).Where("StudyInstanceUID", "123").Where("StudyDate", "20190201-20200201");
+  query.Include("SeriesDate").Include("BodyPartExamined");
+  const QidoUrl url = MakeQidoUrl(query, true);
+  EXPECT_EQ(url.path, "/studies/123/series");
+  EXPECT_THAT(url.terms, ElementsAre("StudyDate=20190201-20200201", "includefield=StudyDate", "includefield=SeriesDate",
+                                     "includefield=BodyPartExamined"));
+  EXPECT_THAT(url.PathAndQuery(25, std::nullopt), testing::EndsWith("&limit=25"));
+}
+
+// --- Profiles ---
+
+const QidoProfile& kAzure = QidoProfileOf(ServerProfile::kAzure);
+const QidoProfile& kOrthanc = QidoProfileOf(ServerProfile::kOrthanc);
+
+TEST(QidoUrlProfileTest, FiltersHereWhatAServerWithoutWildcardsCannot) {
+  const QidoUrl url = MakeQidoUrl(
+      Query(kStudies).Where("PatientName", "Doe*").Where("PatientID", "P1").Where("StudyID", "?"), true, kAzure);
+  EXPECT_THAT(url.terms, ElementsAre("PatientID=P1", "includefield=PatientName", "includefield=PatientID",
+                                     "includefield=StudyID"));
+  EXPECT_THAT(url.widened, ElementsAre(tag::kPatientName, tag::kStudyID));
+  EXPECT_THAT(
+      MakeQidoUrl(Query::ForStudy({Uid("1.2")}, Level::kSeries).Where("SeriesDescription", "A*"), true, kAzure).terms,
+      ElementsAre("includefield=SeriesDescription"));
+  EXPECT_THAT(
+      MakeQidoUrl(Query(kStudies).Where("PatientID", "P1").Where("AccessionNumber", "a,b"), true, kAzure).widened,
+      ElementsAre(tag::kAccessionNumber));
+}
+
+TEST(QidoUrlProfileTest, NamesTheTermThatTheServerCannotBeAskedFor) {
+  const auto why = [](const Query& query, const QidoProfile& profile) -> std::string {
+    try {
+      return MakeQidoUrl(query, true, profile).PathAndQuery({}, {});
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+      return error.what();
+    }
+  };
+  EXPECT_THAT(why(Query(kStudies).Where("PatientName", "Doe*"), kAzure), HasSubstr("Cannot search by PatientName"));
+  EXPECT_THAT(why(Query(kStudies).Where("PatientName", "Doe").SetFuzzy(true), kOrthanc), HasSubstr("fuzzymatching"));
+  EXPECT_EQ(why(Query(kStudies).Where("PatientName", "Doe").SetFuzzy(true), kAzure),
+            "/studies?PatientName=Doe&includefield=PatientName&fuzzymatching=true");
+}
+
 }  // namespace
 }  // namespace trolley
