@@ -1,7 +1,5 @@
 #include "download/wado_request.h"
 
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "base/text.h"
@@ -44,23 +42,6 @@ Error StatusFailure(const HttpHead& head, const std::string& doing, std::string_
     return error;
   }
   return {ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server answered HTTP ", head.status)};
-}
-
-std::vector<SeriesBatch> GroupBySeries(std::span<const InstanceReference> instances) {
-  std::vector<SeriesBatch> batches;
-  std::unordered_map<SeriesReference, size_t> index;
-  std::unordered_set<InstanceReference> seen;
-  for (const InstanceReference& instance : instances) {
-    if (!seen.insert(instance).second) {
-      continue;
-    }
-    const auto [at, is_new] = index.try_emplace(instance.series_reference(), batches.size());
-    if (is_new) {
-      batches.push_back({at->first, {}});
-    }
-    batches[at->second].instances.push_back(instance);
-  }
-  return batches;
 }
 
 WadoReply RequestInstances(HttpClient& http, const HttpRequest& request, const std::string& doing, bool alone,

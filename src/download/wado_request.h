@@ -21,13 +21,6 @@ bool IsMissing(int status);
 // The error that a failure status is.
 Error StatusFailure(const HttpHead& head, const std::string& doing, std::string_view text);
 
-struct SeriesBatch {
-  SeriesReference series;
-  std::vector<InstanceReference> instances;
-};
-// In order of appearance, each instance once.
-std::vector<SeriesBatch> GroupBySeries(std::span<const InstanceReference> instances);
-
 struct WadoReply {
   HttpHead head;
   std::string text;                          // of a failure

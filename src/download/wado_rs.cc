@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "download/series_batch.h"
 #include "download/wado_request.h"
 
 namespace trolley {
