@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "net/auth_challenge.h"
 #include "net/http_curl.h"
 
 namespace trolley {
@@ -57,9 +58,16 @@ void CheckReadable(std::string_view what, const std::string& file) {
 
 // A nonce that is out of date says nothing against the password, and busy servers give one for each request.
 bool IsStale(const HttpHead& head) {
-  return std::any_of(head.headers.begin(), head.headers.end(), [](const auto& header) {
-    return header.first == "www-authenticate" && AsciiLower(header.second).find("stale=true") != std::string::npos;
-  });
+  for (const auto& [name, value] : head.headers) {
+    if (name == "www-authenticate") {
+      for (const internal::AuthChallenge& challenge : internal::ParseChallenges(value)) {
+        if (EqualsIgnoreCase(challenge.Parameter("stale"), "true")) {
+          return true;
+        }
+      }
+    }
+  }
+  return false;
 }
 
 class BodySink : public HttpSink {

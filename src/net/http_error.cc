@@ -28,6 +28,47 @@ std::string AboutCaFile(const HttpOptions& options) {
                                  : StrCat("ca_file is ", options.ca_file);
 }
 
+bool Contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+HttpFailure Untrusted(const std::string& text, const HttpOptions& options) {
+  std::string advice = AboutCaFile(options);
+  if (Contains(text, "has expired") || Contains(text, "not yet valid")) {
+    advice = "the server needs a new one, or the clock of this computer is wrong";
+  } else if (Contains(text, "host name") || Contains(text, "hostname") || Contains(text, "IP address")) {
+    advice = "use a host name in the URL that its certificate has";
+  }
+  return {ErrorCode::kUnavailable, StrCat("the server's certificate is not trusted: ", text, "; ", advice)};
+}
+
+// What a server says in TLS about the certificate of its client. TLS 1.3 says it when the first answer is read.
+bool IsAboutClientCertificate(const std::string& text) {
+  for (const std::string_view alert :
+       {"alert certificate required", "alert bad certificate", "alert unknown ca", "alert certificate unknown",
+        "alert certificate expired", "alert access denied", "alert certificate revoked",
+        "alert unsupported certificate", "peer did not return a certificate"}) {
+    if (Contains(text, alert)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+HttpFailure CertificateRefused(const std::string& text, const HttpOptions& options) {
+  const std::string& own = options.client_certificate.certificate_file;
+  return {ErrorCode::kAccessDenied,
+          own.empty() ? StrCat("the server wants a client certificate (", text, "); give one in the configuration")
+                      : StrCat("the server refused the client certificate ", own, ": ", text)};
+}
+
+HttpFailure OwnCertificateProblem(const std::string& text, const HttpOptions& options) {
+  const ClientCertificate& own = options.client_certificate;
+  return {ErrorCode::kInvalidArgument, StrCat("the client certificate ", own.certificate_file, " or its key",
+                                              own.key_file.empty() ? "" : StrCat(" ", own.key_file),
+                                              " cannot be used: ", text, "; check both files and the key's password")};
+}
+
 }  // namespace
 
 Error HttpError(ErrorCode code, std::string_view method, std::string_view url, std::string_view reason) {
@@ -58,18 +99,25 @@ HttpFailure ExplainCurl(int curl_code, std::string_view curl_text, int os_error,
       return {ErrorCode::kUnavailable, "the server closed the connection without an answer"};
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
-      if (text.find("chunk") != std::string::npos) {
+      if (Contains(text, "chunk")) {
         return {ErrorCode::kProtocol, text};
+      }
+      if (IsAboutClientCertificate(text)) {
+        return CertificateRefused(text, options);
       }
       return {ErrorCode::kUnavailable, StrCat("the connection was lost: ", text)};
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
-      return {ErrorCode::kUnavailable,
-              StrCat("the server's certificate is not trusted: ", text, "; ", AboutCaFile(options))};
+      return Untrusted(text, options);
     case CURLE_SSL_CACERT_BADFILE:
       return {ErrorCode::kUnavailable, StrCat("no certificates can be read: ", text, "; ", AboutCaFile(options))};
-    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CERTPROBLEM:
+      return OwnCertificateProblem(text, options);
+    case CURLE_SSL_CONNECT_ERROR:
+      if (IsAboutClientCertificate(text)) {
+        return CertificateRefused(text, options);
+      }
+      return {ErrorCode::kUnavailable, StrCat("no TLS connection: ", text)};
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_ENGINE_INITFAILED:
       return {ErrorCode::kUnavailable, StrCat("no TLS connection: ", text)};

@@ -72,6 +72,16 @@ struct HttpFailure {
 // What an error of libcurl (a CURLcode, its text, the errno) means.
 HttpFailure ExplainCurl(int curl_code, std::string_view text, int os_error, const HttpOptions& options);
 
+struct HttpUrl {
+  std::string scheme;  // "http" or "https"
+  std::string host;    // lower case
+  std::string port;    // always given
+  std::string target;  // path and query as they are sent
+};
+// nullopt when it is no http(s) URL.
+std::optional<HttpUrl> ParseHttpUrl(const std::string& url);
+// "localhost", "127.0.0.1", "[::1]": what is sent there does not leave this computer.
+bool IsLoopback(std::string_view host);
 // "scheme://host:port" with the port always given, lower case; nullopt when it is no http(s) URL.
 std::optional<std::string> HttpOrigin(const std::string& url);
 // Where a redirect leads. User info comes from `base` alone, and only for its own origin. nullopt: nowhere valid.

@@ -34,6 +34,11 @@ std::string Excerpt(std::string_view body) {
   return std::string(Trim(text));
 }
 
+// nginx has no status of its own for it.
+bool WantsCertificate(int status, std::string_view body) {
+  return status == 400 && body.find("SSL certificate") != std::string_view::npos;
+}
+
 struct Verdict {
   ErrorCode code;
   std::string_view advice;
@@ -89,7 +94,10 @@ void CheckStatus(const HttpHead& head, std::string_view doing, std::string_view 
   if ((head.status >= 200 && head.status <= 299) || head.status == 404 || head.status == 410) {
     return;
   }
-  const Verdict verdict = Judge(head.status);
+  const Verdict verdict =
+      WantsCertificate(head.status, body)
+          ? Verdict{ErrorCode::kAccessDenied, "; it wants a client certificate that it knows, see the configuration"}
+          : Judge(head.status);
   std::string message = StrCat("Cannot ", doing, ": the server answered ", head.status, verdict.advice);
   if (const std::string_view wait = head.Header("retry-after");
       (head.status == 429 || head.status == 503) && ParseUint(wait)) {

@@ -21,9 +21,9 @@ Url Parse(const std::string& text) {
   return url;
 }
 
-std::optional<std::string> Get(const Url& url, CURLUPart part) {
+std::optional<std::string> Get(const Url& url, CURLUPart part, unsigned flags = 0) {
   char* text = nullptr;
-  if (curl_url_get(url.get(), part, &text, part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0U) != CURLUE_OK) {
+  if (curl_url_get(url.get(), part, &text, flags) != CURLUE_OK) {
     return std::nullopt;
   }
   std::string result(text);
@@ -31,17 +31,34 @@ std::optional<std::string> Get(const Url& url, CURLUPart part) {
   return result;
 }
 
-std::optional<std::string> Origin(const Url& url) {
+std::optional<HttpUrl> Parts(const Url& url) {
   const auto scheme = Get(url, CURLUPART_SCHEME);
   const auto host = Get(url, CURLUPART_HOST);
-  const auto port = Get(url, CURLUPART_PORT);
+  const auto port = Get(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
   if (!scheme || !host || host->empty() || !port || (*scheme != "http" && *scheme != "https")) {
     return std::nullopt;
   }
-  return StrCat(*scheme, "://", AsciiLower(*host), ":", *port);
+  const auto path = Get(url, CURLUPART_PATH, CURLU_URLENCODE);
+  const auto query = Get(url, CURLUPART_QUERY);
+  return HttpUrl{*scheme, AsciiLower(*host), *port, StrCat(path.value_or("/"), query ? "?" : "", query.value_or(""))};
+}
+
+std::optional<std::string> Origin(const Url& url) {
+  const auto parts = Parts(url);
+  return parts ? std::optional(StrCat(parts->scheme, "://", parts->host, ":", parts->port)) : std::nullopt;
 }
 
 }  // namespace
+
+std::optional<HttpUrl> ParseHttpUrl(const std::string& url) {
+  const Url parsed = Parse(url);
+  return parsed ? Parts(parsed) : std::nullopt;
+}
+
+bool IsLoopback(std::string_view host) {
+  const bool ipv4 = host.find_first_not_of("0123456789.") == std::string_view::npos;
+  return host == "localhost" || host == "[::1]" || (ipv4 && host.starts_with("127."));
+}
 
 std::optional<std::string> HttpOrigin(const std::string& url) {
   const Url parsed = Parse(url);

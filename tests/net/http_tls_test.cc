@@ -84,7 +84,7 @@ TEST_F(HttpTlsTest, RefusesAnotherHostsCertificate) {
   options_.ca_file = certificate_;
   const Error error = GetTlsError("/ok", "localhost");
   EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
-  EXPECT_THAT(error.what(), AllOf(HasSubstr("certificate is not trusted"), HasSubstr(options_.ca_file)));
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("certificate is not trusted"), HasSubstr("use a host name in the URL that")));
 }
 
 TEST_F(HttpTlsTest, NamesACaFileWithoutCertificates) {
