@@ -114,7 +114,8 @@ class Reference : public MintDialectSearcher {
 
   // Whether a page that is not full is all there is. The server tells the limit that it applied.
   bool IsWhole(const Query& query, const MintSearchAnswer& answer, const Paging& paging) const {
-    return answer.limit == paging.page_size || !query.Get(tag::kStudyInstanceUID).empty() ||
+    const bool one_study = answer.studies.size() == 1 && !query.Get(tag::kStudyInstanceUID).empty();
+    return answer.limit == paging.page_size || one_study ||
            longest_whole_.load(std::memory_order_relaxed) > answer.studies.size();
   }
 
