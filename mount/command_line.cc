@@ -27,6 +27,7 @@ class Subcommands {
     app_.footer(kFooter);
     Add<MountOptions>("mount", "Mount an archive", DescribeMount);
     Add<UmountOptions>("umount", "Unmount, and wait until it is done", DescribeUmount);
+    Add<FindOptions>("find", "Search an archive", DescribeFind);
     Add<GetOptions>("get", "Download from an archive", DescribeGet);
   }
 
@@ -40,7 +41,12 @@ class Subcommands {
       if (app_.exit(e, out, err) == 0) {
         return Printed{out.str(), kExitOk};
       }
-      throw Error(ErrorCode::kInvalidArgument, e.what());
+      // Of what nobody expected, the words alone: values may be a patient's.
+      std::string what = e.what();
+      if (e.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
+        what = UnexpectedArguments();
+      }
+      throw Error(ErrorCode::kInvalidArgument, what);
     }
     return chosen_.at(app_.get_subcommands().front())();
   }
@@ -54,6 +60,14 @@ class Subcommands {
   }
 
  private:
+  std::string UnexpectedArguments() {
+    std::vector<std::string> names;
+    for (const std::string& argument : app_.remaining(true)) {
+      names.push_back(argument.substr(0, argument.find('=')));
+    }
+    return StrCat("unknown: ", Join(names, " "));
+  }
+
   template <typename Options>
   void Add(const char* name, const char* summary, void (*describe)(CLI::App&, Options&)) {
     CLI::App* app = app_.add_subcommand(name, summary);

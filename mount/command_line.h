@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mount/exit_codes.h"
+#include "mount/find_command.h"
 #include "mount/get_command.h"
 #include "mount/mount_options.h"
 #include "mount/umount_command.h"
@@ -17,7 +18,7 @@ struct Printed {
   std::string text;
   int exit_code = kExitOk;
 };
-using Command = std::variant<Printed, MountOptions, UmountOptions, GetOptions>;
+using Command = std::variant<Printed, MountOptions, UmountOptions, GetOptions, FindOptions>;
 
 // `arguments` without the program's name. `program` is argv[0]: as mount.trolleyfs, and when the first argument is no
 // subcommand but mount options follow, the arguments are those that mount(8) gives its helpers:

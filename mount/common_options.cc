@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace trolley {
 
@@ -24,6 +25,19 @@ void DescribeCacheDirectory(CLI::App& app, CommonOptions& options) {
          "--cache-dir", [&options](const std::string& directory) { options.cache_directory = directory; },
          "The cache's directory, instead of the configured one")
       ->type_name("DIR");
+}
+
+void DescribeTimeout(CLI::App& app, std::optional<std::chrono::milliseconds>& timeout) {
+  app.add_option_function<std::string>(
+         "--timeout",
+         [&timeout](const std::string& text) {
+           timeout = ParseDuration(text);
+           if (!timeout || timeout->count() <= 0) {
+             RefuseUsage(StrCat("--timeout: '", text, "' is not a duration such as 30s"));
+           }
+         },
+         "Give up after so long, instead of the archive's query_timeout")
+      ->type_name("DURATION");
 }
 
 void ConfigureCommandLog(const CommonOptions& options) {

@@ -1,6 +1,7 @@
 #ifndef TROLLEYFS_MOUNT_COMMON_OPTIONS_H_
 #define TROLLEYFS_MOUNT_COMMON_OPTIONS_H_
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@ struct CommonOptions {
 void DescribeCommonOptions(CLI::App& app, CommonOptions& options);
 // --cache-dir, for those that use the cache
 void DescribeCacheDirectory(CLI::App& app, CommonOptions& options);
+
+// --timeout: how long to wait for an answer
+void DescribeTimeout(CLI::App& app, std::optional<std::chrono::milliseconds>& timeout);
 
 // Lets the log go to standard error, at the options' level.
 void ConfigureCommandLog(const CommonOptions& options);

@@ -20,6 +20,9 @@ int Run(const MountOptions& options) {
 int Run(const UmountOptions& options) {
   return RunUmount(options);
 }
+int Run(const FindOptions& options) {
+  return RunFind(options);
+}
 int Run(const GetOptions& options) {
   return RunGet(options);
 }

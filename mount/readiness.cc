@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "mount/terminal_text.h"
 
 namespace trolley {
 namespace {
@@ -106,7 +107,8 @@ int RunInBackground(const std::function<int(Readiness)>& serve) {
 }
 
 void PrintFailure(const std::string& message) {
-  std::fputs(StrCat("trolleyfs: ", message, "\n").c_str(), stderr);
+  // Parts of it may come from an archive.
+  std::fputs(StrCat("trolleyfs: ", Printable(message), "\n").c_str(), stderr);
 }
 
 }  // namespace trolley
