@@ -6,9 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
-#include "dicom/file_meta.h"
 
 namespace trolley {
 namespace {
@@ -36,18 +34,7 @@ bool IsForPeople(std::string_view type) {
 
 }  // namespace
 
-WadoReceiver::WadoReceiver(std::span<const InstanceReference> wanted, DownloadSink& sink) : sink_(sink) {
-  for (const InstanceReference& instance : wanted) {
-    wanted_.emplace(instance.instance, instance);
-  }
-}
-
-template <typename Function>
-void WadoReceiver::Tell(Function function) {
-  sink_failed_ = true;  // unless the sink returns
-  function();
-  sink_failed_ = false;
-}
+WadoReceiver::WadoReceiver(std::span<const InstanceReference> wanted, DownloadSink& sink) : files_(wanted, sink) {}
 
 void WadoReceiver::OnHead(const HttpHead& head) {
   if (head.status == 204) {
@@ -94,7 +81,7 @@ void WadoReceiver::OnBody(std::span<const std::byte> piece) {
       parser_->Feed(piece);
       return;
     case Body::kSingle:
-      AddToPart(piece);
+      files_.Add(piece);
       return;
   }
 }
@@ -111,7 +98,7 @@ void WadoReceiver::Sniff() {
     }
     body_ = Body::kSingle;
     BeginPart(length_);
-    AddToPart(begin);
+    files_.Add(begin);
     return;
   }
   const std::string_view text = Text(begin);
@@ -145,92 +132,22 @@ void WadoReceiver::Finish() {
       EndPart();
       break;
   }
-  TellEnd();
+  files_.Confirm();
 }
 
 void WadoReceiver::BeginPart(std::optional<uint64_t> length) {
-  TellEnd();
-  if (wanted_.empty()) {
+  files_.Confirm();
+  if (files_.done()) {
     throw Enough();
   }
-  held_.clear();
-  part_ = Part::kPeeking;
-  part_length_ = length;
-}
-
-void WadoReceiver::AddToPart(std::span<const std::byte> piece) {
-  switch (part_) {
-    case Part::kPeeking:
-      if (held_.empty()) {
-        Peek(piece);
-      } else {
-        held_.insert(held_.end(), piece.begin(), piece.end());
-        Peek(held_);
-      }
-      return;
-    case Part::kTaken:
-      Tell([&] { sink_.OnData(piece); });
-      return;
-    case Part::kDropped:
-      return;
-  }
-}
-
-// `all` of the part that has come so far.
-void WadoReceiver::Peek(std::span<const std::byte> all) {
-  const FileMetaPeek peek = PeekFileMeta(all);
-  if (peek.status == FileMetaPeek::Status::kNeedMore) {
-    if (held_.empty()) {
-      held_.assign(all.begin(), all.end());
-    }
-    return;
-  }
-  part_ = Part::kDropped;
-  if (peek.status == FileMetaPeek::Status::kNotDicom) {
-    reason_ = "the server sent something that is no DICOM file";
-    LogWarning("The archive sent a part that is no DICOM file");
-    return;
-  }
-  const auto wanted = wanted_.find(peek.meta->sop_instance_uid);
-  if (wanted == wanted_.end()) {
-    reason_ = StrCat("the server sent another instance, ", peek.meta->sop_instance_uid.str());
-    LogDebug(StrCat("Dropped an instance that was not asked for: ", peek.meta->sop_instance_uid.str()));
-    return;
-  }
-  part_ = Part::kTaken;
-  taken_ = wanted->first;
-  taken_ended_ = false;
-  Tell([&] {
-    sink_.OnBegin(wanted->second, part_length_);
-    sink_.OnData(all);
-  });
-  held_ = {};
+  files_.Begin(length);
 }
 
 void WadoReceiver::EndPart() {
-  if (part_ == Part::kTaken) {
-    taken_ended_ = true;
-  } else if (part_ == Part::kPeeking) {
-    reason_ = "the server sent something that is no DICOM file";
+  const std::string reason = files_.End();
+  if (!reason.empty()) {
+    reason_ = reason;
   }
-  part_ = Part::kDropped;
-}
-
-void WadoReceiver::TellEnd() {
-  if (!taken_ || !taken_ended_) {
-    return;
-  }
-  wanted_.erase(*taken_);
-  taken_.reset();
-  Tell([&] { sink_.OnEnd(); });
-}
-
-std::vector<InstanceReference> WadoReceiver::Remaining() const {
-  std::vector<InstanceReference> remaining;
-  for (const auto& [uid, instance] : wanted_) {
-    remaining.push_back(instance);
-  }
-  return remaining;
 }
 
 }  // namespace trolley

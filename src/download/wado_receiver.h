@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,6 +12,7 @@
 
 #include "dicom/references.h"
 #include "download/downloader.h"
+#include "download/file_receiver.h"
 #include "net/http.h"
 #include "net/multipart.h"
 
@@ -33,46 +33,34 @@ class WadoReceiver : public HttpSink, public MultipartSink {
   void OnHead(const HttpHead& head) override;
   void OnBody(std::span<const std::byte> piece) override;
   void OnPartBegin(const PartHead& head) override { BeginPart(head.content_length); }
-  void OnPartData(std::span<const std::byte> piece) override { AddToPart(piece); }
+  void OnPartData(std::span<const std::byte> piece) override { files_.Add(piece); }
   void OnPartEnd() override { EndPart(); }
   // The answer is complete, as far as HTTP can tell. Throws kProtocol when it is not whole.
   void Finish();
 
   // Instances that did not come whole.
-  std::vector<InstanceReference> Remaining() const;
+  std::vector<InstanceReference> Remaining() const { return files_.Remaining(); }
   // Why nothing of what came was taken; "" when there is nothing to say.
   const std::string& reason() const { return reason_; }
   // The begin of a body that came with a failure status.
   const std::string& failure_text() const { return failure_text_; }
   // An exception came from the sink, not from the answer.
-  bool sink_failed() const { return sink_failed_; }
+  bool sink_failed() const { return files_.sink_failed(); }
 
  private:
   enum class Body { kNone, kFailure, kUnknown, kMultipart, kSingle };
-  enum class Part { kPeeking, kTaken, kDropped };
 
   void Sniff();
   void BeginPart(std::optional<uint64_t> length);
-  void AddToPart(std::span<const std::byte> piece);
-  void Peek(std::span<const std::byte> all);
   void EndPart();
-  void TellEnd();
-  template <typename Function>
-  void Tell(Function function);
 
-  std::map<Uid, InstanceReference> wanted_;  // not yet whole
-  DownloadSink& sink_;
-  bool sink_failed_ = false;
+  FileReceiver files_;
   Body body_ = Body::kNone;
   std::optional<uint64_t> length_;  // of the body
   bool end_is_marked_ = false;      // the body's end can be told from a lost connection
   std::string rendered_type_;       // the answer claims to be a picture
   std::unique_ptr<MultipartParser> parser_;
-  std::vector<std::byte> held_;  // what has to be looked at before it can be handed on
-  Part part_ = Part::kDropped;
-  std::optional<uint64_t> part_length_;
-  std::optional<Uid> taken_;  // the instance whose bytes are handed on
-  bool taken_ended_ = false;  // its bytes have come
+  std::vector<std::byte> held_;  // what has to be looked at to know what the body is
   std::string reason_;
   std::string failure_text_;
   uint64_t failure_bytes_ = 0;
