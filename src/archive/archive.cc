@@ -101,7 +101,11 @@ void Archive::Impl::CheckReachable(const Context& context) {
     return;
   }
   try {
-    ends_.searcher->Find(Query(Level::kStudy).SetLimit(1), context);
+    if (ends_.searcher_associations != nullptr) {
+      Echo(*ends_.searcher_associations, context);
+    } else {
+      ends_.searcher->Find(Query(Level::kStudy).SetLimit(1), context);
+    }
   } catch (const Error& error) {
     const bool out_of_reach = error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kTimedOut;
     if (!out_of_reach || answers_->empty()) {

@@ -9,8 +9,19 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cache/stores.h"
+#include "download/c_get.h"
+#include "download/c_move.h"
 #include "download/folder.h"
+#include "download/orthanc.h"
+#include "download/rad69.h"
 #include "download/wado_rs.h"
+#include "download/wado_rs_metadata.h"
+#include "download/wado_uri.h"
+#include "net/auth_login.h"
+#include "net/orthanc_rest.h"
+#include "search/c_find.h"
+#include "search/mint.h"
+#include "search/orthanc_sizes.h"
 #include "search/qido_rs.h"
 
 namespace trolley {
@@ -36,6 +47,33 @@ HttpOptions PlainHttpOptions(const ArchiveConfig& config) {
   return options;
 }
 
+SecretFunction ReadLater(const SecretSource& secret) {
+  return secret.empty() ? SecretFunction() : [secret] { return ReadSecret(secret); };
+}
+
+DicomPeer MakePeer(const ArchiveConfig& config, const DicomConfig& dicom) {
+  DicomPeer peer;
+  peer.host = dicom.host;
+  peer.port = static_cast<uint16_t>(dicom.port);
+  peer.calling_aet = dicom.aet;
+  peer.called_aet = dicom.aec;
+  peer.connect_timeout = config.connect_timeout;
+  peer.stall_timeout = config.stall_timeout;
+  peer.max_associations = config.associations;
+  if (dicom.tls) {
+    peer.tls = DicomTls{config.ca_file, config.certificate_file, config.key_file, ReadLater(config.key_password)};
+  }
+  if (!dicom.user.empty()) {
+    peer.user = DicomUser{dicom.user, ReadLater(dicom.passcode)};
+  }
+  return peer;
+}
+
+bool SamePeer(const DicomConfig& a, const DicomConfig& b) {
+  return a.host == b.host && a.port == b.port && a.aet == b.aet && a.aec == b.aec && a.tls == b.tls &&
+         a.user == b.user && a.passcode == b.passcode;
+}
+
 // Makes the parts of one archive; what both ends can share is made once.
 class Maker {
  public:
@@ -44,6 +82,11 @@ class Maker {
   EndPoints Make() {
     if (config_.searcher.type == "folder" || config_.downloader.type == "folder") {
       OpenFolder();
+    }
+    if (config_.profile == ServerProfile::kOrthanc && config_.searcher.type == "qido-rs") {
+      rest_ = std::make_shared<OrthancRest>(
+          config_.orthanc_url.empty() ? OrthancRoot(config_.searcher.url) : config_.orthanc_url,
+          Http(config_.searcher));
     }
     ends_.searcher = MakeSearcher();
     ends_.downloader = MakeDownloader();
@@ -74,6 +117,14 @@ class Maker {
     return http_;
   }
 
+  std::shared_ptr<AssociationPool> Associations(const DicomConfig& dicom) {
+    if (pool_ == nullptr || !SamePeer(dicom, pool_peer_)) {
+      pool_ = std::make_shared<AssociationPool>(MakePeer(config_, dicom));
+      pool_peer_ = dicom;
+    }
+    return pool_;
+  }
+
   std::shared_ptr<Searcher> MakeSearcher() {
     const EndPointConfig& end_point = config_.searcher;
     if (end_point.type == "folder") {
@@ -85,7 +136,32 @@ class Maker {
       options.query_timeout = config_.query_timeout;
       options.profile = config_.profile;
       auto qido = MakeQidoRsSearcher(std::move(options), Http(end_point));
-      return qido;
+      return rest_ != nullptr ? MakeOrthancSizesSearcher(std::move(qido), rest_) : std::move(qido);
+    }
+    if (end_point.type == "mint") {
+      MintOptions options;
+      options.url = end_point.url;
+      options.query_timeout = config_.query_timeout;
+      options.dialect = end_point.mint_reference ? MintDialect::kReference : MintDialect::kVitrea;
+      if (end_point.date_parameters == "min_study_date") {
+        options.min_date_parameter = "min_study_date";
+        options.max_date_parameter = "max_study_date";
+      }
+      return MakeMintSearcher(std::move(options), Http(end_point));
+    }
+    if (end_point.type == "dicom-qr") {
+      CFindOptions options;
+      options.patient_root = end_point.dicom.patient_root;
+      options.relational = end_point.dicom.relational;
+      options.query_timeout = config_.query_timeout;
+      if (!end_point.dicom.charset.empty()) {
+        options.query_charset = end_point.dicom.charset;
+      }
+      if (!end_point.dicom.fallback_charset.empty()) {
+        options.fallback_charset = end_point.dicom.fallback_charset;
+      }
+      ends_.searcher_associations = Associations(end_point.dicom);
+      Unknown("searcher", end_point.type);
     }
     Unknown("searcher", end_point.type);
   }
@@ -97,7 +173,7 @@ class Maker {
         return folder->FindFile(instance, context);
       });
     }
-    return MakeHttpDownloader(end_point);
+    return IsDicomType(end_point.type) ? MakeDicomDownloader(end_point) : MakeHttpDownloader(end_point);
   }
 
   std::shared_ptr<Downloader> MakeHttpDownloader(const EndPointConfig& end_point) {
@@ -107,7 +183,47 @@ class Maker {
       options.url = end_point.url;
       options.profile = config_.profile;
       auto wado = MakeWadoRsDownloader(std::move(options), http);
-      return wado;
+      return rest_ != nullptr ? MakeOrthancDownloader(rest_, http, std::move(wado)) : std::move(wado);
+    }
+    if (end_point.type == "wado-uri") {
+      WadoUriOptions options;
+      options.url = end_point.url;
+      return MakeWadoUriDownloader(std::move(options), http);
+    }
+    if (end_point.type == "wado-rs-metadata") {
+      WadoRsMetadataOptions options;
+      options.url = end_point.url;
+      Unknown("downloader", end_point.type);
+    }
+    if (end_point.type == "rad69") {
+      Rad69Options options;
+      options.url = end_point.url;
+      if (!end_point.repository_uid.empty()) {
+        options.repository_uid = end_point.repository_uid;
+      }
+      options.errors_to_ignore = end_point.errors_to_ignore;
+      options.request =
+          end_point.request_per_series ? Rad69Options::Request::kPerSeries : Rad69Options::Request::kAllAtOnce;
+      options.envelope = end_point.bare_soap ? Rad69Options::Envelope::kSoap : Rad69Options::Envelope::kMtom;
+      return MakeRad69Downloader(std::move(options), http);
+    }
+    Unknown("downloader", end_point.type);
+  }
+
+  std::shared_ptr<Downloader> MakeDicomDownloader(const EndPointConfig& end_point) {
+    ends_.downloader_associations = Associations(end_point.dicom);
+    const bool patient_root = config_.searcher.type == "dicom-qr" && config_.searcher.dicom.patient_root;
+    if (end_point.type == "c-get") {
+      CGetOptions options;
+      options.patient_root = patient_root;
+      return MakeCGetDownloader(options, ends_.downloader_associations);
+    }
+    if (end_point.type == "c-move") {
+      CMoveOptions options;
+      options.patient_root = patient_root;
+      options.move_aet = end_point.dicom.move_aet.empty() ? end_point.dicom.aet : end_point.dicom.move_aet;
+      options.move_port = static_cast<uint16_t>(end_point.dicom.move_port);
+      Unknown("downloader", end_point.type);
     }
     Unknown("downloader", end_point.type);
   }
@@ -121,20 +237,53 @@ class Maker {
   const std::shared_ptr<LmdbEnvironment>& lmdb_;
   EndPoints ends_;
   std::shared_ptr<HttpClient> http_;
+  std::shared_ptr<OrthancRest> rest_;  // null unless it is used
+  std::shared_ptr<AssociationPool> pool_;
+  DicomConfig pool_peer_;
 };
 
 }  // namespace
 
 std::shared_ptr<Authenticator> MakeAuthenticator(const AuthConfig& auth, const ArchiveConfig& config) {
+  LoginOptions login;
+  login.http = PlainHttpOptions(config);
   switch (auth.type) {
     case AuthConfig::Type::kNone:
       return nullptr;
     case AuthConfig::Type::kBasic:
       return BasicAuthentication(auth.user, auth.secret);
+    case AuthConfig::Type::kDigest:
+      return DigestAuthentication(auth.user, auth.secret);
     case AuthConfig::Type::kBearer:
       return BearerAuthentication(auth.secret);
-    default:
-      throw Error(ErrorCode::kInvalidArgument, StrCat("Cannot open archive ", config.name, ": unknown auth type"));
+    case AuthConfig::Type::kOAuth2: {
+      OAuth2Options options;
+      options.token_url = auth.url;
+      options.client_id = auth.client_id;
+      options.client_secret = auth.secret;
+      options.refresh_token = auth.refresh_token;
+      options.scope = auth.scope;
+      options.client_authentication = auth.client_in_body ? OAuth2Options::ClientAuthentication::kBody
+                                                          : OAuth2Options::ClientAuthentication::kBasic;
+      return OAuth2Authentication(std::move(options), std::move(login));
+    }
+    case AuthConfig::Type::kVitrea: {
+      VitreaOptions options;
+      options.login_url = auth.url;
+      options.user = auth.user;
+      options.password = auth.secret;
+      options.realm = auth.realm;
+      return VitreaAuthentication(std::move(options), std::move(login));
+    }
+    case AuthConfig::Type::kImpax: {
+      ImpaxOptions options;
+      options.wado_url = auth.url.empty() ? config.downloader.url : auth.url;
+      options.user = auth.user;
+      options.password = auth.secret;
+      return ImpaxAuthentication(std::move(options), std::move(login));
+    }
+    case AuthConfig::Type::kNetrc:
+      return NetrcAuthentication(auth.file);
   }
   return nullptr;
 }
