@@ -29,6 +29,7 @@ class Subcommands {
     Add<UmountOptions>("umount", "Unmount, and wait until it is done", DescribeUmount);
     Add<FindOptions>("find", "Search an archive", DescribeFind);
     Add<GetOptions>("get", "Download from an archive", DescribeGet);
+    Add<CheckOptions>("check", "Try whether an archive works", DescribeCheck);
   }
 
   Command Parse(std::vector<std::string> arguments) {

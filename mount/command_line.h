@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "mount/check_command.h"
 #include "mount/exit_codes.h"
 #include "mount/find_command.h"
 #include "mount/get_command.h"
@@ -18,7 +19,7 @@ struct Printed {
   std::string text;
   int exit_code = kExitOk;
 };
-using Command = std::variant<Printed, MountOptions, UmountOptions, GetOptions, FindOptions>;
+using Command = std::variant<Printed, MountOptions, UmountOptions, GetOptions, FindOptions, CheckOptions>;
 
 // `arguments` without the program's name. `program` is argv[0]: as mount.trolleyfs, and when the first argument is no
 // subcommand but mount options follow, the arguments are those that mount(8) gives its helpers:

@@ -23,6 +23,9 @@ int Run(const UmountOptions& options) {
 int Run(const FindOptions& options) {
   return RunFind(options);
 }
+int Run(const CheckOptions& options) {
+  return RunCheck(options);
+}
 int Run(const GetOptions& options) {
   return RunGet(options);
 }
