@@ -1,28 +1,12 @@
 #include "net/auth_text.h"
 
 #include <algorithm>
-#include <cstdint>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/text.h"
 
 namespace trolley::internal {
-
-std::string EncodeBase64(std::string_view bytes) {
-  static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-    }
-    const size_t digits = std::min<size_t>(bytes.size() - i, 3) + 1;
-    for (size_t j = 0; j < 4; ++j) {
-      out.push_back(j < digits ? kAlphabet[group >> (18 - 6 * j) & 63U] : '=');
-    }
-  }
-  return out;
-}
 
 bool HasControl(std::string_view text) {
   return std::any_of(text.begin(), text.end(),

@@ -7,7 +7,6 @@
 // What the kinds of authentication share.
 namespace trolley::internal {
 
-std::string EncodeBase64(std::string_view bytes);
 // Line breaks and the like, which would break a header.
 bool HasControl(std::string_view text);
 // Throws kInvalidArgument, naming `what` ("the password") and never the value, when it has control characters.
