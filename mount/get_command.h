@@ -1,17 +1,27 @@
 #ifndef TROLLEYFS_MOUNT_GET_COMMAND_H_
 #define TROLLEYFS_MOUNT_GET_COMMAND_H_
 
+#include <filesystem>
 #include <string>
-#include <vector>
 
 #include "mount/common_options.h"
+#include "mount/get_wanted.h"
 
 namespace trolley {
 
 struct GetOptions {
+  enum class Layout { kTree, kFlat, kReadable };
+
   CommonOptions common;
   std::string archive;
-  std::vector<std::string> wanted;  // criteria, UIDs, or "-"
+  Wanted wanted;
+  std::filesystem::path output;
+  Layout layout = Layout::kTree;
+  bool dicomtrolley_names = false;
+  bool overwrite = false;  // fetch also what is there
+  bool sync = false;
+  bool quiet = false;
+  unsigned jobs = 4;
 };
 
 void DescribeGet(CLI::App& app, GetOptions& options);
