@@ -9,13 +9,13 @@
 #include <utility>
 #include <vector>
 
-#include "archive/end_points.h"
 #include "archive/readable_storage.h"
 #include "archive/trolley.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "mount/exit_codes.h"
 #include "mount/interruption.h"
+#include "mount/open_archive.h"
 #include "mount/progress_display.h"
 #include "mount/readiness.h"
 #include "search/cached.h"
@@ -86,18 +86,6 @@ void RefuseOutputInsideFolder(const ArchiveConfig& archive, const std::filesyste
   }
 }
 
-std::shared_ptr<LmdbEnvironment> OpenFolderIndex(const ArchiveConfig& archive) {
-  if (archive.folder.empty()) {
-    return nullptr;
-  }
-  try {
-    return LmdbEnvironment::Open(archive.cache_directory);
-  } catch (const Error& error) {
-    LogWarning(StrCat("The folder is looked through from the beginning: ", error.what()));
-    return nullptr;
-  }
-}
-
 // One run of the command.
 class Get {
  public:
@@ -105,10 +93,10 @@ class Get {
     context_.stop = std::move(stop);
     const ArchiveConfig archive = ChooseArchive(options.archive, options.common);
     RefuseOutputInsideFolder(archive, options.output);
-    const EndPoints ends = MakeEndPoints(archive, OpenFolderIndex(archive));
+    const EndPoints ends = OpenEndPoints(archive);
     CachedSearcherOptions cached;  // what several layers ask is asked once; nothing outlives this run
     cached.expiry = std::chrono::hours(1);
-    cached.query_timeout = ends.folder == nullptr ? archive.query_timeout : archive.transfer_timeout;
+    cached.query_timeout = QuestionTimeout(archive);
     cached.max_memory_rows = 200000;
     searcher_ = std::make_shared<CachedSearcher>(ends.searcher, nullptr, cached);
     trolley_ = std::make_unique<Trolley>(searcher_, ends.downloader, MakeStorage());
