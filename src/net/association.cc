@@ -47,7 +47,18 @@ class Association::Impl {
     }
   }
 
+  Impl(UniqueFd connection, const AssociationAcceptor& acceptor, const Context& context)
+      : stream_(std::move(connection), "a peer that called", acceptor.stall_timeout), buffer_(kBufferSize) {
+    try {
+      Answer(acceptor, context);
+    } catch (...) {
+      Abort(kServiceUser);
+      throw;
+    }
+  }
+
   const AssociationRequest& request() const { return request_; }
+  const std::string& calling_aet() const { return calling_aet_; }
   const internal::Negotiated& negotiated() const { return negotiated_; }
   bool broken() const { return broken_; }
   uint16_t NextMessageId() { return message_id_ = static_cast<uint16_t>(message_id_ % 0xFFFF + 1); }
@@ -183,14 +194,31 @@ class Association::Impl {
         broken_ = true;
         internal::ThrowRejection(peer, body);
       }
-      negotiated_ = internal::Evaluate(request_, ParseAssociate(header.type, body));
-      if (negotiated_.max_pdu != 0 && negotiated_.max_pdu < kMinSentPdu) {
-        Fail("it takes no messages of any length");
-      }
-      max_sent_ = negotiated_.max_pdu == 0 ? kMaxSentPdu : std::min<size_t>(negotiated_.max_pdu, kMaxSentPdu);
+      Agree(internal::Evaluate(request_, ParseAssociate(header.type, body)));
       return;
     }
     EndedBy(header, context);
+  }
+
+  void Answer(const AssociationAcceptor& acceptor, const Context& context) {
+    const Header header = ReadHeader(context);
+    if (header.type != PduType::kAssociateRq) {
+      EndedBy(header, context);
+    }
+    internal::AssociatePdu proposal = ParseAssociate(header.type, ReadBody(header.length, context));
+    internal::Wipe(proposal);
+    internal::Answer answer = internal::MakeAnswer(proposal, acceptor);
+    calling_aet_ = proposal.calling_aet;
+    Agree(std::move(answer.negotiated));
+    stream_.Write(EncodeAssociate(PduType::kAssociateAc, answer.pdu), context, "answer");
+  }
+
+  void Agree(internal::Negotiated negotiated) {
+    negotiated_ = std::move(negotiated);
+    if (negotiated_.max_pdu != 0 && negotiated_.max_pdu < kMinSentPdu) {
+      Fail("it takes no messages of any length");
+    }
+    max_sent_ = negotiated_.max_pdu == 0 ? kMaxSentPdu : std::min<size_t>(negotiated_.max_pdu, kMaxSentPdu);
   }
 
   // --- Sending ---
@@ -340,6 +368,7 @@ class Association::Impl {
   }
 
   const AssociationRequest request_;
+  std::string calling_aet_;
   internal::AssociationStream stream_;
   internal::Negotiated negotiated_;
   size_t max_sent_ = 0;
@@ -361,6 +390,12 @@ class Association::Impl {
 
 Association::Association(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
+std::unique_ptr<Association> Association::Accept(UniqueFd connection, const AssociationAcceptor& acceptor,
+                                                 const Context& context) {
+  return std::unique_ptr<Association>(
+      new Association(std::make_unique<Impl>(std::move(connection), acceptor, context)));
+}
+
 Association::~Association() {
   Abort();
 }
@@ -372,6 +407,10 @@ std::unique_ptr<Association> Association::Open(const DicomPeer& peer, const Asso
 
 const AssociationRequest& Association::request() const {
   return impl_->request();
+}
+
+const std::string& Association::calling_aet() const {
+  return impl_->calling_aet();
 }
 
 const std::vector<AcceptedContext>& Association::contexts() const {

@@ -1,6 +1,7 @@
 #ifndef TROLLEY_NET_ASSOCIATION_H_
 #define TROLLEY_NET_ASSOCIATION_H_
 
+#include <chrono>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "base/unique_fd.h"
 #include "net/dicom_peer.h"
 #include "net/dimse.h"
 
@@ -57,10 +59,18 @@ struct DimseMessage {
   CommandSet command;
 };
 
-// One association with a peer that we called; used by one thread at a time. Every call ends with Error: kCancelled as
-// soon as stop is requested, kTimedOut (the context's deadline, or no byte within stall_timeout), kUnavailable
-// (connection lost, aborted or released by the peer), kProtocol (not DICOM). After kCancelled and kTimedOut while
-// receiving it may go on where it was: broken() tells.
+// How we answer a peer that calls us.
+struct AssociationAcceptor {
+  uint32_t max_pdu = 131072;                       // bytes of a P-DATA-TF PDU that we accept
+  std::chrono::milliseconds stall_timeout{60000};  // no byte in either direction for so long: kTimedOut
+  // In which of the `proposed` transfer syntaxes we take `abstract_syntax`; empty: not at all.
+  std::function<std::string(const std::string& abstract_syntax, const std::vector<std::string>& proposed)> choose;
+};
+
+// One association with a peer that we called, or that called us; used by one thread at a time. Every call ends with
+// Error: kCancelled as soon as stop is requested, kTimedOut (the context's deadline, or no byte within stall_timeout),
+// kUnavailable (connection lost, aborted or released by the peer), kProtocol (not DICOM). After kCancelled and
+// kTimedOut while receiving it may go on where it was: broken() tells.
 class Association {
  public:
   // Connects and negotiates. Throws kUnavailable (no connection, TLS refused; CongestionError), kAccessDenied
@@ -68,11 +78,15 @@ class Association {
   // number of contexts accepted, also none.
   static std::unique_ptr<Association> Open(const DicomPeer& peer, const AssociationRequest& request,
                                            const Context& context);
+  // Answers the request that a peer makes on a `connection` that it opened. Errors as above.
+  static std::unique_ptr<Association> Accept(UniqueFd connection, const AssociationAcceptor& acceptor,
+                                             const Context& context);
   ~Association();  // aborts, unless released
   Association(const Association&) = delete;
   Association& operator=(const Association&) = delete;
 
-  const AssociationRequest& request() const;
+  const AssociationRequest& request() const;             // empty when the peer called us
+  const std::string& calling_aet() const;                // of the peer that called us; else empty
   const std::vector<AcceptedContext>& contexts() const;  // in the order of the request
   // The first accepted context of that abstract syntax; throws kUnsupported when the peer accepted none.
   const AcceptedContext& ContextFor(std::string_view abstract_syntax) const;

@@ -120,6 +120,26 @@ Negotiated Evaluate(const AssociationRequest& request, const AssociatePdu& answe
   return out;
 }
 
+Answer MakeAnswer(const AssociatePdu& proposal, const AssociationAcceptor& acceptor) {
+  constexpr uint8_t kAccepted = 0;
+  constexpr uint8_t kAbstractSyntaxNotSupported = 3;
+  Answer answer;
+  answer.pdu.called_aet = proposal.called_aet;
+  answer.pdu.calling_aet = proposal.calling_aet;
+  answer.pdu.max_pdu = acceptor.max_pdu;
+  answer.negotiated.max_pdu = proposal.max_pdu;
+  for (const PduContext& proposed : proposal.contexts) {
+    const std::string syntax = acceptor.choose(proposed.abstract_syntax, proposed.transfer_syntaxes);
+    const uint8_t result = syntax.empty() ? kAbstractSyntaxNotSupported : kAccepted;
+    answer.pdu.contexts.push_back(
+        {proposed.id, result, {}, {syntax.empty() ? std::string(kImplicitVrLittleEndian) : syntax}});
+    if (result == kAccepted) {
+      answer.negotiated.contexts.push_back({proposed.id, proposed.abstract_syntax, syntax});
+    }
+  }
+  return answer;
+}
+
 void ThrowRejection(const DicomPeer& peer, std::string_view body) {
   if (body.size() < 4) {
     throw Error(ErrorCode::kProtocol, StrCat("Cannot understand ", PeerForLog(peer), ": a rejection that is cut off"));

@@ -27,6 +27,13 @@ void Wipe(AssociatePdu& proposal);
 // Believes nothing that was not asked for.
 Negotiated Evaluate(const AssociationRequest& request, const AssociatePdu& answer);
 
+// What we answer to a `proposal`, and what comes of it.
+struct Answer {
+  AssociatePdu pdu;
+  Negotiated negotiated;
+};
+Answer MakeAnswer(const AssociatePdu& proposal, const AssociationAcceptor& acceptor);
+
 // `body` of an A-ASSOCIATE-RJ: kAccessDenied, or CongestionError when another try may help.
 [[noreturn]] void ThrowRejection(const DicomPeer& peer, std::string_view body);
 // "the peer aborted the association: unexpected PDU"

@@ -1,5 +1,6 @@
 #include "net/association_stream.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -73,6 +75,14 @@ AssociationStream::AssociationStream(const DicomPeer& peer, const Context& conte
     }
     Await(attempt, context, until - Clock::now(), kDoing);
   }
+}
+
+AssociationStream::AssociationStream(UniqueFd connection, std::string name, std::chrono::milliseconds stall_timeout)
+    : name_(std::move(name)), stall_timeout_(stall_timeout), socket_(std::move(connection)) {
+  const int on = 1;
+  setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  fcntl(socket_.get(), F_SETFL, fcntl(socket_.get(), F_GETFL) | O_NONBLOCK);
+  channel_ = std::make_unique<PlainChannel>(socket_.get());
 }
 
 std::string AssociationStream::Cannot(const char* doing) const {

@@ -41,6 +41,9 @@ class AssociationStream {
  public:
   AssociationStream(const DicomPeer& peer, const Context& context);  // resolves, connects, shakes hands
 
+  // On a connection that a peer opened; `name` is the peer's, for messages.
+  AssociationStream(UniqueFd connection, std::string name, std::chrono::milliseconds stall_timeout);
+
   // At least one byte.
   size_t Read(std::span<std::byte> room, const Context& context, const char* doing);
   void Write(std::string_view bytes, const Context& context, const char* doing);

@@ -1,0 +1,248 @@
+#include "net/storage_scp.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <list>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "net/association.h"
+#include "net/wait.h"
+
+namespace trolley {
+namespace {
+
+constexpr char kVerification[] = "1.2.840.10008.1.1";
+// Roots of services that are no storage: queries, print, worklists and the like (PS3.4, PS3.6 annex A).
+constexpr std::string_view kOtherServices[] = {
+    "1.2.840.10008.1.",          // verification, storage commitment, notification
+    "1.2.840.10008.3.1.2.",      // detached management, procedure steps
+    "1.2.840.10008.5.1.1.",      // print
+    "1.2.840.10008.5.1.4.1.2.",  // query and retrieve
+    "1.2.840.10008.5.1.4.3",     // worklists
+};
+
+bool IsStorage(const std::string& abstract_syntax) {
+  for (const std::string_view root : kOtherServices) {
+    if (abstract_syntax.starts_with(root)) {
+      // Retired storage classes of hard copies live among print.
+      return abstract_syntax.starts_with("1.2.840.10008.5.1.1.2") || abstract_syntax == "1.2.840.10008.5.1.1.30" ||
+             abstract_syntax.starts_with("1.2.840.10008.5.1.4.34.");
+    }
+  }
+  return true;
+}
+
+[[noreturn]] void FailToListen(const StorageScpOptions& options, ErrorCode code, std::string_view reason) {
+  throw Error(code, StrCat("Cannot listen for instances on ",
+                           options.bind_address.empty() ? "" : StrCat(options.bind_address, " "), "port ", options.port,
+                           ": ", reason));
+}
+
+sockaddr_storage AddressOf(const StorageScpOptions& options, socklen_t& length) {
+  sockaddr_storage storage{};
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
+  if (options.bind_address.empty() || inet_pton(AF_INET, options.bind_address.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(options.port);
+    length = sizeof(*v4);
+  } else if (inet_pton(AF_INET6, options.bind_address.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(options.port);
+    length = sizeof(*v6);
+  } else {
+    FailToListen(options, ErrorCode::kInvalidArgument, "the address is not numeric");
+  }
+  return storage;
+}
+
+UniqueFd Listen(const StorageScpOptions& options) {
+  socklen_t length = 0;
+  const sockaddr_storage address = AddressOf(options, length);
+  UniqueFd fd(socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
+      listen(fd.get(), SOMAXCONN) != 0) {
+    const int error = errno;
+    const std::string reason = std::generic_category().message(error);
+    FailToListen(options, error == EACCES ? ErrorCode::kAccessDenied : ErrorCode::kUnavailable,
+                 error == EADDRINUSE ? "the port is in use; end the other program or configure another move_port, "
+                                       "here and in the archive"
+                                     : reason);
+  }
+  return fd;
+}
+
+uint16_t PortOf(int fd) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof(storage);
+  getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length);
+  return ntohs(storage.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_port
+                                             : reinterpret_cast<const sockaddr_in*>(&storage)->sin_port);
+}
+
+}  // namespace
+
+class StorageScp::Impl {
+ public:
+  Impl(StorageScpOptions options, StoreHandler& handler)
+      : options_(std::move(options)),
+        handler_(handler),
+        listener_(Listen(options_)),
+        port_(PortOf(listener_.get())),
+        acceptor_([this](const std::stop_token& stop) { AcceptAll(stop); }) {}
+
+  ~Impl() {
+    acceptor_.request_stop();
+    acceptor_.join();
+    for (Conversation& conversation : conversations_) {
+      conversation.thread.request_stop();
+    }
+    conversations_.clear();  // joins
+  }
+
+  uint16_t port() const { return port_; }
+
+ private:
+  struct Conversation {
+    std::jthread thread;
+    bool ended = false;
+  };
+
+  void AcceptAll(const std::stop_token& stop) {
+    const Context context{stop};
+    while (!stop.stop_requested()) {
+      if (!WaitForRoom(stop)) {
+        return;
+      }
+      if (WaitFor(listener_.get(), POLLIN, context, std::chrono::hours(1)) != Waited::kReady) {
+        continue;
+      }
+      UniqueFd connection(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (!connection) {
+        if (errno == EMFILE || errno == ENFILE) {  // it stays in the queue, so that waiting for it is in vain
+          std::unique_lock lock(mutex_);
+          changed_.wait_for(lock, stop, std::chrono::milliseconds(200), [] { return false; });
+        }
+        continue;
+      }
+      Begin(std::move(connection));
+    }
+  }
+
+  bool WaitForRoom(const std::stop_token& stop) {
+    std::list<Conversation> ended;  // joined without the lock
+    std::unique_lock lock(mutex_);
+    const auto has_room = [&] {
+      for (auto at = conversations_.begin(); at != conversations_.end();) {
+        const auto next = std::next(at);
+        if (at->ended) {
+          ended.splice(ended.end(), conversations_, at);
+        }
+        at = next;
+      }
+      return conversations_.size() < options_.max_associations;
+    };
+    return changed_.wait(lock, stop, has_room);
+  }
+
+  void Begin(UniqueFd connection) {
+    const std::lock_guard lock(mutex_);
+    Conversation& conversation = conversations_.emplace_back();
+    conversation.thread =
+        std::jthread([this, &conversation, fd = std::move(connection)](const std::stop_token& stop) mutable {
+          try {
+            Converse(std::move(fd), Context{stop});
+          } catch (const std::exception& error) {
+            LogDebug(StrCat("An association of an archive that sends to us ended: ", error.what()));
+          }
+          const std::lock_guard end_lock(mutex_);
+          conversation.ended = true;
+          changed_.notify_all();
+        });
+  }
+
+  void Converse(UniqueFd connection, const Context& context) {
+    AssociationAcceptor acceptor;
+    acceptor.max_pdu = options_.max_pdu;
+    acceptor.stall_timeout = options_.stall_timeout;
+    acceptor.choose = [](const std::string& abstract_syntax, const std::vector<std::string>& proposed) {
+      const bool taken = abstract_syntax == kVerification || IsStorage(abstract_syntax);
+      return taken && !proposed.empty() ? proposed.front() : "";
+    };
+    const auto association = Association::Accept(std::move(connection), acceptor, context);
+    for (;;) {  // until the archive releases it
+      const DimseMessage message = association->ReceiveCommand(context);
+      CommandSet response;
+      if (message.command.field() == dimse::kCStoreRq) {
+        response = Store(*association, message);
+      } else if (message.command.field() == dimse::kCEchoRq) {
+        response = Response(message.command, dimse::kCEchoRsp, dimse::kSuccess);
+      } else {
+        throw Error(ErrorCode::kProtocol, "Cannot understand a peer that called: it sent something else than C-STORE");
+      }
+      association->Send(message.context_id, response, context);
+    }
+  }
+
+  CommandSet Store(Association& association, const DimseMessage& message) {
+    const CommandSet& command = message.command;
+    const AcceptedContext* on = association.FindContext(message.context_id);
+    if (on == nullptr || !command.has_data_set()) {
+      throw Error(ErrorCode::kProtocol, "Cannot understand a peer that called: it sent a malformed C-STORE request");
+    }
+    const StoreRequest request{command.Text(dimse::kAffectedSopClassUid),
+                               command.Text(dimse::kAffectedSopInstanceUid),
+                               on->transfer_syntax,
+                               association.calling_aet(),
+                               command.Text(dimse::kMoveOriginatorAet),
+                               command.Number(dimse::kMoveOriginatorMessageId)};
+    const uint16_t status =
+        handler_.OnStore(request, [&](const std::function<void(std::span<const std::byte>)>& take,
+                                      const Context& context) { association.ReceiveDataSet(take, context); });
+    return Response(command, dimse::kCStoreRsp, status);
+  }
+
+  static CommandSet Response(const CommandSet& request, uint16_t field, uint16_t status) {
+    CommandSet response(field);
+    response.SetUid(dimse::kAffectedSopClassUid, request.Text(dimse::kAffectedSopClassUid))
+        .SetNumber(dimse::kMessageIdBeingRespondedTo, request.Number(dimse::kMessageId).value_or(0))
+        .SetNumber(dimse::kStatus, status);
+    if (field == dimse::kCStoreRsp) {
+      response.SetUid(dimse::kAffectedSopInstanceUid, request.Text(dimse::kAffectedSopInstanceUid));
+    }
+    return response;
+  }
+
+  const StorageScpOptions options_;
+  StoreHandler& handler_;
+  const UniqueFd listener_;
+  const uint16_t port_;
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::list<Conversation> conversations_;
+  std::jthread acceptor_;  // the last: it uses all of the above
+};
+
+StorageScp::StorageScp(StorageScpOptions options, StoreHandler& handler)
+    : impl_(std::make_unique<Impl>(std::move(options), handler)) {}
+
+StorageScp::~StorageScp() = default;
+
+uint16_t StorageScp::port() const {
+  return impl_->port();
+}
+
+}  // namespace trolley
