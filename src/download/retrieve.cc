@@ -151,6 +151,7 @@ RetrieveResult ReadResult(Association& association, const DimseMessage& message,
   const CommandSet& command = message.command;
   RetrieveResult result;
   result.status = command.status();
+  result.counted = command.Number(dimse::kCompletedSubOperations).has_value();
   result.completed = command.Number(dimse::kCompletedSubOperations).value_or(0);
   result.failed = command.Number(dimse::kFailedSubOperations).value_or(0);
   result.warnings = command.Number(dimse::kWarningSubOperations).value_or(0);

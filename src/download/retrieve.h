@@ -33,6 +33,7 @@ std::string RetrieveIdentifier(const SeriesReference& series, std::span<const In
 // What a final response says.
 struct RetrieveResult {
   uint16_t status = 0;
+  bool counted = false;  // the archive told the numbers of sub-operations
   uint32_t completed = 0;
   uint32_t failed = 0;
   uint32_t warnings = 0;

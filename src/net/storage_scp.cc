@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <condition_variable>
 #include <list>
@@ -22,25 +23,17 @@
 namespace trolley {
 namespace {
 
-constexpr char kVerification[] = "1.2.840.10008.1.1";
-// Roots of services that are no storage: queries, print, worklists and the like (PS3.4, PS3.6 annex A).
+// Services that an archive may propose beside storage; we are none.
 constexpr std::string_view kOtherServices[] = {
-    "1.2.840.10008.1.",          // verification, storage commitment, notification
-    "1.2.840.10008.3.1.2.",      // detached management, procedure steps
-    "1.2.840.10008.5.1.1.",      // print
+    "1.2.840.10008.1.20.",       // storage commitment
     "1.2.840.10008.5.1.4.1.2.",  // query and retrieve
-    "1.2.840.10008.5.1.4.3",     // worklists
+    "1.2.840.10008.5.1.4.31",    // modality worklist
 };
 
+// Everything else may be one: there are private classes, too.
 bool IsStorage(const std::string& abstract_syntax) {
-  for (const std::string_view root : kOtherServices) {
-    if (abstract_syntax.starts_with(root)) {
-      // Retired storage classes of hard copies live among print.
-      return abstract_syntax.starts_with("1.2.840.10008.5.1.1.2") || abstract_syntax == "1.2.840.10008.5.1.1.30" ||
-             abstract_syntax.starts_with("1.2.840.10008.5.1.4.34.");
-    }
-  }
-  return true;
+  return std::none_of(std::begin(kOtherServices), std::end(kOtherServices),
+                      [&](std::string_view root) { return abstract_syntax.starts_with(root); });
 }
 
 [[noreturn]] void FailToListen(const StorageScpOptions& options, ErrorCode code, std::string_view reason) {
@@ -179,15 +172,14 @@ class StorageScp::Impl {
     acceptor.max_pdu = options_.max_pdu;
     acceptor.stall_timeout = options_.stall_timeout;
     acceptor.choose = [](const std::string& abstract_syntax, const std::vector<std::string>& proposed) {
-      const bool taken = abstract_syntax == kVerification || IsStorage(abstract_syntax);
-      return taken && !proposed.empty() ? proposed.front() : "";
+      return IsStorage(abstract_syntax) && !proposed.empty() ? proposed.front() : "";
     };
     const auto association = Association::Accept(std::move(connection), acceptor, context);
     for (;;) {  // until the archive releases it
       const DimseMessage message = association->ReceiveCommand(context);
       CommandSet response;
       if (message.command.field() == dimse::kCStoreRq) {
-        response = Store(*association, message);
+        response = Store(*association, message, context);
       } else if (message.command.field() == dimse::kCEchoRq) {
         response = Response(message.command, dimse::kCEchoRsp, dimse::kSuccess);
       } else {
@@ -197,7 +189,7 @@ class StorageScp::Impl {
     }
   }
 
-  CommandSet Store(Association& association, const DimseMessage& message) {
+  CommandSet Store(Association& association, const DimseMessage& message, const Context& context) {
     const CommandSet& command = message.command;
     const AcceptedContext* on = association.FindContext(message.context_id);
     if (on == nullptr || !command.has_data_set()) {
@@ -209,9 +201,13 @@ class StorageScp::Impl {
                                association.calling_aet(),
                                command.Text(dimse::kMoveOriginatorAet),
                                command.Number(dimse::kMoveOriginatorMessageId)};
-    const uint16_t status =
-        handler_.OnStore(request, [&](const std::function<void(std::span<const std::byte>)>& take,
-                                      const Context& context) { association.ReceiveDataSet(take, context); });
+    const uint16_t status = handler_.OnStore(
+        request, [&](const std::function<void(std::span<const std::byte>)>& take, const Context& handlers) {
+          std::stop_source either;
+          const std::stop_callback on_our_end(context.stop, [&either] { either.request_stop(); });
+          const std::stop_callback on_theirs(handlers.stop, [&either] { either.request_stop(); });
+          association.ReceiveDataSet(take, {either.get_token(), handlers.deadline});
+        });
     return Response(command, dimse::kCStoreRsp, status);
   }
 

@@ -47,7 +47,8 @@ struct StorageScpOptions {
 };
 
 // Listens for archives that send us instances: takes every storage class, also unknown and private ones, in the
-// transfer syntax that the archive names first, and answers C-ECHO. Several associations at a time.
+// transfer syntax that the archive names first, and answers C-ECHO. Several associations at a time. Who sends is not
+// checked: the handler has to know what it asked for.
 class StorageScp {
  public:
   // Throws kUnavailable when the port is in use, kInvalidArgument for a bad address. `handler` must outlive it.
