@@ -119,6 +119,26 @@ TEST_F(AuthTest, ReadsSecretsFromTheEnvironment) {
   EXPECT_THAT(Refusal([] { ReadSecretEnvironment("TROLLEY_TEST_SECRET"); }), HasSubstr("not set"));
 }
 
+TEST_F(AuthTest, ReadsSystemdCredentials) {
+  Secret("s3cret\n");
+  ASSERT_EQ(setenv("CREDENTIALS_DIRECTORY", directory_.path().c_str(), 1), 0);
+  EXPECT_EQ(ReadSecret({.credential = "secret"}), "s3cret");
+  for (const std::string name : {"..", "../secret", "missing", "/etc/passwd"}) {
+    Refusal([&] { ReadSecret({.credential = name}); });
+  }
+  ASSERT_EQ(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+  EXPECT_THAT(Refusal([] { ReadSecret({.credential = "secret"}); }), HasSubstr("LoadCredential=secret:FILE"));
+}
+
+TEST_F(AuthTest, ASecretHasOneSource) {
+  EXPECT_EQ(ReadSecret({.text = "s3cret"}), "s3cret");
+  EXPECT_THAT(Refusal([] { ReadSecret({}); }), HasSubstr("no file"));
+  EXPECT_THAT(Refusal([] { ReadSecret({.environment = "A", .text = "s3cret"}); }), HasSubstr("more than one"));
+  for (const SecretSource& source : {SecretSource{.text = "s3cret"}, SecretSource{.file = "/x"}, SecretSource{}}) {
+    EXPECT_THAT(source.Describe(), Not(HasSubstr("s3cret")));
+  }
+}
+
 TEST_F(AuthTest, RenewsWhenTheFileChanged) {
   const auto file = Secret("one");
   const auto bearer = BearerAuthenticationFromFile(file);

@@ -84,7 +84,8 @@ TEST_F(HttpTlsTest, RefusesAnotherHostsCertificate) {
   options_.ca_file = certificate_;
   const Error error = GetTlsError("/ok", "localhost");
   EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
-  EXPECT_THAT(error.what(), AllOf(HasSubstr("certificate is not trusted"), HasSubstr("use a host name in the URL that")));
+  EXPECT_THAT(error.what(),
+              AllOf(HasSubstr("certificate is not trusted"), HasSubstr("use a host name in the URL that")));
 }
 
 TEST_F(HttpTlsTest, NamesACaFileWithoutCertificates) {
@@ -92,6 +93,18 @@ TEST_F(HttpTlsTest, NamesACaFileWithoutCertificates) {
   const Error error = GetTlsError("/ok");
   EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
   EXPECT_THAT(error.what(), HasSubstr(options_.ca_file));
+}
+
+TEST_F(HttpTlsTest, AServerThatDemandsACertificateInTlsDeniesAccess) {
+  options_.ca_file = certificate_;
+  httplib::SSLServer demanding(certificate_.c_str(), (directory_ / "key.pem").c_str(), certificate_.c_str());
+  const int port = demanding.bind_to_any_port("127.0.0.1");
+  std::thread thread([&] { demanding.listen_after_bind(); });
+  const Error error = Caught([&] { Client().Fetch({.url = StrCat("https://127.0.0.1:", port, "/")}, Patient()); });
+  EXPECT_EQ(error.code(), ErrorCode::kAccessDenied);
+  EXPECT_THAT(error.what(), HasSubstr("the server wants a client certificate"));
+  demanding.stop();
+  thread.join();
 }
 
 TEST_F(HttpTlsTest, RefusesToLeaveTls) {

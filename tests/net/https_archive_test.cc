@@ -1,0 +1,160 @@
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "net/http_fixture.h"
+#include "support/certificates.h"
+#include "support/nginx.h"
+
+namespace trolley {
+namespace {
+
+using testing::AllOf;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+
+// nginx, with certificates of an authority of its own.
+class HttpsTest : public HttpFixture {
+ protected:
+  enum Server : size_t { kAsks, kDemands, kExpired, kForeign };  // asks for, demands a client's certificate
+
+  static void SetUpTestSuite() {
+    ASSERT_TRUE(NginxServer::Installed()) << "install nginx-light";
+    ca_ = new CertificateAuthority("trolley test authority");
+    foreign_ca_ = new CertificateAuthority("foreign authority");
+    const TestCertificate good = ca_->Issue({.name = "server", .subject_alt_name = "IP:127.0.0.1"});
+    const TestCertificate expired =
+        ca_->Issue({.name = "old server", .subject_alt_name = "IP:127.0.0.1", .expired = true});
+    const TestCertificate foreign = foreign_ca_->Issue({.name = "foreign", .subject_alt_name = "IP:127.0.0.1"});
+    const std::string verify = StrCat("ssl_client_certificate ", ca_->ca_file().string(), "; ssl_verify_client ");
+    nginx_ = new NginxServer(
+        StrCat(ServerBlock("PORT0", good, verify + "optional;"), ServerBlock("PORT1", good, verify + "on;"),
+               ServerBlock("PORT2", expired, ""), ServerBlock("PORT3", foreign, "")),
+        4);
+  }
+  static void TearDownTestSuite() {
+    delete nginx_;
+    delete foreign_ca_;
+    delete ca_;
+  }
+  static std::string ServerBlock(std::string_view port, const TestCertificate& own, std::string_view more) {
+    return StrCat("server { listen 127.0.0.1:", port, " ssl; ssl_certificate ", own.certificate_file.string(),
+                  "; ssl_certificate_key ", own.key_file.string(), "; ", more,
+                  " location / { return 200 \"client=$ssl_client_s_dn\"; }"
+                  " location /redirect { return 302 https://127.0.0.1:PORT0/there; } }\n");
+  }
+  static std::string Url(Server server, const std::string& path = "/", const std::string& host = "127.0.0.1") {
+    return StrCat("https://", host, ":", nginx_->port(server), path);
+  }
+
+  HttpsTest() { options_.ca_file = ca_->ca_file(); }
+  void ShowCertificate(const TestCertificate& own) {
+    options_.client_certificate = {.certificate_file = own.certificate_file, .key_file = own.key_file};
+  }
+  // What a searcher or a downloader makes of the answer.
+  std::string Ask(const std::string& url) {
+    HttpClient client(options_);
+    const HttpResponse response = client.Fetch({.url = url}, Patient());
+    CheckStatus(response.head, "list the studies", response.body);
+    return response.body;
+  }
+  Error AskError(const std::string& url) {
+    return Caught([&] { Ask(url); });
+  }
+
+  static CertificateAuthority* ca_;
+  static CertificateAuthority* foreign_ca_;
+  static NginxServer* nginx_;
+};
+
+CertificateAuthority* HttpsTest::ca_ = nullptr;
+CertificateAuthority* HttpsTest::foreign_ca_ = nullptr;
+NginxServer* HttpsTest::nginx_ = nullptr;
+
+TEST_F(HttpsTest, TrustsTheCaFile) {
+  EXPECT_EQ(Ask(Url(kAsks)), "client=");
+}
+
+TEST_F(HttpsTest, RefusesTheWrongAuthority) {
+  const Error error = AskError(Url(kForeign));
+  EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("certificate is not trusted"), EndsWith("ca_file is " + options_.ca_file)));
+  options_.ca_file = "";  // the system's authorities do not know ours
+  EXPECT_THAT(AskError(Url(kAsks)).what(), EndsWith("give the certificate of its authority as ca_file"));
+}
+
+TEST_F(HttpsTest, RefusesAnExpiredCertificate) {
+  const Error error = AskError(Url(kExpired));
+  EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("has expired"), HasSubstr("the server needs a new one")));
+}
+
+TEST_F(HttpsTest, RefusesAnotherHostsCertificate) {
+  const Error error = AskError(Url(kAsks, "/", "localhost"));
+  EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(error.what(), HasSubstr("use a host name in the URL that its certificate has"));
+}
+
+TEST_F(HttpsTest, ShowsItsOwnCertificate) {
+  ShowCertificate(ca_->Issue({.name = "workstation"}));
+  EXPECT_EQ(Ask(Url(kDemands)), "client=CN=workstation");
+}
+
+TEST_F(HttpsTest, WithoutACertificateWhereOneIsDemandedAccessIsDenied) {
+  const Error error = AskError(Url(kDemands));
+  EXPECT_EQ(error.code(), ErrorCode::kAccessDenied);
+  EXPECT_THAT(error.what(), HasSubstr("the server answered 400; it wants a client certificate that it knows"));
+}
+
+TEST_F(HttpsTest, WithAForeignCertificateAccessIsDenied) {
+  ShowCertificate(foreign_ca_->Issue({.name = "stranger"}));
+  EXPECT_EQ(AskError(Url(kDemands)).code(), ErrorCode::kAccessDenied);
+}
+
+TEST_F(HttpsTest, TheKeyMayBeEncrypted) {
+  const TestCertificate own = ca_->Issue({.name = "workstation", .key_password = "k3ypass"});
+  ShowCertificate(own);
+  options_.client_certificate.key_password = {.text = "k3ypass"};
+  EXPECT_EQ(Ask(Url(kDemands)), "client=CN=workstation");
+  for (const SecretSource& wrong : {SecretSource{.text = "wr0ng"}, SecretSource{}}) {  // none: nobody is asked for it
+    options_.client_certificate.key_password = wrong;
+    const Error error = AskError(Url(kDemands));
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    EXPECT_THAT(error.what(), AllOf(HasSubstr(own.key_file.string()),
+                                    HasSubstr("check both files and the key's password"), Not(HasSubstr("wr0ng"))));
+  }
+}
+
+TEST_F(HttpsTest, CertificateAndKeyMayBeOneFile) {
+  const TestCertificate own = ca_->Issue({.name = "workstation"});
+  const TempDirectory directory;
+  options_.client_certificate.certificate_file =
+      directory.Write("both.pem", ReadFile(own.certificate_file) + ReadFile(own.key_file));
+  ASSERT_EQ(chmod(options_.client_certificate.certificate_file.c_str(), 0644), 0);
+  EXPECT_EQ(Ask(Url(kDemands)), "client=CN=workstation");
+  EXPECT_THAT(Join(RecentProblems(), "\n"), HasSubstr("both.pem can be read by everybody"));
+}
+
+TEST_F(HttpsTest, NamesCertificateFilesThatAreOfNoUse) {
+  const TempDirectory directory;
+  options_.client_certificate.certificate_file = directory / "missing.pem";
+  EXPECT_THAT(AskError(Url(kAsks)).what(), HasSubstr("missing.pem"));
+  options_.client_certificate.certificate_file = directory.Write("garbage.pem", "no certificate");
+  EXPECT_EQ(AskError(Url(kAsks)).code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(AskError(Url(kAsks)).what(), HasSubstr("garbage.pem"));
+  options_.client_certificate = {.key_file = "key.pem"};
+  EXPECT_THAT(AskError(Url(kAsks)).what(), HasSubstr("without a certificate"));
+}
+
+TEST_F(HttpsTest, TheCertificateIsShownAtHomeOnly) {
+  ShowCertificate(ca_->Issue({.name = "workstation"}));
+  EXPECT_EQ(Ask(Url(kAsks)), "client=CN=workstation");
+  EXPECT_EQ(Ask(Url(kDemands, "/redirect")), "client=");
+  options_.home = {Url(kDemands)};
+  EXPECT_EQ(Ask(Url(kAsks)), "client=");  // as a BulkDataURI may ask
+  options_.home = {Url(kDemands), Url(kAsks)};
+  EXPECT_EQ(Ask(Url(kDemands, "/redirect")), "client=CN=workstation");
+}
+
+}  // namespace
+}  // namespace trolley
