@@ -257,17 +257,17 @@ std::vector<std::string> InstanceCache::Impl::Check(bool read_files, const Conte
   lmdb_->Read([&](const LmdbTransaction& transaction) {
     problems = index_.Check(transaction, [&](const IndexEntry& entry) { contents.push_back(entry); });
   });
-  for (const IndexEntry& entry : contents) {
-    context.Check("check the cache");
-    if (const std::string problem = CheckFile(entry, read_files, context); !problem.empty()) {
-      // Unless it was evicted meanwhile.
-      lmdb_->Read([&](const LmdbTransaction& transaction) {
-        if (index_.FindContent(transaction, entry.content)) {
-          problems.push_back(problem);
-        }
-      });
-    }
+  for (const auto& [entry, problem] : WrongContents(contents, read_files, context)) {
+    problems.push_back(problem);
   }
+  for (std::string& unknown : UnknownFiles(context)) {
+    problems.push_back(std::move(unknown));
+  }
+  return problems;
+}
+
+std::vector<std::string> InstanceCache::Impl::UnknownFiles(const Context& context) {
+  std::vector<std::string> unknown;
   directory_.ForEachFolder({}, [&](const std::vector<CacheDirectory::Object>& objects) {
     context.Check("check the cache");
     // A write transaction, since others place files within theirs.
@@ -275,12 +275,12 @@ std::vector<std::string> InstanceCache::Impl::Check(bool read_files, const Conte
       for (const CacheDirectory::Object& object : objects) {
         const auto content = ContentOfName(object.name);
         if (!content || (!index_.FindContent(transaction, *content) && std::filesystem::exists(object.path))) {
-          problems.push_back(StrCat("the index does not know the file ", object.name));
+          unknown.push_back(StrCat("the index does not know the file ", object.name));
         }
       }
     });
   });
-  return problems;
+  return unknown;
 }
 
 void InstanceCache::Impl::WaitForBackground() {
@@ -344,6 +344,27 @@ void InstanceCache::Clear() {
 
 std::vector<std::string> InstanceCache::Check(bool read_files, const Context& context) {
   return impl_->Check(read_files, context);
+}
+
+InstanceCacheShare InstanceCache::ShareOf(std::string_view archive) {
+  return impl_->ShareOf(archive);
+}
+
+InstanceCacheShare InstanceCache::TrimToSize(uint64_t bytes) {
+  return impl_->TrimToSize(bytes);
+}
+
+InstanceCacheShare InstanceCache::TrimUnusedSince(std::chrono::system_clock::time_point last_use,
+                                                  const Context& context) {
+  return impl_->TrimUnusedSince(last_use, context);
+}
+
+InstanceCacheShare InstanceCache::RemoveArchive(std::string_view archive, const Context& context) {
+  return impl_->RemoveArchive(archive, context);
+}
+
+std::vector<std::string> InstanceCache::Repair(const Context& context) {
+  return impl_->Repair(context);
 }
 
 void InstanceCache::WaitForBackground() {

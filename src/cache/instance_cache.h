@@ -42,6 +42,12 @@ struct InstanceCacheStatus {
   uint64_t quarantined = 0;  // likewise: damaged files that were put aside
 };
 
+// Some of the instances.
+struct InstanceCacheShare {
+  uint64_t instances = 0;
+  uint64_t bytes = 0;
+};
+
 class InstanceCache;
 
 // An instance on its way into the cache: a file in staging/ that can be read while it grows. Used by one writer.
@@ -110,6 +116,21 @@ class InstanceCache {
   // Recounts the index and compares it with the files; a line for each contradiction. With `read_files` each file is
   // read and compared with its checksum, too. Changes nothing. Slow.
   std::vector<std::string> Check(bool read_files, const Context& context = {});
+
+  // For maintenance, also beside other processes that use the cache: what they have open stays readable, and what they
+  // are about to add is not touched. All throw kStorage, kCancelled, kTimedOut.
+
+  // What an archive's instances take. Walks the whole index.
+  InstanceCacheShare ShareOf(std::string_view archive);
+  // Drops the least recently used until at most `bytes` are taken. These give what was dropped.
+  InstanceCacheShare TrimToSize(uint64_t bytes);
+  // Drops what was last used at that time or before.
+  InstanceCacheShare TrimUnusedSince(std::chrono::system_clock::time_point last_use, const Context& context = {});
+  // Drops an archive's instances. Exact sizes that are known stay, those of what is dropped excepted.
+  InstanceCacheShare RemoveArchive(std::string_view archive, const Context& context = {});
+  // As Check with all files read; puts damaged files into quarantine, forgets missing ones and deletes those that the
+  // index does not know.
+  std::vector<std::string> Repair(const Context& context = {});
   // Waits until the work in the background that was begun so far (removing files) is done.
   void WaitForBackground();
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -99,6 +100,13 @@ class InstanceCache::Impl {
   std::vector<std::string> Check(bool read_files, const Context& context);
   void WaitForBackground();
 
+  // maintenance.cc
+  InstanceCacheShare ShareOf(std::string_view archive);
+  InstanceCacheShare TrimToSize(uint64_t bytes);
+  InstanceCacheShare TrimUnusedSince(std::chrono::system_clock::time_point last_use, const Context& context);
+  InstanceCacheShare RemoveArchive(std::string_view archive, const Context& context);
+  std::vector<std::string> Repair(const Context& context);
+
   const InstanceCacheOptions options_;
   const std::shared_ptr<LmdbEnvironment> lmdb_;
   const std::shared_ptr<SpaceInUse> space_ = std::make_shared<SpaceInUse>();
@@ -117,11 +125,21 @@ class InstanceCache::Impl {
   void SweepOrphans(std::stop_token stop);
   uint64_t FreeBytes() const;
   uint64_t Evict(uint64_t bytes);
+  // Drops instances in one transaction, by key hash.
+  using ChooseKeys = std::function<std::vector<std::string>(const LmdbTransaction&)>;
+  InstanceCacheShare Drop(const ChooseKeys& choose, bool sizes_too);
+  // A line for each file that the index does not know.
+  std::vector<std::string> UnknownFiles(const Context& context);
 
   std::optional<CachedInstance> FindPending(const InstanceKey& key);
   std::optional<Located> Locate(const InstanceKey& key);
   Trust Examine(const Located& located, InstanceCache::Verify verify, const Context& context);
   void Quarantine(const Located& located);
+  // A file that was found to be wrong or missing, unless that has changed meanwhile.
+  void PutRight(const IndexEntry& entry);
+  // Each content whose file is wrong, with what is wrong with it.
+  std::vector<std::pair<IndexEntry, std::string>> WrongContents(const std::vector<IndexEntry>& contents,
+                                                                bool read_files, const Context& context);
   void NoteUse(const InstanceKey& key, uint64_t last_use);
   void NoteUnreachable(const Content& content);
   // What is wrong with a file; empty when nothing is.
@@ -168,6 +186,7 @@ class InstanceCache::Impl {
 // The file's stamp, and what it takes on disk.
 FileStamp StampOf(const struct stat& status, const std::string& boot_id);
 uint64_t BlocksOf(const struct stat& status);
+UniqueFd OpenObject(const std::filesystem::path& path);
 uint64_t NowMicroseconds();
 
 }  // namespace trolley

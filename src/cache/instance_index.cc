@@ -244,6 +244,33 @@ uint64_t InstanceIndex::Evict(LmdbTransaction& transaction, uint64_t bytes, uint
   return before - std::min(before, Bytes(transaction));
 }
 
+std::vector<std::pair<std::string, uint64_t>> InstanceIndex::OfArchive(const LmdbTransaction& transaction,
+                                                                       std::string_view archive) const {
+  const std::string prefix = StrCat(archive, '\0');
+  std::vector<std::pair<std::string, uint64_t>> found;
+  transaction.ForEach(records_, "", [&](std::string_view key, std::string_view stored) {
+    // The full key is compared in place: an index may hold millions of others.
+    if (stored.substr(std::min(stored.size(), kContentSize + 8)).starts_with(prefix)) {
+      found.emplace_back(key, DecodeContent(stored.substr(0, kContentSize)).size);
+    }
+    return true;
+  });
+  return found;
+}
+
+std::vector<std::string> InstanceIndex::UnusedSince(const LmdbTransaction& transaction, uint64_t last_use,
+                                                    size_t max_count) const {
+  std::vector<std::string> found;
+  transaction.ForEach(lru_, "", [&](std::string_view key, std::string_view) {
+    if (found.size() >= max_count || key.size() <= 8 || ReadBigEndian(key) > last_use) {
+      return false;
+    }
+    found.emplace_back(key.substr(8));
+    return true;
+  });
+  return found;
+}
+
 uint64_t InstanceIndex::Bytes(const LmdbTransaction& transaction) const {
   const auto stored = transaction.Get(meta_, "bytes");
   return stored && stored->size() == 8 ? ReadBigEndian(*stored) : 0;

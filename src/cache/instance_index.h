@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/checksum.h"
@@ -75,6 +76,12 @@ class InstanceIndex {
   void RemoveContent(LmdbTransaction& transaction, const Content& content);
   // Drops the least recently used until `bytes` are free or `max_count` are gone; the bytes that were freed.
   uint64_t Evict(LmdbTransaction& transaction, uint64_t bytes, uint64_t max_count, const Gone& gone);
+
+  // Key hashes and sizes of all instances of an archive. Walks the whole table.
+  std::vector<std::pair<std::string, uint64_t>> OfArchive(const LmdbTransaction& transaction,
+                                                          std::string_view archive) const;
+  // Key hashes of the least recently used, not later than `last_use`, `max_count` at most.
+  std::vector<std::string> UnusedSince(const LmdbTransaction& transaction, uint64_t last_use, size_t max_count) const;
 
   uint64_t Bytes(const LmdbTransaction& transaction) const;
   uint64_t Instances(const LmdbTransaction& transaction) const;

@@ -20,10 +20,6 @@ constexpr size_t kPiece = 1 << 20;           // read between two looks at the co
 constexpr size_t kMaxStampsWaiting = 10000;  // in memory while the index cannot be written
 constexpr size_t kMaxTouchesWaiting = 100000;
 
-UniqueFd OpenForReading(const std::filesystem::path& path) {
-  return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-}
-
 bool IsFileOf(int fd, uint64_t size, struct stat& status) {
   return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && static_cast<uint64_t>(status.st_size) == size;
 }
@@ -54,6 +50,10 @@ bool ReadsAs(const Content& content, int fd, const ChecksumSecret& secret, const
 }
 
 }  // namespace
+
+UniqueFd OpenObject(const std::filesystem::path& path) {
+  return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+}
 
 std::optional<CachedInstance> InstanceCache::Impl::Find(const InstanceKey& key, InstanceCache::Verify verify,
                                                         const Context& context, bool* needs_verification) {
@@ -97,10 +97,10 @@ std::optional<CachedInstance> InstanceCache::Impl::FindPending(const InstanceKey
     }
     pending = found->second;
   }
-  UniqueFd fd = OpenForReading(pending->staged);
+  UniqueFd fd = OpenObject(pending->staged);
   if (!fd) {
     // Committed this moment.
-    fd = OpenForReading(directory_.ObjectPath(pending->content.checksum, pending->content.size));
+    fd = OpenObject(directory_.ObjectPath(pending->content.checksum, pending->content.size));
   }
   struct stat status = {};
   if (!fd || !IsFileOf(fd.get(), pending->content.size, status)) {
@@ -118,7 +118,7 @@ std::optional<InstanceCache::Impl::Located> InstanceCache::Impl::Locate(const In
       return std::nullopt;
     }
     const auto path = directory_.ObjectPath(entry->content.checksum, entry->content.size);
-    UniqueFd fd = OpenForReading(path);
+    UniqueFd fd = OpenObject(path);
     if (fd) {
       return Located{std::move(*entry), std::move(fd)};
     }
@@ -211,7 +211,7 @@ void InstanceCache::Impl::Quarantine(const Located& located) {
 std::string InstanceCache::Impl::CheckFile(const IndexEntry& entry, bool read, const Context& context) const {
   const auto path = directory_.ObjectPath(entry.content.checksum, entry.content.size);
   const std::string name = path.filename().string();
-  const UniqueFd fd = OpenForReading(path);
+  const UniqueFd fd = OpenObject(path);
   struct stat status = {};
   if (!fd) {
     return StrCat("cannot open ", name, ": ", std::strerror(errno));

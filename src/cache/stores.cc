@@ -55,6 +55,10 @@ uint64_t Cost(std::string_view stored) {
   return stored.size() + 128;
 }
 
+std::string OrderName(const char* table) {
+  return StrCat(table, ".order");
+}
+
 // The changes of one transaction.
 class Change {
  public:
@@ -136,7 +140,7 @@ class Change {
 BlobStore::BlobStore(std::shared_ptr<LmdbEnvironment> lmdb, const char* table, std::string archive, uint64_t max_bytes)
     : lmdb_(std::move(lmdb)),
       table_(lmdb_->Table(table)),
-      order_(lmdb_->Table(StrCat(table, ".order").c_str())),
+      order_(lmdb_->Table(OrderName(table).c_str())),
       prefix_(ChecksumOf(archive)),
       max_bytes_(max_bytes) {
   lmdb_->Sacrifice(table_);
@@ -195,6 +199,32 @@ void BlobStore::ForEach(const std::function<void(std::string_view, std::string_v
       }
       return true;
     });
+  });
+}
+
+void BlobStore::Clear() {
+  lmdb_->Write([&](LmdbTransaction& transaction) {
+    for (const LmdbTable table : {table_, order_}) {
+      std::vector<std::string> keys;
+      transaction.ForEach(table, prefix_, [&](std::string_view key, std::string_view) {
+        if (key.starts_with(prefix_)) {
+          keys.emplace_back(key);
+        }
+        return key.starts_with(prefix_);
+      });
+      for (const std::string& key : keys) {
+        transaction.Delete(table, key);
+      }
+    }
+  });
+}
+
+void BlobStore::ClearTable(LmdbEnvironment& lmdb, const char* table) {
+  const LmdbTable entries = lmdb.Table(table);
+  const LmdbTable order = lmdb.Table(OrderName(table).c_str());
+  lmdb.Write([&](LmdbTransaction& transaction) {
+    transaction.Clear(entries);
+    transaction.Clear(order);
   });
 }
 

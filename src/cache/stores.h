@@ -26,6 +26,10 @@ class BlobStore {
   // One snapshot, in no particular order. `visit` must not use the store or its environment.
   void ForEach(const std::function<void(std::string_view key, std::string_view value)>& visit) const;
   bool empty() const;
+  // All entries of this archive.
+  void Clear();
+  // Those of all archives.
+  static void ClearTable(LmdbEnvironment& lmdb, const char* table);
 
  private:
   std::shared_ptr<LmdbEnvironment> lmdb_;
