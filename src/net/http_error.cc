@@ -117,7 +117,9 @@ HttpFailure ExplainCurl(int curl_code, std::string_view curl_text, int os_error,
       if (IsAboutClientCertificate(text)) {
         return CertificateRefused(text, options);
       }
-      return {ErrorCode::kUnavailable, StrCat("no TLS connection: ", text)};
+      return {ErrorCode::kUnavailable,
+              StrCat("no TLS connection: ", text,
+                     Contains(text, "alert handshake failure") ? "; the server may want a client certificate" : "")};
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_ENGINE_INITFAILED:
       return {ErrorCode::kUnavailable, StrCat("no TLS connection: ", text)};

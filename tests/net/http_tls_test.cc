@@ -95,18 +95,6 @@ TEST_F(HttpTlsTest, NamesACaFileWithoutCertificates) {
   EXPECT_THAT(error.what(), HasSubstr(options_.ca_file));
 }
 
-TEST_F(HttpTlsTest, AServerThatDemandsACertificateInTlsDeniesAccess) {
-  options_.ca_file = certificate_;
-  httplib::SSLServer demanding(certificate_.c_str(), (directory_ / "key.pem").c_str(), certificate_.c_str());
-  const int port = demanding.bind_to_any_port("127.0.0.1");
-  std::thread thread([&] { demanding.listen_after_bind(); });
-  const Error error = Caught([&] { Client().Fetch({.url = StrCat("https://127.0.0.1:", port, "/")}, Patient()); });
-  EXPECT_EQ(error.code(), ErrorCode::kAccessDenied);
-  EXPECT_THAT(error.what(), HasSubstr("the server wants a client certificate"));
-  demanding.stop();
-  thread.join();
-}
-
 TEST_F(HttpTlsTest, RefusesToLeaveTls) {
   options_.ca_file = certificate_;
   EXPECT_EQ(GetTlsError("/down").code(), ErrorCode::kProtocol);

@@ -1,9 +1,12 @@
 #include <sys/stat.h>
 
+#include <thread>
+
 #include "base/log.h"
 #include "net/http_fixture.h"
 #include "support/certificates.h"
 #include "support/nginx.h"
+#include "support/sockets.h"
 
 namespace trolley {
 namespace {
@@ -104,6 +107,25 @@ TEST_F(HttpsTest, WithoutACertificateWhereOneIsDemandedAccessIsDenied) {
   const Error error = AskError(Url(kDemands));
   EXPECT_EQ(error.code(), ErrorCode::kAccessDenied);
   EXPECT_THAT(error.what(), HasSubstr("the server answered 400; it wants a client certificate that it knows"));
+}
+
+// Other servers end the connection with an alert: TLS 1.3 tells why, TLS 1.2 does not.
+TEST_F(HttpsTest, ARefusalWithinTlsIsUnderstood) {
+  const TestCertificate own = ca_->Issue({.name = "server", .subject_alt_name = "IP:127.0.0.1"});
+  for (const bool tls13 : {true, false}) {
+    const int port = FreePort();
+    Process server({"openssl", "s_server", "-accept", StrCat("127.0.0.1:", port), "-cert", own.certificate_file, "-key",
+                    own.key_file, "-CAfile", ca_->ca_file(), "-Verify", "1", "-verify_return_error",
+                    tls13 ? "-tls1_3" : "-tls1_2", "-quiet", "-www"});
+    while (!ConnectToLoopback(port)) {
+      ASSERT_TRUE(server.Running()) << server.Err();
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    const Error error = AskError(StrCat("https://127.0.0.1:", port, "/"));
+    EXPECT_EQ(error.code(), tls13 ? ErrorCode::kAccessDenied : ErrorCode::kUnavailable) << error.what();
+    EXPECT_THAT(error.what(),
+                HasSubstr(tls13 ? "the server wants a client certificate" : "may want a client certificate"));
+  }
 }
 
 TEST_F(HttpsTest, WithAForeignCertificateAccessIsDenied) {
