@@ -95,11 +95,11 @@ bool HasText(std::string_view vr) {
 }
 
 std::optional<std::string> ElementText(Tag tag, std::string_view vr, std::string_view bytes, bool big_endian,
-                                       std::string_view specific_character_set) {
+                                       std::string_view specific_character_set, std::string_view fallback) {
   if (const size_t size = NumberSize(vr); size > 0) {
     return Numbers(vr, size, bytes, big_endian);
   }
-  const std::string text = DecodeText(bytes, IsOneOf(vr, kCharsetTexts) ? specific_character_set : "", tag);
+  const std::string text = DecodeText(bytes, IsOneOf(vr, kCharsetTexts) ? specific_character_set : "", tag, fallback);
   if (IsOneOf(vr, kSingleTexts)) {
     return std::string(WithoutTrailingPadding(text));
   }

@@ -194,7 +194,7 @@ AssociationLease AssociationPool::Lease(const AssociationRequest& request, const
 }
 
 AssociationLease AssociationPool::Ask(const AssociationRequest& request, const std::function<void(Association&)>& ask,
-                                      const Context& context) {
+                                      const Context& context, const std::function<void(Association&)>& give_up) {
   for (bool fresh = false;; fresh = true) {
     AssociationLease lease = LeaseOne(request, context, fresh);
     try {
@@ -205,6 +205,9 @@ AssociationLease AssociationPool::Ask(const AssociationRequest& request, const s
       }
       return lease;
     } catch (const Error& error) {
+      if (give_up && !lease->broken()) {
+        give_up(*lease);
+      }
       if (lease.fresh_ || error.code() != ErrorCode::kUnavailable) {
         throw;
       }

@@ -12,20 +12,22 @@
 namespace trolley {
 
 struct CFindOptions {
-  bool patient_root = false;                       // Patient Root information model: PATIENT level is walked, too
-  bool relational = false;                         // ask below without the parents' UIDs, where the peer agrees to it
+  bool patient_root = false;                       // the Patient Root information model: PATIENT level is walked, too
+  bool relational = false;                         // one question instead of a walk, where the archive agrees to it
   uint32_t max_rows = 1000000;                     // more: kTooMany
   std::chrono::milliseconds query_timeout{60000};  // for one Find
-  std::string query_charset = "ISO_IR 192";        // for values that are not ASCII; a defined term of (0008,0005)
-  std::string fallback_charset = "ISO_IR 100";     // of answers that have 8-bit bytes and name no character set
-  // Server kinds (research: Orthanc's "manufacturers" GenericNoWildcardInDates, GenericNoUniversalWildcard, GE).
-  bool wildcard_in_dates = true;     // false: a date or time that is "*" is sent empty
-  bool universal_wildcard = true;    // false: "*" alone is sent empty in any key
-  bool star_for_empty_uids = false;  // true: UIDs that are asked for are sent as "*" instead of empty
+  std::string query_charset = "ISO_IR 192";        // for values that are not ASCII; defined terms of (0008,0005)
+  std::string fallback_charset = "ISO_IR 100";     // of answers with 8-bit text that name no character set
+  bool star_for_empty_uids = false;                // ask for UIDs with "*", as some GE archives want it
 };
 
-// C-FIND, PS3.4 annex C, Study Root (or Patient Root) information model: walks STUDY, SERIES, IMAGE with the parents'
-// unique keys, each key at the level that it belongs to.
+// C-FIND, PS3.4 annex C: walks STUDY, SERIES, IMAGE with the parents' unique keys, each key at the level that it
+// belongs to. A value of "*" alone is sent empty, which means the same and is taken by all archives.
+//
+// ModalitiesInStudy is compared with the series when the archive does not return it; any other key that the archive
+// does not return is kUnsupported, because nobody can say whether it was looked at. A limit ends the question with
+// C-CANCEL. There is no offset in C-FIND: rows before it are received and dropped. Fuzzy matching is kUnsupported
+// unless the archive agrees to it. A study's level cannot be searched by an attribute of its series: kUnsupported.
 std::unique_ptr<Searcher> MakeCFindSearcher(CFindOptions options, std::shared_ptr<AssociationPool> pool);
 
 }  // namespace trolley
