@@ -48,6 +48,13 @@ class Downloader {
   };
   virtual Batching batching() const { return Batching::kOneByOne; }
 
+  // A whole series without naming its instances, where the protocol has that: each instance that comes is told to the
+  // sink (OnBegin to OnEnd, or OnFailed), once. Returns when the archive said that this was all; whether it was has to
+  // be found out otherwise, since archives leave instances out without a word. Throws Error when the download as a
+  // whole failed, also after a part of it; kUnsupported unless gives_whole_series() is true.
+  virtual bool gives_whole_series() const { return false; }
+  virtual void DownloadSeries(const SeriesReference& series, DownloadSink& sink, const Context& context);
+
   // For archives whose files can be opened directly (a folder): the file, which then is neither copied nor cached.
   // nullopt: the archive has none. Throws kUnsupported unless local() is true.
   virtual bool local() const { return false; }

@@ -14,6 +14,8 @@ FileReceiver::FileReceiver(std::span<const InstanceReference> wanted, DownloadSi
   }
 }
 
+FileReceiver::FileReceiver(SeriesReference all_of, DownloadSink& sink) : all_of_(std::move(all_of)), sink_(sink) {}
+
 template <typename Function>
 void FileReceiver::Tell(Function function) {
   sink_failed_ = true;  // unless the sink returns
@@ -63,6 +65,9 @@ void FileReceiver::Peek(std::span<const std::byte> all) {
     return;
   }
   const Uid& uid = peek.meta->sop_instance_uid;
+  if (all_of_ && !came_.contains(uid)) {
+    wanted_.try_emplace(uid, InstanceReference{all_of_->study, all_of_->series, uid});
+  }
   const auto wanted = wanted_.find(uid);
   if (wanted == wanted_.end() || (expected_ && *expected_ != uid)) {
     LogDebug(StrCat("Dropped an instance that was not asked for: ", uid.str()));
@@ -99,6 +104,10 @@ void FileReceiver::Confirm() {
     return;
   }
   wanted_.erase(*taken_);
+  ++delivered_;
+  if (all_of_) {
+    came_.insert(*taken_);
+  }
   taken_.reset();
   Tell([&] { sink_.OnEnd(); });
 }

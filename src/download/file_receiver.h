@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ class FileReceiver {
  public:
   // No two of `wanted` have the same SOPInstanceUID.
   FileReceiver(std::span<const InstanceReference> wanted, DownloadSink& sink);
+  // Whatever comes is wanted, each instance once.
+  FileReceiver(SeriesReference all_of, DownloadSink& sink);
 
   // A file begins. `expected`: what the server says it is, so that another one is dropped.
   void Begin(std::optional<uint64_t> length, std::optional<Uid> expected = std::nullopt);
@@ -32,7 +35,9 @@ class FileReceiver {
   // Instances that did not come whole.
   std::vector<InstanceReference> Remaining() const;
   // Nothing remains.
-  bool done() const { return wanted_.empty(); }
+  bool done() const { return wanted_.empty() && !all_of_; }
+  // Instances that came whole.
+  size_t delivered() const { return delivered_; }
   // An exception came from the sink, not from the answer.
   bool sink_failed() const { return sink_failed_; }
 
@@ -45,6 +50,9 @@ class FileReceiver {
   void Tell(Function function);
 
   std::map<Uid, InstanceReference> wanted_;  // not yet whole
+  std::optional<SeriesReference> all_of_;
+  std::set<Uid> came_;  // whole, of all_of_
+  size_t delivered_ = 0;
   DownloadSink& sink_;
   bool sink_failed_ = false;
   File file_ = File::kNone;

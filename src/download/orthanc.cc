@@ -27,6 +27,11 @@ class Orthanc : public Downloader {
 
   Batching batching() const override { return dicom_web_->batching(); }
 
+  bool gives_whole_series() const override { return dicom_web_->gives_whole_series(); }
+  void DownloadSeries(const SeriesReference& series, DownloadSink& sink, const Context& context) override {
+    dicom_web_->DownloadSeries(series, sink, context);
+  }
+
   void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) override {
     for (const SeriesBatch& batch : GroupBySeries(instances)) {
       if (batch.instances.size() >= kSeriesThreshold) {

@@ -35,6 +35,7 @@ bool IsForPeople(std::string_view type) {
 }  // namespace
 
 WadoReceiver::WadoReceiver(std::span<const InstanceReference> wanted, DownloadSink& sink) : files_(wanted, sink) {}
+WadoReceiver::WadoReceiver(SeriesReference all_of, DownloadSink& sink) : files_(std::move(all_of), sink) {}
 
 void WadoReceiver::OnHead(const HttpHead& head) {
   if (head.status == 204) {

@@ -29,6 +29,8 @@ class WadoReceiver : public HttpSink, public MultipartSink {
 
   // `wanted` is of one series.
   WadoReceiver(std::span<const InstanceReference> wanted, DownloadSink& sink);
+  // Everything that comes is wanted.
+  WadoReceiver(SeriesReference all_of, DownloadSink& sink);
 
   void OnHead(const HttpHead& head) override;
   void OnBody(std::span<const std::byte> piece) override;
@@ -40,6 +42,7 @@ class WadoReceiver : public HttpSink, public MultipartSink {
 
   // Instances that did not come whole.
   std::vector<InstanceReference> Remaining() const { return files_.Remaining(); }
+  size_t delivered() const { return files_.delivered(); }
   // Why nothing of what came was taken; "" when there is nothing to say.
   const std::string& reason() const { return reason_; }
   // The begin of a body that came with a failure status.

@@ -25,6 +25,29 @@ struct HeadKeeper : HttpSink {
   HttpHead head;
 };
 
+WadoReply Receive(HttpClient& http, const HttpRequest& request, const std::string& doing, bool alone,
+                  WadoReceiver& receiver, const Context& context) {
+  HeadKeeper keeper(receiver);
+  try {
+    try {
+      http.Stream(request, keeper, context);
+      receiver.Finish();
+    } catch (const WadoReceiver::Enough&) {
+    }
+  } catch (const Error& error) {
+    if (receiver.sink_failed()) {
+      throw;
+    }
+    const Error failure(error.code(), StrCat("Cannot ", doing, ": ", error.what()));
+    if (alone && error.code() == ErrorCode::kProtocol) {
+      throw InstanceFailure{failure};
+    }
+    throw failure;
+  }
+  return {std::move(keeper.head), receiver.failure_text(), receiver.reason(), receiver.Remaining(),
+          receiver.delivered()};
+}
+
 }  // namespace
 
 bool IsSuccess(int status) {
@@ -47,24 +70,13 @@ Error StatusFailure(const HttpHead& head, const std::string& doing, std::string_
 WadoReply RequestInstances(HttpClient& http, const HttpRequest& request, const std::string& doing, bool alone,
                            std::span<const InstanceReference> wanted, DownloadSink& sink, const Context& context) {
   WadoReceiver receiver(wanted, sink);
-  HeadKeeper keeper(receiver);
-  try {
-    try {
-      http.Stream(request, keeper, context);
-      receiver.Finish();
-    } catch (const WadoReceiver::Enough&) {
-    }
-  } catch (const Error& error) {
-    if (receiver.sink_failed()) {
-      throw;
-    }
-    const Error failure(error.code(), StrCat("Cannot ", doing, ": ", error.what()));
-    if (alone && error.code() == ErrorCode::kProtocol) {
-      throw InstanceFailure{failure};
-    }
-    throw failure;
-  }
-  return {std::move(keeper.head), receiver.failure_text(), receiver.reason(), receiver.Remaining()};
+  return Receive(http, request, doing, alone, receiver, context);
+}
+
+WadoReply RequestSeries(HttpClient& http, const HttpRequest& request, const std::string& doing,
+                        const SeriesReference& all_of, DownloadSink& sink, const Context& context) {
+  WadoReceiver receiver(all_of, sink);
+  return Receive(http, request, doing, false, receiver, context);
 }
 
 bool ReportInstance(const WadoReply& reply, const InstanceReference& instance, const std::string& doing,

@@ -26,6 +26,7 @@ struct WadoReply {
   std::string text;                          // of a failure
   std::string reason;                        // why instances remained although the status is a success
   std::vector<InstanceReference> remaining;  // not delivered
+  size_t delivered = 0;
 };
 
 // One instance did not come as it should; others may. (What the sink throws is never one.)
@@ -37,6 +38,10 @@ struct InstanceFailure {
 // answer that makes no sense is an InstanceFailure; other errors are thrown.
 WadoReply RequestInstances(HttpClient& http, const HttpRequest& request, const std::string& doing, bool alone,
                            std::span<const InstanceReference> wanted, DownloadSink& sink, const Context& context);
+
+// The same for a whole series, whatever it holds.
+WadoReply RequestSeries(HttpClient& http, const HttpRequest& request, const std::string& doing,
+                        const SeriesReference& all_of, DownloadSink& sink, const Context& context);
 
 // Tells `sink` what the reply to a request for one instance means, unless the instance was handed on. Throws when it
 // concerns more than the instance. True: the archive has no such instance.

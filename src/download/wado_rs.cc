@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -59,6 +60,18 @@ class WadoRs : public Downloader {
 
   Batching batching() const override { return GivesSeries() ? Batching::kSeries : Batching::kOneByOne; }
 
+  bool gives_whole_series() const override { return GivesSeries(); }
+
+  void DownloadSeries(const SeriesReference& series, DownloadSink& sink, const Context& context) override {
+    const std::string doing = StrCat("download series ", series.series.str());
+    const WadoReply reply = Request(SeriesUrl(series), true, [&](const HttpRequest& request) {
+      return RequestSeries(*http_, request, doing, series, sink, context);
+    });
+    if (!IsSuccess(reply.head.status)) {
+      throw StatusFailure(reply.head, doing, reply.text);
+    }
+  }
+
   void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) override {
     for (SeriesBatch& batch : GroupBySeries(instances)) {
       bool series_missing = false;
@@ -97,7 +110,10 @@ class WadoRs : public Downloader {
     const std::string url =
         StrCat(SeriesUrl(instance.series_reference()), "/instances/", PercentEncode(instance.instance.str()));
     try {
-      return ReportInstance(Request(url, doing, false, {&instance, 1}, sink, context), instance, doing, sink);
+      const WadoReply reply = Request(url, false, [&](const HttpRequest& request) {
+        return RequestInstances(*http_, request, doing, true, {&instance, 1}, sink, context);
+      });
+      return ReportInstance(reply, instance, doing, sink);
     } catch (const InstanceFailure& failure) {
       sink.OnFailed(instance, failure.error);
       return false;
@@ -107,7 +123,9 @@ class WadoRs : public Downloader {
   // Leaves in `batch` what has still to be asked for one by one. True when the archive says that it has no such series.
   bool FetchSeries(SeriesBatch& batch, DownloadSink& sink, const Context& context) {
     const std::string doing = StrCat("download series ", batch.series.series.str());
-    WadoReply reply = Request(SeriesUrl(batch.series), doing, true, batch.instances, sink, context);
+    WadoReply reply = Request(SeriesUrl(batch.series), true, [&](const HttpRequest& request) {
+      return RequestInstances(*http_, request, doing, false, batch.instances, sink, context);
+    });
     if (!IsSuccess(reply.head.status)) {
       if (!ConcernsWholeSeries(reply.head.status)) {
         throw StatusFailure(reply.head, doing, reply.text);
@@ -131,8 +149,7 @@ class WadoRs : public Downloader {
   }
 
   // Down the ladder until the server understands; what is refused everywhere is answered with the first refusal.
-  WadoReply Request(const std::string& url, const std::string& doing, bool series,
-                    std::span<const InstanceReference> wanted, DownloadSink& sink, const Context& context) {
+  WadoReply Request(const std::string& url, bool series, const std::function<WadoReply(const HttpRequest&)>& ask) {
     Ladder& ladder = LadderFor(series);
     const int settled = ladder.settled.load(std::memory_order_relaxed);
     std::optional<WadoReply> refused;
@@ -140,10 +157,13 @@ class WadoRs : public Downloader {
       if (series && !ladder.rungs[rung].for_series) {
         continue;
       }
-      WadoReply reply = Try(url, doing, series, ladder.rungs[rung].accept, wanted, sink, context);
+      HttpRequest request;
+      request.url = url;
+      request.headers = {StrCat("Accept: ", ladder.rungs[rung].accept)};
+      WadoReply reply = ask(request);
       const int status = reply.head.status;
       if (status != 400 && status != 406) {
-        if (IsSuccess(status) && reply.remaining.size() < wanted.size()) {
+        if (IsSuccess(status) && reply.delivered > 0) {
           Settle(ladder, settled, rung, refused);
         }
         // "Not found" for a lower rung is as good as for the first: the server knows what it was asked for.
@@ -170,14 +190,6 @@ class WadoRs : public Downloader {
     if (settled != static_cast<int>(rung) && certain) {
       ladder.settled.store(static_cast<int>(rung), std::memory_order_relaxed);
     }
-  }
-
-  WadoReply Try(const std::string& url, const std::string& doing, bool series, std::string_view accept,
-                std::span<const InstanceReference> wanted, DownloadSink& sink, const Context& context) {
-    HttpRequest request;
-    request.url = url;
-    request.headers = {StrCat("Accept: ", accept)};
-    return RequestInstances(*http_, request, doing, !series, wanted, sink, context);
   }
 
   std::string base_;

@@ -403,6 +403,33 @@ TEST_F(WadoRsTest, FetchesManyInstancesOfASeriesInOneRequest) {
   EXPECT_THAT(wado_.server().Targets(), ElementsAre("/dicom-web/studies/1.2.3/series/1.2.3.1"));
 }
 
+TEST_F(WadoRsTest, FetchesAWholeSeriesWithoutNamingItsInstances) {
+  ASSERT_TRUE(downloader_->gives_whole_series());
+  const auto context = Context::WithTimeout(std::chrono::seconds(30));
+  downloader_->DownloadSeries(Ref(1, 1).series_reference(), sink_, context);
+  EXPECT_EQ(wado_.server().CountRequests(), 1U);
+  EXPECT_EQ(sink_.whole.size(), 20U);
+  for (const auto& [instance, bytes] : sink_.whole) {
+    EXPECT_EQ(bytes, Content().at(instance));
+  }
+  EXPECT_EQ(CodeOf([&] {
+              downloader_->DownloadSeries({Uid("1.2.3"), Uid("9.9")}, sink_, context);
+            }),
+            ErrorCode::kProtocol)
+      << "404: there may be another way";
+  // A part that is repeated comes once; one that is cut off fails the series.
+  const FakePart part{Content().at(Ref(2, 1))};
+  sink_ = RecordingSink();
+  Serve(kMultipartType, MultipartBody({part, part}));
+  downloader_->DownloadSeries(Ref(2, 1).series_reference(), sink_, context);
+  EXPECT_EQ(sink_.whole.size(), 1U);
+  wado_.SetMood(FakeWado::Mood::kCutting);
+  sink_ = RecordingSink();
+  Serve([&](const ReceivedRequest& request, HttpReply& reply) { wado_.Answer(request, reply); });
+  EXPECT_TRUE(CodeOf([&] { downloader_->DownloadSeries(Ref(1, 1).series_reference(), sink_, context); }));
+  EXPECT_LT(sink_.whole.size(), 20U);
+}
+
 TEST_F(WadoRsTest, FetchesFewInstancesOneByOne) {
   EXPECT_EQ(Get(FirstOfSeries(7)), std::nullopt);
   EXPECT_EQ(sink_.whole.size(), 7u);
