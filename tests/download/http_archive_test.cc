@@ -1,0 +1,134 @@
+// WADO-URI, Orthanc's own REST interface and WADO-RS metadata against a real Orthanc.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "download/downloader_contract.h"
+#include "download/orthanc.h"
+#include "download/wado_rs.h"
+#include "download/wado_uri.h"
+#include "net/http.h"
+#include "net/orthanc_rest.h"
+#include "support/orthanc_content.h"
+#include "support/proxy.h"
+
+namespace trolley {
+namespace {
+
+std::shared_ptr<HttpClient> Client() {
+  HttpOptions options;
+  options.stall_timeout = std::chrono::seconds(2);
+  return std::make_shared<HttpClient>(options);
+}
+
+// Orthanc behind a proxy that counts and makes trouble.
+class HttpWorld : public DownloadWorld {
+ public:
+  const std::map<InstanceReference, std::string>& content() const override {
+    return OrthancContent::Shared().instances();
+  }
+  Downloader& downloader() override { return *downloader_; }
+  void Refuse() override { proxy_.Refuse(); }
+  void FallSilent() override { proxy_.Hang("", 2000); }
+  void CutOff() override { proxy_.Cut(2000); }
+  void Recover() override { proxy_.Pass(); }
+  CountingProxy& proxy() { return proxy_; }
+
+ protected:
+  CountingProxy proxy_{OrthancContent::Shared().orthanc().http_port()};
+  std::unique_ptr<Downloader> downloader_;
+};
+
+class WadoUriOrthancWorld : public HttpWorld {
+ public:
+  WadoUriOrthancWorld() { downloader_ = MakeWadoUriDownloader({proxy_.Url("/wado")}, Client()); }
+};
+
+class RestWorld : public HttpWorld {
+ public:
+  RestWorld() {
+    const auto http = Client();
+    rest_ = std::make_shared<OrthancRest>(proxy_.Url(), http);
+    downloader_ = MakeOrthancDownloader(rest_, http, MakeWadoRsDownloader({proxy_.Url("/dicom-web")}, http));
+  }
+  OrthancRest& rest() { return *rest_; }
+
+ private:
+  std::shared_ptr<OrthancRest> rest_;
+};
+
+using enum DownloadCase;
+const std::vector<DownloadCase> kAll = {kOne, kMany, kNone, kRefused, kTimeout, kTruncated, kCancelled, kRecovers};
+INSTANTIATE_TEST_SUITE_P(WadoUriOrthanc, DownloaderContract,
+                         testing::ValuesIn(DownloadContractParams(
+                             "WadoUriOrthanc", [] { return std::make_unique<WadoUriOrthancWorld>(); }, kAll)),
+                         DownloadContractName);
+INSTANTIATE_TEST_SUITE_P(OrthancRest, DownloaderContract,
+                         testing::ValuesIn(DownloadContractParams(
+                             "OrthancRest", [] { return std::make_unique<RestWorld>(); }, kAll)),
+                         DownloadContractName);
+
+template <typename World>
+void ExpectTheStoredBytesOfEveryInstance(World& world) {
+  RecordingSink sink;
+  for (const auto& [instance, bytes] : world.content()) {
+    world.downloader().Download({&instance, 1}, sink, {});
+    EXPECT_TRUE(sink.whole[instance] == bytes) << instance.instance.str() << sink.messages[instance];
+    EXPECT_EQ(sink.lengths[instance], bytes.size());
+  }
+}
+
+TEST(WadoUriArchiveTest, GetsTheStoredBytesOfEveryInstance) {
+  WadoUriOrthancWorld world;
+  ExpectTheStoredBytesOfEveryInstance(world);
+  EXPECT_EQ(world.proxy().CountRequests("/wado?requestType=WADO&studyUID="), world.content().size());
+}
+
+TEST(OrthancRestArchiveTest, GetsTheStoredBytesOfEveryInstance) {
+  RestWorld world;
+  ExpectTheStoredBytesOfEveryInstance(world);
+  EXPECT_EQ(world.proxy().CountRequests("/file"), world.content().size());
+  EXPECT_EQ(world.proxy().CountRequests("/dicom-web"), 0u);
+  EXPECT_EQ(world.proxy().CountRequests("/system"), 1u);
+}
+
+TEST(OrthancRestArchiveTest, GetsManyOfASeriesInOneStream) {
+  RestWorld world;
+  RecordingSink sink;
+  world.downloader().Download(OrthancContent::Shared().Series("2", 2), sink, {});
+  EXPECT_EQ(sink.whole.size(), 120u);
+  EXPECT_EQ(world.proxy().CountRequests(), 1u);
+}
+
+TEST(OrthancRestArchiveTest, KnowsTheExactSizesOfASeriesAndNeedsNoLookUpAfterwards) {
+  RestWorld world;
+  const std::vector<InstanceReference> series = OrthancContent::Shared().Series("2", 2);
+  ASSERT_TRUE(world.rest().Usable({}));
+  const OrthancRest::Sizes sizes = world.rest().SizesOf(series.front().series_reference(), {});
+  EXPECT_EQ(sizes.size(), 120u);
+  for (const InstanceReference& instance : series) {
+    EXPECT_EQ(sizes.at(instance.instance), world.content().at(instance).size());
+  }
+  EXPECT_EQ(world.rest().SizesOf(series[7], {}),
+            (OrthancRest::Sizes{{series[7].instance, sizes.at(series[7].instance)}}));
+  world.proxy().ForgetRequests();
+  RecordingSink sink;
+  world.downloader().Download({&series[7], 1}, sink, {});
+  EXPECT_TRUE(sink.whole[series[7]] == world.content().at(series[7]));
+  EXPECT_EQ(world.proxy().CountRequests(), 1u);
+}
+
+TEST(OrthancRestArchiveTest, HasNothingOfASeriesInAnotherStudy) {
+  RestWorld world;
+  const InstanceReference real = OrthancContent::Ref("2", 2, 1);
+  const InstanceReference elsewhere{Uid(OrthancContent::StudyUid("1")), real.series, real.instance};
+  RecordingSink sink;
+  world.downloader().Download({&elsewhere, 1}, sink, {});
+  EXPECT_EQ(sink.missing, std::vector{elsewhere});
+  EXPECT_TRUE(world.rest().SizesOf(elsewhere.series_reference(), {}).empty());
+}
+
+}  // namespace
+}  // namespace trolley
