@@ -1,6 +1,6 @@
 #include "net/orthanc_rest.h"
 
-#include <atomic>
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <mutex>
@@ -20,6 +20,7 @@ using nlohmann::json;
 constexpr size_t kMaxBody = size_t{256} << 20;
 constexpr size_t kMaxRemembered = 100000;  // identifiers; a few tens of MB
 constexpr auto kTryAgainAfter = std::chrono::minutes(10);
+constexpr auto kPatience = std::chrono::seconds(10);  // all of it can be done without
 constexpr std::string_view kDoing = "use Orthanc's REST interface";
 
 // Says no to us or to all, as against failing.
@@ -90,7 +91,7 @@ class OrthancRest::Impl {
     }
     HttpRequest request;
     request.url = base_ + "/system";
-    const HttpResponse response = http_->Fetch(request, context, kMaxBody);
+    const HttpResponse response = Fetch(request, context);
     if (!Refuses(response.head.status)) {
       CheckStatus(response.head, kDoing, response.body);
     }
@@ -150,6 +151,20 @@ class OrthancRest::Impl {
   }
 
  private:
+  HttpResponse Fetch(const HttpRequest& request, const Context& context) {
+    Context limited = context;
+    limited.deadline = std::min(context.deadline, Clock::now() + kPatience);
+    try {
+      return http_->Fetch(request, limited, kMaxBody);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kTimedOut || Clock::now() >= context.deadline) {
+        throw;
+      }
+      GiveUp(error.what());
+      throw Error(ErrorCode::kUnavailable, error.what());
+    }
+  }
+
   std::string UrlOf(const std::string& id) const { return StrCat(base_, "/instances/", id, "/file"); }
 
   // Resources of a level with these UIDs. (/tools/lookup would know one UID only, and the same SeriesInstanceUID may be
@@ -169,7 +184,7 @@ class OrthancRest::Impl {
   }
 
   json Ask(const HttpRequest& request, const Context& context) {
-    const HttpResponse response = http_->Fetch(request, context, kMaxBody);
+    const HttpResponse response = Fetch(request, context);
     const int status = response.head.status;
     if (Refuses(status)) {
       const std::string reason = StrCat("HTTP ", status, " for ", UrlForLog(request.url));

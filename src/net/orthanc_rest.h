@@ -17,7 +17,8 @@ namespace trolley {
 
 // Orthanc's own REST interface, as far as it serves reading: its identifiers, and the sizes of stored files. Shared by
 // the searcher that fills sizes and the downloader, so that what a listing told need not be asked again. Calls throw
-// Error as HttpClient does, and kProtocol for an answer that is not Orthanc's. Thread-safe.
+// Error as HttpClient does (but none waits longer than ten seconds), kProtocol for an answer that is not Orthanc's, and
+// kUnsupported when it is refused, after which it is no longer Usable. Thread-safe.
 class OrthancRest {
  public:
   // `url`: of Orthanc itself, with or without trailing "/" (see OrthancRoot).

@@ -1,0 +1,116 @@
+#ifndef TROLLEY_TESTS_SUPPORT_ORTHANC_FAKE_H_
+#define TROLLEY_TESTS_SUPPORT_ORTHANC_FAKE_H_
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+#include "dicom/references.h"
+#include "support/http_fake.h"
+
+namespace trolley {
+
+// Orthanc's own REST interface over one series of instances, whose identifiers are "a0", "a1"...; everything else is
+// what `otherwise` answers.
+class FakeOrthanc {
+ public:
+  FakeOrthanc(std::map<InstanceReference, std::string> content, FakeHttpServer::Handler otherwise)
+      : content_(std::move(content)), otherwise_(std::move(otherwise)) {}
+
+  // Answers with this status to targets that contain `part`, until told otherwise.
+  void Refuse(const std::string& part, int status) {
+    const std::lock_guard lock(mutex_);
+    refused_ = part;
+    refusal_ = status;
+  }
+  // From now on identifiers are others.
+  void Renumber() {
+    const std::lock_guard lock(mutex_);
+    prefix_ += 'a';
+  }
+  void Empty() {
+    const std::lock_guard lock(mutex_);
+    content_.clear();
+  }
+
+  FakeHttpServer& server() { return server_; }
+
+ private:
+  void Answer(const ReceivedRequest& request, HttpReply& reply) {
+    const std::lock_guard lock(mutex_);
+    if (!refused_.empty() && request.target.find(refused_) != std::string::npos) {
+      reply.Respond(refusal_, "text/html", "<html>no</html>");
+    } else if (request.target == "/system") {
+      reply.Respond(200, "application/json", R"({"ApiVersion":16,"Version":"1.10.1"})");
+    } else if (request.target == "/tools/find") {
+      Find(request.body, reply);
+    } else if (request.target == "/series/b0/instances") {
+      reply.Respond(200, "application/json", Described(""));
+    } else if (request.target.starts_with("/instances/")) {
+      SendFile(request.target, reply);
+    } else {
+      otherwise_(request, reply);
+    }
+  }
+
+  void Find(const std::string& body, HttpReply& reply) {
+    std::vector<std::string> ids;
+    size_t number = 0;
+    for (const auto& [instance, bytes] : content_) {
+      const bool here = body.find('"' + instance.series.str() + '"') != std::string::npos &&
+                        body.find('"' + instance.study.str() + '"') != std::string::npos;
+      if (here && body.find("\"Series\"") != std::string::npos) {
+        reply.Respond(200, "application/json", R"(["b0"])");
+        return;
+      }
+      if (here && body.find('"' + instance.instance.str() + '"') != std::string::npos) {
+        ids.push_back(StrCat("\"", prefix_, number, "\""));
+        if (body.find("\"Expand\":true") != std::string::npos) {
+          reply.Respond(200, "application/json", Described(instance.instance.str()));
+          return;
+        }
+      }
+      ++number;
+    }
+    reply.Respond(200, "application/json", StrCat("[", Join(ids, ","), "]"));
+  }
+
+  std::string Described(const std::string& only) const {
+    std::vector<std::string> all;
+    size_t number = 0;
+    for (const auto& [instance, bytes] : content_) {
+      if (only.empty() || only == instance.instance.str()) {
+        all.push_back(StrCat(R"({"ID":")", prefix_, number, R"(","FileSize":)", bytes.size(),
+                             R"(,"MainDicomTags":{"SOPInstanceUID":")", instance.instance.str(), R"("}})"));
+      }
+      ++number;
+    }
+    return StrCat("[", Join(all, ","), "]");
+  }
+
+  void SendFile(const std::string& target, HttpReply& reply) {
+    size_t number = 0;
+    for (const auto& [instance, bytes] : content_) {
+      if (target == StrCat("/instances/", prefix_, number++, "/file")) {
+        reply.Respond(200, "application/dicom", bytes);
+        return;
+      }
+    }
+    reply.Respond(404, "application/json", "{}");
+  }
+
+  std::mutex mutex_;
+  std::map<InstanceReference, std::string> content_;
+  const FakeHttpServer::Handler otherwise_;
+  std::string prefix_ = "a";
+  std::string refused_;
+  int refusal_ = 404;
+  FakeHttpServer server_{[this](const ReceivedRequest& request, HttpReply& reply) { Answer(request, reply); }};
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_TESTS_SUPPORT_ORTHANC_FAKE_H_
