@@ -161,7 +161,7 @@ class Maker {
         options.fallback_charset = end_point.dicom.fallback_charset;
       }
       ends_.searcher_associations = Associations(end_point.dicom);
-      Unknown("searcher", end_point.type);
+      return MakeCFindSearcher(std::move(options), ends_.searcher_associations);
     }
     Unknown("searcher", end_point.type);
   }
