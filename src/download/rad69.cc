@@ -41,7 +41,7 @@ std::string_view Advice(const Rad69Error& error) {
 std::string NewUuid() {
   std::string hex = RandomHex(16);
   hex[12] = '4';
-  hex[16] = "89ab"[static_cast<unsigned char>(hex[16]) % 4];
+  hex[16] = std::string_view("89ab")[static_cast<unsigned char>(hex[16]) % 4u];
   for (const size_t at : {20, 16, 12, 8}) {
     hex.insert(at, "-");
   }
