@@ -98,9 +98,8 @@ void AssociationStream::Await(short events, const Context& context, Clock::durat
     case Waited::kDeadline:
       throw Error(ErrorCode::kTimedOut, StrCat(Cannot(doing), "it took longer than allowed"));
     case Waited::kNothing:
-      throw Error(ErrorCode::kTimedOut,
-                  StrCat(Cannot(doing), "the peer was silent for ",
-                         std::chrono::duration_cast<std::chrono::milliseconds>(patience).count(), " ms"));
+      throw Error(ErrorCode::kTimedOut, StrCat(Cannot(doing), "the peer was silent for ",
+                                               std::chrono::ceil<std::chrono::milliseconds>(patience).count(), " ms"));
   }
 }
 

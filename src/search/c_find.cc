@@ -38,7 +38,7 @@ constexpr std::array kOfStudies = {tag::kStudyDate,
                                    tag::kNumberOfStudyRelatedInstances};
 constexpr std::array kOfSeries = {tag::kModality, tag::kSeriesDescription, tag::kSeriesInstanceUID, tag::kSeriesNumber,
                                   tag::kNumberOfSeriesRelatedInstances};
-constexpr std::array kOfInstances = {tag::kSOPClassUID, tag::kSOPInstanceUID, tag::kInstanceNumber};
+constexpr std::array kOfInstances = {tag::kSOPInstanceUID, tag::kInstanceNumber};
 
 bool IsUniversal(std::string_view value) {
   return value.find_first_not_of('*') == std::string_view::npos;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <stdexcept>
 #include <utility>
 
@@ -166,6 +167,7 @@ void FakeScp::Serve() {
       }
       const std::lock_guard lock(mutex_);
       ends_.emplace_back(conversation.last_end());
+      ended_.notify_all();
     });
   }
 }
@@ -179,8 +181,9 @@ DicomPeer FakeScp::Peer() const {
   return peer;
 }
 
-std::vector<std::string> FakeScp::Ends() const {
-  const std::lock_guard lock(mutex_);
+std::vector<std::string> FakeScp::WaitForEnds(size_t count) const {
+  std::unique_lock lock(mutex_);
+  ended_.wait_for(lock, std::chrono::seconds(30), [&] { return ends_.size() >= count; });
   return ends_;
 }
 

@@ -2,6 +2,7 @@
 #define TROLLEY_TESTS_SUPPORT_FAKE_SCP_H_
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <list>
 #include <mutex>
@@ -66,8 +67,8 @@ class FakeScp {
   DicomPeer Peer() const;  // with short time-outs
   int port() const { return port_; }
   int connections() const { return connections_; }
-  // How the conversations ended, in order.
-  std::vector<std::string> Ends() const;
+  // How the conversations ended, in order, once there are so many.
+  std::vector<std::string> WaitForEnds(size_t count) const;
 
   // Accepts the association and answers each request by `answer`, until the other side ends it.
   static Script Serving(std::function<void(FakeConversation&, const FakeMessage&)> answer);
@@ -81,6 +82,7 @@ class FakeScp {
   int port_ = 0;
   std::atomic<int> connections_{0};
   mutable std::mutex mutex_;
+  mutable std::condition_variable ended_;
   std::vector<std::string> ends_;
   std::list<std::thread> talks_;
   std::thread thread_;
