@@ -193,7 +193,7 @@ class Maker {
     if (end_point.type == "wado-rs-metadata") {
       WadoRsMetadataOptions options;
       options.url = end_point.url;
-      Unknown("downloader", end_point.type);
+      return MakeWadoRsMetadataDownloader(std::move(options), http);
     }
     if (end_point.type == "rad69") {
       Rad69Options options;

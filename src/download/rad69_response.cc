@@ -5,6 +5,7 @@
 #include <pugixml.hpp>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -187,42 +188,6 @@ std::string ContentId(std::string_view text) {
     id = id.substr(1, id.size() - 2);
   }
   return id;
-}
-
-std::optional<std::string> DecodeBase64(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() / 4 * 3);
-  uint32_t bits = 0;
-  int count = 0;
-  size_t padding = 0;
-  for (const char c : text) {
-    int value = -1;
-    if (c >= 'A' && c <= 'Z') {
-      value = c - 'A';
-    } else if (c >= 'a' && c <= 'z') {
-      value = c - 'a' + 26;
-    } else if (c >= '0' && c <= '9') {
-      value = c - '0' + 52;
-    } else if (c == '+' || c == '/') {
-      value = c == '+' ? 62 : 63;
-    } else if (c == '=') {
-      ++padding;
-      continue;
-    } else if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
-      continue;
-    }
-    if (value < 0 || padding > 0) {
-      return std::nullopt;
-    }
-    bits = bits << 6 | static_cast<uint32_t>(value);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out.push_back(static_cast<char>(bits >> count));
-    }
-  }
-  const bool whole = count < 6 && (bits & ((1u << count) - 1)) == 0;
-  return whole && padding <= 2 ? std::optional(std::move(out)) : std::nullopt;
 }
 
 }  // namespace trolley

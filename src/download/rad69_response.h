@@ -37,9 +37,6 @@ Rad69Answer ParseRad69Answer(std::string xml);
 // As both sides of a reference are compared: without "cid:", "<>" and percent-encoding.
 std::string ContentId(std::string_view text);
 
-// Base64, white space ignored; nullopt when it is none.
-std::optional<std::string> DecodeBase64(std::string_view text);
-
 }  // namespace trolley
 
 #endif  // TROLLEY_DOWNLOAD_RAD69_RESPONSE_H_

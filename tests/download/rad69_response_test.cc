@@ -119,17 +119,5 @@ TEST(Rad69ResponseTest, ComparesContentIds) {
   EXPECT_EQ(ContentId("a%20b"), "a%20b");  // a header is not encoded
 }
 
-TEST(Rad69ResponseTest, DecodesBase64) {
-  EXPECT_EQ(DecodeBase64(""), "");
-  EXPECT_EQ(DecodeBase64("QQ=="), "A");
-  EXPECT_EQ(DecodeBase64("QUI="), "AB");
-  EXPECT_EQ(DecodeBase64("QU JD\n"), "ABC");
-  EXPECT_EQ(DecodeBase64("/+8="), "\xFF\xEF");
-  EXPECT_EQ(DecodeBase64("QUI"), "AB");
-  for (const char* bad : {"Q", "QQ==A", "Q-==", "QQ===", "QR==", "<a/>"}) {
-    EXPECT_EQ(DecodeBase64(bad), std::nullopt) << bad;
-  }
-}
-
 }  // namespace
 }  // namespace trolley
