@@ -1,7 +1,6 @@
 #include "download/rad69_response.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <pugixml.hpp>
 #include <utility>
 

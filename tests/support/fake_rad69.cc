@@ -1,10 +1,10 @@
 #include "support/fake_rad69.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <string_view>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/text.h"
 
 namespace trolley {
@@ -27,22 +27,6 @@ std::string Between(std::string_view text, std::string_view before, std::string_
   }
   const size_t begin = at + before.size();
   return std::string(text.substr(begin, text.find(after, begin) - begin));
-}
-
-std::string Base64(std::string_view bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t bits = 0;
-    for (size_t k = 0; k < 3; ++k) {
-      bits = bits << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    }
-    for (size_t k = 0; k < 4; ++k) {
-      out += i + k > bytes.size() ? '=' : kDigits[bits >> (18 - 6 * k) & 63];
-    }
-    out += i % 57 == 54 ? "\r\n" : "";
-  }
-  return out;
 }
 
 // What IHE RAD TF-2 §4.69.4.1 and MTOM ask for.
@@ -229,7 +213,7 @@ void FakeRad69::Answer(const ReceivedRequest& request, HttpReply& reply) {
     std::string document = Rad69DocumentXml(uid, Href(uid, habits.sloppy));
     if (habits.embeds) {
       const size_t begin = document.find("<xop:Include");
-      document.replace(begin, document.find("/>", begin) + 2 - begin, Base64(file->second));
+      document.replace(begin, document.find("/>", begin) + 2 - begin, EncodeBase64(file->second));
     } else {
       const std::string id = ContentIdOf(uid, habits.sloppy);
       parts += StrCat("--", boundary, "\r\nContent-Type: application/dicom\r\nContent-Transfer-Encoding: binary\r\n",
