@@ -1,5 +1,6 @@
 #include "mount/inodes.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -85,12 +86,9 @@ bool Inodes::Equal::operator()(const Node* a, const Node* b) const {
   return *a->file->instance == *b->file->instance && a->file->directory->series == b->file->directory->series;
 }
 
-uint64_t Inodes::NumberOf(const Node& node) {
+uint64_t Inodes::HashOf(const Node& node) {
   Fnv hash;
   if (!node.file) {
-    if (node.directory->path.empty()) {
-      return kRootNodeId;
-    }
     hash.Add("directory").Add(node.directory->path);
   } else if (!node.file->instance) {
     hash.Add("control").Add(node.file->control);
@@ -100,8 +98,26 @@ uint64_t Inodes::NumberOf(const Node& node) {
       hash.Add(series->series.str()).Add(series->study.str());
     }
   }
+  return hash.value();
+}
+
+uint64_t Inodes::NumberOf(const Node& node) {
+  if (!node.file && node.directory->path.empty()) {
+    return kRootNodeId;
+  }
+  uint64_t number = HashOf(node);
+  if (IsInstance(node) && node.file->directory->series) {
+    // cp and others read a directory in the order of inode numbers, which should be that of the series: 32 bits say
+    // which one, 20 where in it.
+    constexpr uint64_t kLast = (uint64_t{1} << 20) - 1;
+    Fnv series;
+    series.Add("series").Add(node.file->directory->series->series.str());
+    series.Add(node.file->directory->series->study.str());
+    const uint64_t place = std::min<uint64_t>(node.file->number.value_or(UINT32_MAX), kLast);
+    number = (series.value() & 0xffffffff00000000u) | place << 12 | (number & 0xfff);
+  }
   // 0 means "deleted" to some programs, 1 is the root.
-  return hash.value() > kRootNodeId ? hash.value() : hash.value() + 2;
+  return number > kRootNodeId ? number : number + 2;
 }
 
 Inodes::Inodes(DirectoryPtr root) {

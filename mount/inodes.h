@@ -72,15 +72,17 @@ class Inodes {
   std::vector<InodeView> Directories() const;
   size_t size() const;
 
+  // st_ino. Within a series it grows with InstanceNumber.
   static uint64_t NumberOf(const Node& node);
 
  private:
+  static uint64_t HashOf(const Node& node);
   struct Entry {
     InodeView view;
     uint64_t lookups = 0;
   };
   struct Hash {
-    size_t operator()(const Node* node) const { return static_cast<size_t>(NumberOf(*node)); }
+    size_t operator()(const Node* node) const { return static_cast<size_t>(HashOf(*node)); }
   };
   struct Equal {
     bool operator()(const Node* a, const Node* b) const;

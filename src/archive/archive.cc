@@ -42,8 +42,8 @@ class Archive::Impl {
   EndPoints ends_;
   std::shared_ptr<InstanceCache> instances_;
   std::shared_ptr<CachedSearcher> searcher_;
-  std::unique_ptr<Retriever> retriever_;
   std::unique_ptr<Tree> tree_;
+  std::unique_ptr<Retriever> retriever_;  // asks the tree
 
  private:
   void OpenCaches();
@@ -62,17 +62,19 @@ Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
   searcher_ =
       std::make_shared<CachedSearcher>(ends_.searcher, searches_folder ? nullptr : MakeAnswerStore(answers_), cached);
 
-  RetrieverOptions retriever;
-  retriever.archive = config_.Identity();
-  retriever.connections = TransfersAtATime(config_, ends_);
-  retriever.transfer_timeout = config_.transfer_timeout;
-  retriever_ = std::make_unique<Retriever>(std::move(retriever), ends_.downloader, instances_);
-
   TreeOptions tree;
   tree.browse = config_.browse;
   tree.names = config_.names;
   tree.control_files = {"README.txt", "errors", "metrics", "status.json"};
   tree_ = std::make_unique<Tree>(std::move(tree), searcher_);
+
+  RetrieverOptions retriever;
+  retriever.archive = config_.Identity();
+  retriever.connections = TransfersAtATime(config_, ends_);
+  retriever.transfer_timeout = config_.transfer_timeout;
+  retriever.series_list = [this](const SeriesReference& series) { return tree_->PeekInstances(series); };
+  retriever.max_ahead = std::min(retriever.max_ahead, config_.cache_max_size / 4);
+  retriever_ = std::make_unique<Retriever>(std::move(retriever), ends_.downloader, instances_);
 }
 
 void Archive::Impl::OpenCaches() {
@@ -134,6 +136,13 @@ void Archive::Impl::LearnSizes(const std::vector<InstanceReference>& instances, 
       context.Check("learn the sizes of a series");
     }
   };
+  if (instances.size() > 1) {  // of one series
+    std::vector<Uid> expected;
+    for (const InstanceReference& instance : instances) {
+      expected.push_back(instance.instance);
+    }
+    retriever_->Expect(instances.front().series_reference(), expected);
+  }
   for (const InstanceReference& instance : instances) {
     if (retriever_->KnownSize(instance)) {
       continue;

@@ -147,6 +147,9 @@ File MakeFile(const DirectoryPtr& series, const Instance& instance) {
   file.estimated_size = EstimateSize(instance.attributes);
   file.exact_size = instance.size;
   file.mtime = series->mtime;
+  if (const auto number = instance.attributes.Number(tag::kInstanceNumber); number && *number >= 0) {
+    file.number = static_cast<uint32_t>(std::min<int64_t>(*number, UINT32_MAX));
+  }
   return file;
 }
 

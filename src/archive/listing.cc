@@ -250,6 +250,15 @@ std::optional<size_t> Table::IndexOfPatient(std::string_view patient_id) const {
   return std::nullopt;
 }
 
+std::vector<Uid> Table::Instances() const {
+  std::vector<Uid> instances;
+  instances.reserve(series_ == nullptr ? 0 : rows_.size());
+  for (size_t i = 0; series_ != nullptr && i < rows_.size(); ++i) {
+    instances.push_back(series_->instances[rows_[i]].uid);
+  }
+  return instances;
+}
+
 Node Table::MakeNode(const DirectoryPtr& directory, size_t index, std::string_view name) const {
   const uint32_t row = rows_[index];
   switch (kind_) {

@@ -41,6 +41,8 @@ class Table {
   // Where a UID is (in patients/: none), or a PatientID.
   std::optional<size_t> IndexOfUid(const Uid& uid) const;
   std::optional<size_t> IndexOfPatient(std::string_view patient_id) const;
+  // In a series: its instances in the order of their names.
+  std::vector<Uid> Instances() const;
   // The row as `name` in `directory`, which asked this table's question.
   Node MakeNode(const DirectoryPtr& directory, size_t index, std::string_view name) const;
 

@@ -14,11 +14,15 @@ namespace {
 
 class CompleteInstance : public OpenedInstance {
  public:
-  CompleteInstance(UniqueFd fd, uint64_t size) : fd_(std::move(fd)), size_(size) {}
+  CompleteInstance(UniqueFd fd, uint64_t size, std::shared_ptr<SeriesUse> use)
+      : fd_(std::move(fd)), size_(size), use_(std::move(use)) {}
 
   uint64_t size() const override { return size_; }
 
   std::optional<size_t> TryRead(uint64_t offset, std::span<std::byte> out) override {
+    if (use_ != nullptr) {
+      use_->Touch();
+    }
     if (offset >= size_) {
       return 0;
     }
@@ -37,6 +41,7 @@ class CompleteInstance : public OpenedInstance {
  private:
   const UniqueFd fd_;
   const uint64_t size_;
+  const std::shared_ptr<SeriesUse> use_;
 };
 
 }  // namespace
@@ -58,8 +63,8 @@ void ReadFully(int fd, uint64_t offset, std::span<std::byte> out) {
   }
 }
 
-std::shared_ptr<OpenedInstance> MakeCompleteInstance(UniqueFd fd, uint64_t size) {
-  return std::make_shared<CompleteInstance>(std::move(fd), size);
+std::shared_ptr<OpenedInstance> MakeCompleteInstance(UniqueFd fd, uint64_t size, std::shared_ptr<SeriesUse> use) {
+  return std::make_shared<CompleteInstance>(std::move(fd), size, std::move(use));
 }
 
 }  // namespace trolley

@@ -1,12 +1,14 @@
 #ifndef TROLLEY_ARCHIVE_OPENED_INSTANCE_H_
 #define TROLLEY_ARCHIVE_OPENED_INSTANCE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 
 #include "archive/retriever.h"
+#include "base/context.h"
 #include "base/unique_fd.h"
 
 namespace trolley {
@@ -14,8 +16,18 @@ namespace trolley {
 // Fills `out` from `offset`; throws kStorage when the file ends before that or cannot be read.
 void ReadFully(int fd, uint64_t offset, std::span<std::byte> out);
 
-// An instance whose file is whole: from the cache, or a folder's own file.
-std::shared_ptr<OpenedInstance> MakeCompleteInstance(UniqueFd fd, uint64_t size);
+// When a series was last opened or read. Thread-safe.
+class SeriesUse {
+ public:
+  void Touch() { at_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed); }
+  Clock::time_point at() const { return Clock::time_point(Clock::duration(at_.load(std::memory_order_relaxed))); }
+
+ private:
+  std::atomic<Clock::rep> at_{Clock::now().time_since_epoch().count()};
+};
+
+// An instance whose file is whole: from the cache, or a folder's own file. `use` may be null.
+std::shared_ptr<OpenedInstance> MakeCompleteInstance(UniqueFd fd, uint64_t size, std::shared_ptr<SeriesUse> use);
 
 }  // namespace trolley
 

@@ -11,6 +11,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/context.h"
 #include "cache/instance_cache.h"
@@ -34,11 +35,19 @@ class OpenedInstance {
   virtual int CompleteFd() const = 0;
 };
 
+// The instances of a series in the order in which programs read them; null when it is not known.
+using SeriesList = std::shared_ptr<const std::vector<Uid>>;
+
 struct RetrieverOptions {
   std::string archive;                             // identity, for the cache's keys
   uint32_t connections = 8;                        // transfers at a time
   std::chrono::milliseconds queue_timeout{60000};  // an open whose turn did not come while nothing arrived: kTimedOut
   std::chrono::milliseconds transfer_timeout{3600000};  // for one instance
+  // What is known of a series without asking the archive; called from a thread of the retriever's own. Without it
+  // nothing is fetched ahead.
+  std::function<SeriesList(const SeriesReference&)> series_list;
+  std::chrono::milliseconds idle_stop{700};  // a series that nobody reads for so long is not fetched ahead any more
+  uint64_t max_ahead = uint64_t{2} << 30;    // bytes of a series that may be fetched ahead and not opened yet
 };
 
 struct RetrieverStatus {
@@ -48,12 +57,15 @@ struct RetrieverStatus {
   uint64_t cache_hits = 0;  // opens answered from the cache
   uint64_t running = 0;
   uint64_t waiting = 0;  // queued
+  uint64_t batches = 0;  // requests for many instances at once
+  uint64_t ahead = 0;    // instances fetched before they were opened
 };
 
 // The one place that decides what is fetched when. An instance is fetched once at a time, however many open it; its
 // bytes stream into the cache in constant memory and can be read while they arrive. A transfer that nobody waits for or
 // reads any more is stopped unless it is nearly done. Failed transfers are not remembered: the next open tries again.
-// Thread-safe.
+// Who reads on in a series gets the rest of it fetched ahead, in one request where the archive is able to; what is
+// opened sooner than that brings it is requested by itself. Opens go before what is fetched ahead. Thread-safe.
 class Retriever {
  public:
   // `instance` null and `error` null: the archive says that there is none.
@@ -74,6 +86,8 @@ class Retriever {
   void Open(const InstanceReference& instance, const std::stop_token& stop, const OpenCallback& done);
   // Waits. nullptr: the archive says there is none.
   std::shared_ptr<OpenedInstance> Open(const InstanceReference& instance, const Context& context);
+  // These are about to be opened: what is not cached is fetched in the way that is best for many.
+  void Expect(const SeriesReference& series, const std::vector<Uid>& instances);
   // The exact size if it is known without asking the archive.
   std::optional<uint64_t> KnownSize(const InstanceReference& instance);
 

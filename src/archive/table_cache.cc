@@ -19,6 +19,13 @@ TablePtr TableCache::Find(const std::string& path, const Answer& answer) {
   return found->second->second;
 }
 
+TablePtr TableCache::FindByAnswer(const Answer& answer) {
+  const std::lock_guard lock(mutex_);
+  const auto found =
+      std::find_if(entries_.begin(), entries_.end(), [&](const auto& e) { return e.second->answer() == answer; });
+  return found == entries_.end() ? nullptr : found->second;
+}
+
 void TableCache::Insert(const std::string& path, TablePtr table) {
   const std::lock_guard lock(mutex_);
   if (const auto found = by_path_.find(path); found != by_path_.end()) {

@@ -22,6 +22,8 @@ class TableCache {
 
   // Null unless the table was made of this very answer.
   TablePtr Find(const std::string& path, const Answer& answer);
+  // Whatever its path. Null: none was made of it.
+  TablePtr FindByAnswer(const Answer& answer);
   void Insert(const std::string& path, TablePtr table);
 
  private:

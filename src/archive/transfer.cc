@@ -9,7 +9,6 @@
 #include <iterator>
 
 #include "archive/memory_file.h"
-#include "archive/opened_instance.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -136,6 +135,33 @@ std::optional<uint64_t> Transfer::KnownSize() const {
   return state_ == State::kArriving || state_ == State::kWhole ? length_ : std::nullopt;
 }
 
+bool Transfer::wanted() const {
+  const std::lock_guard lock(mutex_);
+  return readers_ > 0 || !openers_.empty();
+}
+
+bool Transfer::awaited() const {
+  const std::lock_guard lock(mutex_);
+  return !openers_.empty() || !read_waiters_.empty();
+}
+
+bool Transfer::Keep() {
+  const std::lock_guard lock(mutex_);
+  kept_ = !stop_.stop_requested();
+  return kept_;
+}
+
+void Transfer::GiveUpUnlessWanted() {
+  const std::lock_guard lock(mutex_);
+  kept_ = false;
+  StopIfUnwanted();
+}
+
+bool Transfer::begun() const {
+  const std::lock_guard lock(mutex_);
+  return state_ != State::kWaiting;
+}
+
 bool Transfer::ended() const {
   const std::lock_guard lock(mutex_);
   return state_ != State::kWaiting && state_ != State::kArriving;
@@ -153,7 +179,7 @@ void Transfer::DropReader() {
 }
 
 void Transfer::StopIfUnwanted() {
-  if (readers_ > 0 || !openers_.empty()) {
+  if (kept_ || readers_ > 0 || !openers_.empty()) {
     return;
   }
   const bool nearly_done = state_ == State::kArriving && length_ && *length_ - arrived_ <= kNearlyDone;
@@ -185,23 +211,12 @@ void Transfer::Begin(std::unique_ptr<StagedInstance> staged, std::optional<uint6
 void Transfer::Append(std::span<const std::byte> piece) {
   // Only the worker changes length_, arrived_, staged_ and fd_, so that it may read them and write the file without the
   // lock.
+  piece = CheckAgain(piece);
   if (length_ && piece.size() > *length_ - arrived_) {
     throw Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(),
                                              ": more bytes came than the archive had announced"));
   }
-  if (staged_ != nullptr) {
-    try {
-      staged_->Append(piece);
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::kNoSpace) {
-        throw;
-      }
-      MoveToMemory();
-    }
-  }
-  if (staged_ == nullptr) {
-    WriteFully(fd_->get(), arrived_, piece);
-  }
+  Store(piece);
   ReadWaiters ready;
   {
     const std::lock_guard lock(mutex_);
@@ -209,6 +224,53 @@ void Transfer::Append(std::span<const std::byte> piece) {
     ready = TakeReady();
   }
   CallAll(ready);
+}
+
+void Transfer::Store(std::span<const std::byte> piece) {
+  if (staged_ != nullptr) {
+    try {
+      staged_->Append(piece);
+      return;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kNoSpace) {
+        throw;
+      }
+      MoveToMemory();
+    }
+  }
+  WriteFully(fd_->get(), arrived_, piece);
+}
+
+void Transfer::Rewind() {
+  const std::lock_guard lock(mutex_);
+  kept_ = false;
+  if (state_ == State::kArriving) {
+    repeated_ = 0;
+    repeat_end_ = arrived_;
+  }
+}
+
+void Transfer::Resume(std::optional<uint64_t> length) {
+  if (length && length_ && *length != *length_) {
+    throw Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(),
+                                             ": asked for again, it came with another length"));
+  }
+}
+
+// Readers have seen what is there: it must be the same, and is not stored twice. Gives what is new of the piece.
+std::span<const std::byte> Transfer::CheckAgain(std::span<const std::byte> piece) {
+  if (repeated_ >= repeat_end_) {
+    return piece;
+  }
+  const auto old = piece.first(static_cast<size_t>(std::min<uint64_t>(piece.size(), repeat_end_ - repeated_)));
+  std::vector<std::byte> before(old.size());
+  ReadFully(fd_->get(), repeated_, before);
+  if (!std::equal(old.begin(), old.end(), before.begin())) {
+    throw Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(),
+                                             ": asked for again, it came with other bytes"));
+  }
+  repeated_ += old.size();
+  return piece.subspan(old.size());
 }
 
 void Transfer::MoveToMemory() {
@@ -226,9 +288,10 @@ void Transfer::MoveToMemory() {
 }
 
 void Transfer::End() {
-  if (length_ && arrived_ != *length_) {
-    throw Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(), ": only ",
-                                             arrived_, " of ", *length_, " bytes came"));
+  const uint64_t came = repeated_ < repeat_end_ ? repeated_ : arrived_;
+  if (came != length_.value_or(arrived_)) {
+    throw Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(), ": only ", came,
+                                             " of ", length_.value_or(arrived_), " bytes came"));
   }
   if (staged_ != nullptr) {
     staged_->Commit();
@@ -308,6 +371,9 @@ void Transfer::CallAll(const ReadWaiters& waiters) {
 }
 
 std::optional<size_t> Transfer::TryRead(uint64_t offset, std::span<std::byte> out) {
+  if (use_ != nullptr) {
+    use_->Touch();
+  }
   std::shared_ptr<UniqueFd> fd;
   uint64_t size = 0;
   {

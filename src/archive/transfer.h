@@ -13,6 +13,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "archive/opened_instance.h"
 #include "archive/retriever.h"
 #include "base/context.h"
 #include "base/unique_fd.h"
@@ -24,7 +25,9 @@ namespace trolley {
 // the retriever, filled by one worker, read by any number of openers. Thread-safe; calls back without holding its lock.
 class Transfer : public std::enable_shared_from_this<Transfer> {
  public:
-  explicit Transfer(InstanceReference reference) : reference_(std::move(reference)) {}
+  // `use` may be null.
+  explicit Transfer(InstanceReference reference, std::shared_ptr<SeriesUse> use = nullptr)
+      : reference_(std::move(reference)), use_(std::move(use)) {}
 
   const InstanceReference& reference() const { return reference_; }
   Clock::time_point created_at() const { return created_at_; }
@@ -41,11 +44,25 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   std::shared_ptr<OpenedInstance> TryOpen();
   std::optional<uint64_t> KnownSize() const;
 
+  // Somebody has it open or waits for it.
+  bool wanted() const;
+  // Somebody waits at this moment.
+  bool awaited() const;
+  // From now on it goes on also when nobody wants it. False: it is being given up.
+  bool Keep();
+  // As if whoever wanted it had left: unless somebody does want it, it ends.
+  void GiveUpUnlessWanted();
+
   // For the worker.
 
   // Bytes begin. `staged` null: they are kept in memory, because the disk is full.
   void Begin(std::unique_ptr<StagedInstance> staged, std::optional<uint64_t> length);
   void Append(std::span<const std::byte> piece);
+  // Its bytes were cut off, and they are asked for anew: Resume() instead of Begin() then. The bytes that are there
+  // already stay, and must come again.
+  void Rewind();
+  void Resume(std::optional<uint64_t> length);
+  bool begun() const;
   // It is whole and goes into the cache. Throws kProtocol when it is shorter than promised.
   void End();
   // It need not be transferred: its whole file lies here.
@@ -71,6 +88,8 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   // Without the lock: what a waiter calls or destroys may come back here.
   static void CallAll(const ReadWaiters& waiters);
   void MoveToMemory();
+  void Store(std::span<const std::byte> piece);
+  std::span<const std::byte> CheckAgain(std::span<const std::byte> piece);
   void AnswerOpeners();
 
   // These are called with the lock held.
@@ -80,6 +99,7 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   ReadWaiters TakeReady();
 
   const InstanceReference reference_;
+  const std::shared_ptr<SeriesUse> use_;
   const Clock::time_point created_at_ = Clock::now();
   std::stop_source stop_;
 
@@ -87,6 +107,9 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   State state_ = State::kWaiting;
   std::optional<uint64_t> length_;  // exact
   uint64_t arrived_ = 0;
+  uint64_t repeated_ = 0;    // after Rewind(): what came again of
+  uint64_t repeat_end_ = 0;  // what was there already
+  bool kept_ = false;
   std::unique_ptr<StagedInstance> staged_;  // null when the bytes are in memory, and after the end
   std::shared_ptr<UniqueFd> fd_;            // what readers read
   std::exception_ptr error_;

@@ -56,6 +56,7 @@ class Tree::Impl {
 
   ListingPtr List(const DirectoryPtr& directory, const Context* context);
   QuickLookup Find(const DirectoryPtr& directory, std::string_view name, const Context* context);
+  std::shared_ptr<const std::vector<Uid>> PeekInstances(const SeriesReference& series);
   const DirectoryPtr& root() const { return root_; }
 
  private:
@@ -155,6 +156,22 @@ ListingPtr Tree::Impl::List(const DirectoryPtr& directory, const Context* contex
     searches_.Add(LastName(*directory));
   }
   return MakeListing(directory, TableOf(directory, *answer), answer->asked_at, answer->stale);
+}
+
+std::shared_ptr<const std::vector<Uid>> Tree::Impl::PeekInstances(const SeriesReference& series) {
+  const auto answer = searcher_->PeekAny(SeriesQuestion(series));
+  if (!answer) {
+    return nullptr;
+  }
+  TablePtr table = tables_.FindByAnswer(answer->answer);
+  if (table == nullptr) {
+    Directory directory;
+    directory.kind = DirectoryKind::kSeries;
+    directory.study = StudyReference{series.study};
+    directory.series = series;
+    table = std::make_shared<const Table>(directory, answer->answer, options_.names);
+  }
+  return std::make_shared<const std::vector<Uid>>(table->Instances());
 }
 
 ListingPtr Tree::Impl::ListFixed(const DirectoryPtr& directory) {
@@ -385,6 +402,10 @@ QuickLookup Tree::TryLookup(const DirectoryPtr& directory, std::string_view name
 
 std::optional<Node> Tree::Lookup(const DirectoryPtr& directory, std::string_view name, const Context& context) {
   return impl_->Find(directory, name, &context).node;
+}
+
+std::shared_ptr<const std::vector<Uid>> Tree::PeekInstances(const SeriesReference& series) {
+  return impl_->PeekInstances(series);
 }
 
 std::optional<Node> Tree::Resolve(std::string_view path, const Context& context) {

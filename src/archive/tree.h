@@ -55,6 +55,7 @@ struct File {
   uint64_t estimated_size = 0;         // bytes, never 0; for use while the exact size is unknown
   std::optional<uint64_t> exact_size;  // when the archive told it
   int64_t mtime = 0;
+  std::optional<uint32_t> number;  // InstanceNumber
   // Precondition: instance.
   InstanceReference reference() const;
 };
@@ -110,6 +111,8 @@ class Tree {
   // nullopt: the archive says that there is none, or the name can never exist. Throws kInvalidArgument for malformed
   // criteria.
   std::optional<Node> Lookup(const DirectoryPtr& directory, std::string_view name, const Context& context);
+  // The instances of a series in the order of a listing; null when it was not listed.
+  std::shared_ptr<const std::vector<Uid>> PeekInstances(const SeriesReference& series);
   // A whole path from the root, for callers without inodes (the library's own use, tests).
   std::optional<Node> Resolve(std::string_view path, const Context& context);
 

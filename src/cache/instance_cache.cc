@@ -305,7 +305,17 @@ std::optional<CachedInstance> InstanceCache::Find(std::string_view archive, cons
 }
 
 bool InstanceCache::Contains(std::string_view archive, const InstanceReference& instance) {
-  return impl_->Contains(impl_->index_.KeyOf(archive, instance));
+  return impl_->Contain({impl_->index_.KeyOf(archive, instance)}).front();
+}
+
+std::vector<bool> InstanceCache::Contain(std::string_view archive, const SeriesReference& series,
+                                         const std::vector<Uid>& instances) {
+  std::vector<InstanceKey> keys;
+  keys.reserve(instances.size());
+  for (const Uid& instance : instances) {
+    keys.push_back(impl_->index_.KeyOf(archive, series.study, series.series, instance));
+  }
+  return impl_->Contain(keys);
 }
 
 std::optional<uint64_t> InstanceCache::KnownSize(std::string_view archive, const InstanceReference& instance) {

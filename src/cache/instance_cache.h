@@ -94,6 +94,8 @@ class InstanceCache {
   std::optional<CachedInstance> Find(std::string_view archive, const InstanceReference& instance, Verify verify,
                                      const Context& context = {}, bool* needs_verification = nullptr);
   bool Contains(std::string_view archive, const InstanceReference& instance);
+  // Which instances of one series are cached, in one transaction; the same order as asked. Never throws.
+  std::vector<bool> Contain(std::string_view archive, const SeriesReference& series, const std::vector<Uid>& instances);
 
   // Exact sizes of instances that were ever fetched, also of evicted ones. One LMDB read each. Never throws.
   std::optional<uint64_t> KnownSize(std::string_view archive, const InstanceReference& instance);

@@ -79,7 +79,7 @@ class InstanceCache::Impl {
   // lookup.cc
   std::optional<CachedInstance> Find(const InstanceKey& key, InstanceCache::Verify verify, const Context& context,
                                      bool* needs_verification);
-  bool Contains(const InstanceKey& key);
+  std::vector<bool> Contain(const std::vector<InstanceKey>& keys);
   std::vector<std::optional<uint64_t>> KnownSizes(const std::vector<InstanceKey>& keys);
 
   // committer.cc

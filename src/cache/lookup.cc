@@ -225,21 +225,25 @@ std::string InstanceCache::Impl::CheckFile(const IndexEntry& entry, bool read, c
   return {};
 }
 
-bool InstanceCache::Impl::Contains(const InstanceKey& key) {
+std::vector<bool> InstanceCache::Impl::Contain(const std::vector<InstanceKey>& keys) {
+  std::vector<bool> contained(keys.size());
   {
     const std::lock_guard lock(mutex_);
-    const auto found = pending_.find(key.hash);
-    if (found != pending_.end() && found->second->key.full == key.full) {
-      return true;
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const auto found = pending_.find(keys[i].hash);
+      contained[i] = found != pending_.end() && found->second->key.full == keys[i].full;
     }
   }
-  bool found = false;
   try {
-    lmdb_->Read([&](const LmdbTransaction& transaction) { found = index_.Find(transaction, key).has_value(); });
+    lmdb_->Read([&](const LmdbTransaction& transaction) {
+      for (size_t i = 0; i < keys.size(); ++i) {
+        contained[i] = contained[i] || index_.Find(transaction, keys[i]);
+      }
+    });
   } catch (const Error& error) {
     LogWarning(error.what());
   }
-  return found;
+  return contained;
 }
 
 std::vector<std::optional<uint64_t>> InstanceCache::Impl::KnownSizes(const std::vector<InstanceKey>& keys) {

@@ -1,0 +1,86 @@
+#include "archive/retriever_pattern.h"
+
+#include <algorithm>
+
+namespace trolley {
+namespace {
+
+constexpr size_t kStreakAfterJump = 3;  // after a jump, neighbours in a row that are no accident
+constexpr size_t kManyOpened = 16;      // fewer opens in random order tell nothing
+constexpr size_t kNear = 16;            // so far ahead of the stream it does not pay to ask again
+constexpr int kIntervalWeight = 8;      // of the past, in the mean interval
+constexpr Clock::duration kSlow = std::chrono::milliseconds(5);
+constexpr Clock::duration kStalled = std::chrono::milliseconds(50);
+
+}  // namespace
+
+void ReadingPattern::NoteOpen(size_t index) {
+  bool neighbour = false;
+  bool again = false;
+  for (size_t i = 0; i < std::min(noted_, recent_.size()); ++i) {
+    again = again || recent_[i] == index;
+    neighbour = neighbour || recent_[i] + 1 == index || recent_[i] == index + 1;
+  }
+  if (again) {
+    return;
+  }
+  if (neighbour) {
+    ++streak_;
+  } else if (noted_ > 0) {
+    jumped_ = true;
+    streak_ = 0;
+  }
+  recent_[noted_++ % recent_.size()] = index;
+  position_ = index;
+  if (!opened_[index]) {
+    opened_[index] = true;
+    ++distinct_;
+  }
+}
+
+bool ReadingPattern::WantsRest() const {
+  return streak_ >= (jumped_ ? kStreakAfterJump : 1) || distinct_ >= std::max(kManyOpened, opened_.size() / 4);
+}
+
+void StreamPace::Restart(Clock::time_point now) {
+  *this = {};
+  last_at_ = now;
+}
+
+void StreamPace::NoteArrival(size_t index, Clock::time_point now) {
+  if (arrivals_ > 0) {
+    const Clock::duration gap = now - last_at_;
+    const Clock::duration pause = now - std::max(ended_at_, last_at_);
+    interval_ = arrivals_ == 1 ? gap : (interval_ * (kIntervalWeight - 1) + gap) / kIntervalWeight;
+    pause_ = arrivals_ == 1 ? pause : (pause_ * (kIntervalWeight - 1) + pause) / kIntervalWeight;
+  }
+  if (arrivals_ == 0 || index > last_) {
+    ++in_order_;
+  }
+  ++arrivals_;
+  last_ = index;
+  last_at_ = now;
+}
+
+bool StreamPace::IsSlowToBegin() const {
+  return arrivals_ >= 4 && pause_ > kSlow && pause_ > interval_ / 2;
+}
+
+bool StreamPace::WorthWaiting(size_t index, Clock::duration waited, Clock::duration single, size_t remaining,
+                              Clock::time_point now) const {
+  if (arrivals_ < 2) {
+    return waited < 2 * single;
+  }
+  if (now - last_at_ > std::max(4 * (interval_ + single), kStalled)) {
+    return false;
+  }
+  if (!InOrder()) {
+    return interval_ * static_cast<int64_t>(remaining) <= 2 * single;
+  }
+  if (index <= last_) {
+    return waited < 2 * single;  // passed over: it may still come, or not
+  }
+  return index - last_ <= kNear || interval_ * static_cast<int64_t>(index - last_) <= 2 * single;
+}
+
+}  // namespace trolley
