@@ -161,6 +161,13 @@ void Retriever::Impl::FetchRemote(const TransferPtr& transfer, const RequestPtr&
     }
     slot->second.request = request;
   }
+  // It may have come between the opener's look into the cache and the begin of this transfer.
+  if (!transfer->begun()) {
+    if (auto cached = cache_->Find(options_.archive, transfer->reference(), InstanceCache::Verify::kOnlyIfCheap)) {
+      transfer->EndWithFile(std::move(cached->fd), cached->size);
+      return;
+    }
+  }
   ++transfers_;
   FetchSink sink(*this, transfer, request);
   const Context context{request->stop.get_token(), Clock::now() + options_.transfer_timeout};

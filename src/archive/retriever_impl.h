@@ -70,6 +70,8 @@ class Retriever::Impl {
     bool fetches = false;     // not all that was opened came from the cache
     bool all = false;         // somebody said that all of it will be read
     std::vector<Uid> recent;  // opened before the list was known
+    bool loading = false;     // the list
+    std::vector<Uid> came;    // meanwhile
     // Known after the second open:
     SeriesList list;
     std::vector<uint32_t> by_uid;  // places in the list, in the order of UIDs

@@ -183,6 +183,7 @@ bool Retriever::Impl::Plan(const ReadingPtr& reading, std::unique_lock<std::mute
 }
 
 void Retriever::Impl::LoadList(const ReadingPtr& reading, std::unique_lock<std::mutex>& lock) {
+  reading->loading = true;
   lock.unlock();
   SeriesList list;
   std::vector<bool> cached;
@@ -196,9 +197,11 @@ void Retriever::Impl::LoadList(const ReadingPtr& reading, std::unique_lock<std::
     list = nullptr;
   }
   lock.lock();
+  reading->loading = false;
   if (list != nullptr && reading->list == nullptr) {
     SetList(*reading, std::move(list), cached);
   }
+  reading->came.clear();
 }
 
 void Retriever::Impl::SetList(Reading& reading, SeriesList list, const std::vector<bool>& cached) {
@@ -213,6 +216,11 @@ void Retriever::Impl::SetList(Reading& reading, SeriesList list, const std::vect
   for (size_t i = 0; i < size; ++i) {
     if (cached[i]) {
       reading.SetState(i, Reading::State::kHere);
+    }
+  }
+  for (const Uid& uid : reading.came) {
+    if (const auto index = reading.IndexOf(uid)) {
+      reading.SetState(*index, Reading::State::kHere);
     }
   }
   reading.pattern.emplace(size);
@@ -340,6 +348,9 @@ void Retriever::Impl::NoteHere(const InstanceReference& instance, uint64_t size)
     return;
   }
   Reading& reading = *found->second;
+  if (reading.loading) {
+    reading.came.push_back(instance.instance);  // perhaps after the list was compared with the cache
+  }
   const auto index = reading.IndexOf(instance.instance);
   if (!index || reading.items[*index].state == Reading::State::kHere) {
     return;

@@ -324,10 +324,14 @@ TEST_F(RetrieverBatchTest, GoesOnForWhoWaitsHoweverLongThatTakes) {
     }
     SeriesArchive::Send(instance, sink);
   };
-  BeginReading();
+  retriever();
   auto reader = std::async(std::launch::async, [this] { return IsRight(At(5)); });
-  ASSERT_TRUE(other_gate_.Reached() && gate_.Reached());
-  std::this_thread::sleep_for(120ms);  // more than the planner's look
+  ASSERT_TRUE(other_gate_.Reached());
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_TRUE(IsRight(At(i)));
+  }
+  ASSERT_TRUE(gate_.Reached());
+  std::this_thread::sleep_for(120ms);  // the planner looks again
   gate_.Open();
   EXPECT_TRUE(reader.get());
 }
