@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace trolley {
 namespace {
@@ -28,43 +29,31 @@ std::string EncodeBase64(std::string_view bytes) {
 
 std::optional<std::string> DecodeBase64(std::string_view text) {
   std::string out;
-  out.reserve(text.size() / 4 * 3 + 3);
-  uint32_t group = 0;
-  size_t digits = 0;
-  bool padded = false;
+  out.reserve(text.size() / 4 * 3);
+  uint32_t bits = 0;
+  uint32_t count = 0;  // of the bits that are not in `out` yet
+  size_t padding = 0;
   for (const char c : text) {
     if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
       continue;
     }
-    const size_t value = kAlphabet.find(c);
     if (c == '=') {
-      padded = true;
+      ++padding;
       continue;
     }
-    if (padded || value == std::string_view::npos) {
+    const size_t value = kAlphabet.find(c);
+    if (padding > 0 || value == std::string_view::npos) {
       return std::nullopt;
     }
-    group = group << 6 | static_cast<uint32_t>(value);
-    if (++digits % 4 == 0) {
-      out.push_back(static_cast<char>(group >> 16 & 255U));
-      out.push_back(static_cast<char>(group >> 8 & 255U));
-      out.push_back(static_cast<char>(group & 255U));
+    bits = (bits << 6 | static_cast<uint32_t>(value)) & 0xFFFFU;
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      out.push_back(static_cast<char>(bits >> count & 0xFFU));
     }
   }
-  switch (digits % 4) {
-    case 1:
-      return std::nullopt;
-    case 2:
-      out.push_back(static_cast<char>(group >> 4 & 255U));
-      break;
-    case 3:
-      out.push_back(static_cast<char>(group >> 10 & 255U));
-      out.push_back(static_cast<char>(group >> 2 & 255U));
-      break;
-    default:
-      break;
-  }
-  return out;
+  const bool whole = count < 6 && (bits & ((1U << count) - 1)) == 0;
+  return whole && padding <= 2 ? std::optional(std::move(out)) : std::nullopt;
 }
 
 }  // namespace trolley

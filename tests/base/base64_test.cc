@@ -28,7 +28,7 @@ TEST(Base64Test, PassesOverLineBreaksAndMissingPadding) {
 }
 
 TEST(Base64Test, RefusesAnythingElse) {
-  for (const char* text : {"Z", "Zm9v!", "Zg==Zg==", "Zm9vY", "Zm-v"}) {
+  for (const char* text : {"Z", "Zm9v!", "Zg==Zg==", "Zm9vY", "Zm-v", "Zg===", "Zh=="}) {
     EXPECT_EQ(DecodeBase64(text), std::nullopt) << text;
   }
 }

@@ -1,13 +1,16 @@
 // WADO-URI, Orthanc's own REST interface and WADO-RS metadata against a real Orthanc.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "dicom/part10.h"
 #include "download/downloader_contract.h"
 #include "download/orthanc.h"
 #include "download/wado_rs.h"
+#include "download/wado_rs_metadata.h"
 #include "download/wado_uri.h"
 #include "net/http.h"
 #include "net/orthanc_rest.h"
@@ -128,6 +131,45 @@ TEST(OrthancRestArchiveTest, HasNothingOfASeriesInAnotherStudy) {
   world.downloader().Download({&elsewhere, 1}, sink, {});
   EXPECT_EQ(sink.missing, std::vector{elsewhere});
   EXPECT_TRUE(world.rest().SizesOf(elsewhere.series_reference(), {}).empty());
+}
+
+// What the header of a file says, as a listing would show it.
+Attributes HeaderOf(const std::string& bytes, const TempDirectory& directory) {
+  const std::filesystem::path file = directory / "file.dcm";
+  std::ofstream(file, std::ios::binary) << bytes;
+  const auto header = ReadFileHeader(file);
+  Attributes attributes;
+  if (header) {
+    header->attributes.ForEach([&](Tag tag, std::string_view value) {
+      // Each file says in which character set it is, not what its texts are.
+      if (tag.group() > 2 && tag != tag::kSpecificCharacterSet && tag.group() < 0x7FE0) {
+        attributes.Set(tag, value);
+      }
+    });
+  }
+  return attributes;
+}
+
+TEST(WadoRsMetadataArchiveTest, WritesTheHeaderOfEveryInstance) {
+  HttpWorld world;
+  const TempDirectory directory;
+  for (const bool xml : {false, true}) {
+    const auto downloader =
+        MakeWadoRsMetadataDownloader({.url = world.proxy().Url("/dicom-web"), .use_xml = xml}, Client());
+    RecordingSink sink;
+    std::vector<InstanceReference> all;
+    for (const auto& [instance, bytes] : world.content()) {
+      all.push_back(instance);
+    }
+    downloader->Download(all, sink, {});
+    ASSERT_EQ(sink.whole.size(), all.size());
+    for (const InstanceReference& instance : all) {
+      if (instance.series != OrthancContent::Ref("2", 2, 1).series || instance == OrthancContent::Ref("2", 2, 1)) {
+        EXPECT_EQ(HeaderOf(sink.whole[instance], directory), HeaderOf(world.content().at(instance), directory))
+            << instance.instance.str() << " xml " << xml;
+      }
+    }
+  }
 }
 
 }  // namespace
