@@ -77,10 +77,11 @@ class InstanceWriter {
     PutIdentity();
     IsReport(spec_) ? PutReport() : PutImage();
     const E_TransferSyntax syntax = Compress();
-    Check(file_.saveFile(OFFilename(path.c_str()), syntax), path.filename());
+    const E_EncodingType lengths = spec_.explicit_lengths ? EET_ExplicitLength : EET_UndefinedLength;
+    Check(file_.saveFile(OFFilename(path.c_str()), syntax, lengths), path.filename());
     // DCMTK does not look whether the last bytes reach a full disk.
     std::error_code error;
-    if (std::filesystem::file_size(path, error) != file_.calcElementLength(syntax, EET_UndefinedLength) || error) {
+    if (std::filesystem::file_size(path, error) != file_.calcElementLength(syntax, lengths) || error) {
       Fail(path.filename(), "it was not written whole; is the disk full?");
     }
   }

@@ -29,6 +29,8 @@ struct SyntheticInstances {
   int columns = 64;
   int frames = 1;
   enum class Compression { kNone, kRle, kJpegBaseline, kJpegLossless } compression = Compression::kNone;
+  // Sequences are written with their lengths. Archives that are built on DCMTK send them so whatever they store.
+  bool explicit_lengths = false;
 };
 // Writes instances as `directory`/00001.dcm ...; gives the paths. Throws kStorage.
 std::vector<std::filesystem::path> WriteSyntheticSeries(const SyntheticInstances& spec,

@@ -23,7 +23,8 @@ namespace trolley {
 namespace {
 
 constexpr uint16_t kDataSetMismatch = 0xA900;  // PS3.4 table B.2-1
-constexpr size_t kSample = 8;                  // instances whose storage class is looked up before a series is fetched
+constexpr size_t kFewClasses = 6;
+constexpr size_t kSample = 8;  // instances whose storage class is looked up before a series is fetched
 
 // What was learned of the archive. Thread-safe.
 class Experience {
@@ -96,14 +97,14 @@ class Fetch {
   }
 
   void Run() {
-    const std::string sop_class = LikelyClass();
-    if (!sop_class.empty()) {
-      FetchClasses({sop_class}, Remaining());
-    } else {
+    const std::vector<std::string> likely = LikelyClasses();
+    bool others = likely.empty() || FetchClasses(likely, Remaining());
+    if (likely.size() != 1) {  // the archive did not tell
       for (const std::vector<std::string>& group : StorageClassGroups()) {
-        if (wanted_.empty() || !FetchClasses(group, Remaining())) {
+        if (wanted_.empty() || !others) {
           break;
         }
+        others = FetchClasses(group, Remaining());
       }
     }
     if (!wanted_.empty()) {
@@ -131,8 +132,8 @@ class Fetch {
 
   std::string Doing() const { return StrCat("download instances of series ", series_.series.str()); }
 
-  // The class that the series was found to be of; "" when the archive does not tell.
-  std::string LikelyClass() {
+  // The class that the series is of; when the archive does not tell, those that its modality suggests.
+  std::vector<std::string> LikelyClasses() {
     std::string sop_class = experience_.ClassOf(series_);
     if (sop_class.empty()) {
       const Instances all = Remaining();
@@ -142,7 +143,8 @@ class Fetch {
         sop_class = found->begin()->second;
       }
     }
-    return sop_class;
+    return sop_class.empty() ? StorageClassesOf(FindModality(pool_, model_, series_, context_))
+                             : std::vector<std::string>{sop_class};
   }
 
   // True when it may be worth while to propose other classes.
@@ -151,11 +153,17 @@ class Fetch {
     if (!experience_.TakesLists() && instances.size() > 1 && !whole_series_) {
       return FetchOneByOne(classes, instances);
     }
-    const RetrieveResult result = FetchWithChoices(classes, instances);
+    RetrieveResult result = FetchWithChoices(classes, instances);
     instances = StillWanted(instances);
-    // Nothing went wrong underneath, it is the request that is not liked.
-    const bool refused = result.status != dimse::kSuccess && !result.sub_operations_failed() && result.completed == 0;
-    if (refused && instances.size() > 1 && !whole_series_) {
+    // Some archives refuse a list that names an instance which they do not have (Orthanc).
+    if (IsRefused(result) && instances.size() > 1 && !whole_series_ && TellAbsent(instances)) {
+      instances = StillWanted(instances);
+      if (!instances.empty()) {
+        result = FetchWithChoices(classes, instances);
+        instances = StillWanted(instances);
+      }
+    }
+    if (IsRefused(result) && instances.size() > 1 && !whole_series_) {
       const size_t before = wanted_.size();
       FetchWithChoices(classes, {instances.front()});
       if (wanted_.size() < before) {
@@ -165,6 +173,11 @@ class Fetch {
       }
     }
     return result.some_failed();
+  }
+
+  // Nothing went wrong underneath, it is the request that is not liked.
+  static bool IsRefused(const RetrieveResult& result) {
+    return result.status != dimse::kSuccess && !result.sub_operations_failed() && result.completed == 0;
   }
 
   bool FetchOneByOne(const std::vector<std::string>& classes, const Instances& instances) {
@@ -208,7 +221,7 @@ class Fetch {
       }
       reason_ = ResultError(result, Doing());
       // Where the class is not known, narrower proposals for each of them would be too many.
-      if (!result.sub_operations_failed() || classes.size() > 1 || experience_.ChoicesAreInVain(key)) {
+      if (!result.sub_operations_failed() || classes.size() > kFewClasses || experience_.ChoicesAreInVain(key)) {
         return result;
       }
       if (choice == kEachSyntax) {
@@ -312,14 +325,10 @@ class Fetch {
       return;
     }
     std::map<std::string, Instances> untried;
-    for (const InstanceReference& instance : remaining) {
+    TellAbsent(remaining, *found);
+    for (const InstanceReference& instance : StillWanted(remaining)) {
       const auto row = found->find(instance.instance);
-      if (row == found->end()) {
-        // Archives that do not match lists of UIDs answer a single one.
-        if (remaining.size() == 1 || IsAbsent(instance)) {
-          Tell(instance, std::nullopt);
-        }
-      } else if (!row->second.empty() && !tried_.contains(row->second)) {
+      if (row != found->end() && !row->second.empty() && !tried_.contains(row->second)) {
         untried[row->second].push_back(instance);
       }
     }
@@ -327,6 +336,22 @@ class Fetch {
       FetchClasses({sop_class}, StillWanted(instances));
     }
     FailTheRest();
+  }
+
+  // True when there were some.
+  bool TellAbsent(const Instances& instances) {
+    const auto found = FindSopClasses(pool_, model_, series_, instances, context_);
+    return found && TellAbsent(instances, *found);
+  }
+  bool TellAbsent(const Instances& instances, const SopClasses& found) {
+    const size_t before = wanted_.size();
+    for (const InstanceReference& instance : instances) {
+      // Archives that do not match lists of UIDs answer a single one.
+      if (!found.contains(instance.instance) && (instances.size() == 1 || IsAbsent(instance))) {
+        Tell(instance, std::nullopt);
+      }
+    }
+    return wanted_.size() < before;
   }
 
   bool IsAbsent(const InstanceReference& instance) {

@@ -1,5 +1,6 @@
 #include "download/retrieve.h"
 
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -120,6 +121,46 @@ class ClassRows {
   bool reliable_ = true;
 };
 
+// One C-FIND; each row's data set goes to `take`. False: the archive does not answer such questions.
+bool Find(AssociationPool& pool, const RetrieveModel& model, const RawElements& keys,
+          const std::function<void(const std::string&)>& take, const Context& context) {
+  const std::string identifier = EncodeImplicit(keys);
+  const AssociationRequest request{{{std::string(model.find), {std::string(kImplicitVrLittleEndian)}}}};
+  const auto ask = [&](Association& association) {
+    CommandSet command(dimse::kCFindRq);
+    command.SetUid(dimse::kAffectedSopClassUid, model.find)
+        .SetNumber(dimse::kMessageId, association.NextMessageId())
+        .SetNumber(dimse::kPriority, 0);
+    association.Send(association.ContextFor(model.find).id, command, identifier, context);
+  };
+  try {
+    AssociationLease lease = pool.Ask(request, ask, context);
+    for (;;) {
+      const DimseMessage message = lease->ReceiveCommand(context);
+      if (message.command.field() != dimse::kCFindRsp) {
+        throw Error(ErrorCode::kProtocol, "Cannot look up instances: the archive answered with something else");
+      }
+      if (!IsPending(message.command)) {
+        lease.Keep();
+        if (message.command.status() == dimse::kSuccess) {
+          return true;
+        }
+        LogDebug(StrCat("The archive does not look up instances: status ", StatusText(message.command.status())));
+        return false;
+      }
+      if (message.command.has_data_set()) {
+        take(lease->ReceiveDataSet(kMaxIdentifier, context));
+      }
+    }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) {
+      throw;
+    }
+    LogDebug(StrCat("The archive does not look up instances: ", error.what()));
+    return false;
+  }
+}
+
 }  // namespace
 
 const RetrieveModel& StudyRoot() {
@@ -185,44 +226,24 @@ std::optional<SopClasses> FindSopClasses(AssociationPool& pool, const RetrieveMo
                                          const Context& context) {
   RawElements keys = Keys(series, instances);
   keys[tag::kSOPClassUID] = "";
-  const std::string identifier = EncodeImplicit(keys);
-  const AssociationRequest request{{{std::string(model.find), {std::string(kImplicitVrLittleEndian)}}}};
-  try {
-    AssociationLease lease = pool.Ask(
-        request,
-        [&](Association& association) {
-          CommandSet command(dimse::kCFindRq);
-          command.SetUid(dimse::kAffectedSopClassUid, model.find)
-              .SetNumber(dimse::kMessageId, association.NextMessageId())
-              .SetNumber(dimse::kPriority, 0);
-          association.Send(association.ContextFor(model.find).id, command, identifier, context);
-        },
-        context);
-    ClassRows rows(instances);
-    for (;;) {
-      const DimseMessage message = lease->ReceiveCommand(context);
-      if (message.command.field() != dimse::kCFindRsp) {
-        throw Error(ErrorCode::kProtocol, "Cannot look up instances: the archive answered with something else");
-      }
-      if (!IsPending(message.command)) {
-        lease.Keep();
-        if (message.command.status() == dimse::kSuccess) {
-          return rows.Take();
-        }
-        LogDebug(StrCat("The archive does not look up instances: status ", StatusText(message.command.status())));
-        return std::nullopt;
-      }
-      if (message.command.has_data_set()) {
-        rows.Add(lease->ReceiveDataSet(kMaxIdentifier, context));
-      }
+  ClassRows rows(instances);
+  const bool answered = Find(
+      pool, model, keys, [&](const std::string& row) { rows.Add(row); }, context);
+  return answered ? rows.Take() : std::nullopt;
+}
+
+std::string FindModality(AssociationPool& pool, const RetrieveModel& model, const SeriesReference& series,
+                         const Context& context) {
+  RawElements keys = Keys(series, {});
+  keys[tag::kModality] = "";
+  std::string modality;
+  const auto take = [&](const std::string& data_set) {
+    const RawElements row = ParseImplicit(data_set).value_or(RawElements());
+    if (Value(row, tag::kSeriesInstanceUID) == series.series.str()) {
+      modality = Value(row, tag::kModality);
     }
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kUnsupported) {
-      throw;
-    }
-    LogDebug(StrCat("The archive does not look up instances: ", error.what()));
-    return std::nullopt;
-  }
+  };
+  return Find(pool, model, keys, take, context) ? modality : "";
 }
 
 }  // namespace trolley

@@ -40,6 +40,7 @@ std::vector<std::filesystem::path> SortedFiles(const std::filesystem::path& dire
 TestData::TestData() {
   const std::filesystem::path& root = directory.path();
   SyntheticInstances spec;
+  spec.explicit_lengths = true;
   spec.patient_name = "Doe^John^Q";
   spec.patient_id = "TB-0001";
   spec.study_description = "CT Thorax/Abdomen";

@@ -60,13 +60,19 @@ void OrthancServer::WriteConfiguration() const {
   for (const auto& [name, password] : options_.users) {
     users += StrCat(users.empty() ? "" : ", ", "\"", name, "\": \"", password, "\"");
   }
+  std::string modalities;
+  for (const auto& [title, port] : options_.modalities) {
+    modalities += StrCat(modalities.empty() ? "" : ", ", "\"", AsciiLower(title), "\": [\"", title,
+                         "\", \"127.0.0.1\", ", port, "]");
+  }
   const std::string storage = (directory_ / "storage").string();
   WriteFile(
       directory_ / "orthanc.json",
       StrCat("{\n  \"Name\": \"trolley-test\",\n  \"StorageDirectory\": \"", storage, "\",\n  \"IndexDirectory\": \"",
              storage, "\",\n  \"Plugins\": [\"", kPlugin, "\"],\n  \"HttpPort\": ", http_port_,
              ",\n  \"DicomPort\": ", dicom_port_, ",\n  \"RemoteAccessAllowed\": false,\n  \"AuthenticationEnabled\": ",
-             options_.users.empty() ? "false" : "true", ",\n  \"RegisteredUsers\": {", users, "},\n",
+             options_.users.empty() ? "false" : "true", ",\n  \"RegisteredUsers\": {", users,
+             "},\n  \"DicomModalities\": {", modalities, "},\n",
              R"(  "DicomAlwaysAllowFind": true, "DicomAlwaysAllowGet": true, "DicomAlwaysAllowMove": true,
   "StableAge": 1, "SaveJobs": false, "KeepAlive": true, "TcpNoDelay": true, "DefaultEncoding": "Utf8",
   "LimitFindResults": 0, "LimitFindInstances": 0, "HttpThreadsCount": 50,

@@ -14,6 +14,7 @@ namespace trolley {
 
 struct OrthancOptions {
   std::map<std::string, std::string> users{};  // name -> password; none: no authentication
+  std::map<std::string, int> modalities{};     // AE title -> port of 127.0.0.1: where C-MOVE can send to
 };
 
 // An Orthanc with its DICOMweb plugin of this test's own, on free ports of 127.0.0.1, empty at first. Everything throws

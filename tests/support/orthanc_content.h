@@ -10,6 +10,7 @@
 #include "dicom/references.h"
 #include "dicom/synthetic.h"
 #include "support/orthanc.h"
+#include "support/sockets.h"
 #include "support/temp_directory.h"
 
 namespace trolley {
@@ -23,6 +24,10 @@ class OrthancContent {
   }
 
   OrthancServer& orthanc() { return orthanc_; }
+  // Orthanc sends what a C-MOVE to this AE title asks for to this port.
+  static constexpr const char* kMoveTitle = "MOVER";
+  int move_port() const { return move_port_; }
+  const std::vector<std::filesystem::path>& files() const { return files_; }
   // Every instance and its file's bytes.
   const std::map<InstanceReference, std::string>& instances() const { return instances_; }
   // Everything of one series, in the order of its files.
@@ -73,16 +78,20 @@ class OrthancContent {
     spec.series_uid = spec.study_uid + "." + std::to_string(series);
     spec.series_number = series;
     spec.study_description = study == "2" ? "CT Thorax/Abdomen, m. KM" : "";
+    spec.explicit_lengths = true;
     change(spec);
     const auto files = WriteSyntheticSeries(spec, directory_ / (study + "-" + std::to_string(series)));
     orthanc_.Upload(files);
+    files_.insert(files_.end(), files.begin(), files.end());
     for (size_t i = 0; i < files.size(); ++i) {
       instances_[Ref(study, series, static_cast<int>(i) + 1)] = ReadFile(files[i]);
     }
   }
 
   TempDirectory directory_;
-  OrthancServer orthanc_;
+  const int move_port_ = FreePort();
+  OrthancServer orthanc_{OrthancOptions{.modalities = {{kMoveTitle, move_port_}}}};
+  std::vector<std::filesystem::path> files_;
   std::map<InstanceReference, std::string> instances_;
 };
 

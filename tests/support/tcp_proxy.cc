@@ -14,9 +14,9 @@
 
 namespace trolley {
 
-TcpProxy::TcpProxy(int upstream_port)
+TcpProxy::TcpProxy(int upstream_port, int port)
     : upstream_port_(upstream_port),
-      listener_(ListenOnLoopback()),
+      listener_(ListenOnLoopback(port)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       never_(eventfd(0, EFD_CLOEXEC)) {
   port_ = PortOf(listener_.get());
@@ -29,7 +29,8 @@ TcpProxy::~TcpProxy() {
   thread_.join();
 }
 
-void TcpProxy::Set(Trouble trouble, uint64_t after_bytes) {
+void TcpProxy::Set(Trouble trouble, uint64_t after_bytes, Toward toward) {
+  toward_ = toward;
   after_bytes_ = after_bytes;
   trouble_ = trouble;
   const uint64_t one = 1;
@@ -37,7 +38,7 @@ void TcpProxy::Set(Trouble trouble, uint64_t after_bytes) {
 }
 
 void TcpProxy::Accept() {
-  Connection connection{UniqueFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)), UniqueFd(), 0};
+  Connection connection{UniqueFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)), UniqueFd(), 0, 0};
   if (trouble_ != Trouble::kRefuse) {
     connection.server = ConnectToLoopback(upstream_port_);
   }
@@ -59,13 +60,15 @@ bool TcpProxy::Forward(Connection& connection, bool from_server) {
     return false;
   }
   std::string_view bytes(buffer.data(), static_cast<size_t>(count));
-  const bool limited = from_server && (trouble_ == Trouble::kHang || trouble_ == Trouble::kCut);
+  uint64_t& passed = from_server ? connection.answered : connection.asked;
+  const bool limited =
+      from_server == (toward_ == Toward::kClient) && (trouble_ == Trouble::kHang || trouble_ == Trouble::kCut);
   if (limited) {
-    bytes = bytes.substr(0, after_bytes_ - std::min<uint64_t>(connection.answered, after_bytes_));
+    bytes = bytes.substr(0, after_bytes_ - std::min<uint64_t>(passed, after_bytes_));
   }
-  connection.answered += from_server ? bytes.size() : 0;
+  passed += bytes.size();
   const bool sent = SendAll(to.get(), bytes, never_.get());
-  if (limited && trouble_ == Trouble::kCut && connection.answered >= after_bytes_) {
+  if (limited && trouble_ == Trouble::kCut && passed >= after_bytes_) {
     Reset(connection.client);
     return false;
   }

@@ -14,7 +14,9 @@ namespace trolley {
 // bytes and connections from then on. (CountingProxy is the one that understands HTTP.) Thread-safe.
 class TcpProxy {
  public:
-  explicit TcpProxy(int upstream_port);
+  enum class Toward { kClient, kServer };
+
+  explicit TcpProxy(int upstream_port, int port = 0);  // 0 picks one
   ~TcpProxy();
   TcpProxy(const TcpProxy&) = delete;
   TcpProxy& operator=(const TcpProxy&) = delete;
@@ -22,10 +24,11 @@ class TcpProxy {
   int port() const { return port_; }
   int connections() const { return connections_; }
 
-  // No more than `after_bytes` of what the server sends on a connection come through, then nothing more.
-  void Hang(uint64_t after_bytes) { Set(Trouble::kHang, after_bytes); }
+  // No more than `after_bytes` of what the server (or the client) sends on a connection come through, then nothing
+  // more.
+  void Hang(uint64_t after_bytes, Toward toward = Toward::kClient) { Set(Trouble::kHang, after_bytes, toward); }
   // After so many the connection is reset.
-  void Cut(uint64_t after_bytes) { Set(Trouble::kCut, after_bytes); }
+  void Cut(uint64_t after_bytes, Toward toward = Toward::kClient) { Set(Trouble::kCut, after_bytes, toward); }
   // Connections are reset at once.
   void Refuse() { Set(Trouble::kRefuse, 0); }
   void Pass() { Set(Trouble::kNone, 0); }
@@ -36,9 +39,10 @@ class TcpProxy {
     UniqueFd client;
     UniqueFd server;
     uint64_t answered = 0;
+    uint64_t asked = 0;
   };
 
-  void Set(Trouble trouble, uint64_t after_bytes);
+  void Set(Trouble trouble, uint64_t after_bytes, Toward toward = Toward::kClient);
   void Serve();
   void Accept();
   bool Forward(Connection& connection, bool from_server);
@@ -52,6 +56,7 @@ class TcpProxy {
   std::atomic<int> connections_{0};
   std::atomic<Trouble> trouble_{Trouble::kNone};
   std::atomic<uint64_t> after_bytes_{0};
+  std::atomic<Toward> toward_{Toward::kClient};
   std::list<Connection> open_;
   std::thread thread_;
 };
