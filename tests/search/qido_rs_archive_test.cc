@@ -5,6 +5,8 @@
 #include <string>
 
 #include "net/http.h"
+#include "net/orthanc_rest.h"
+#include "search/orthanc_sizes.h"
 #include "search/qido_rs.h"
 #include "search/searcher_contract.h"
 #include "support/orthanc_content.h"
@@ -34,12 +36,31 @@ class OrthancSearchWorld : public SearchWorld {
   void CutOff() override { proxy_.Cut(300); }
   void Recover() override { proxy_.Pass(); }
 
- private:
+ protected:
   CountingProxy proxy_;
   std::unique_ptr<Searcher> searcher_;
 };
 
+// As profile "orthanc" makes it.
+class OrthancProfileWorld : public OrthancSearchWorld {
+ public:
+  OrthancProfileWorld() {
+    HttpOptions options;
+    options.stall_timeout = std::chrono::seconds(2);
+    const auto http = std::make_shared<HttpClient>(options);
+    searcher_ = MakeOrthancSizesSearcher(
+        MakeQidoRsSearcher({.url = proxy_.Url("/dicom-web"), .profile = ServerProfile::kOrthanc}, http),
+        std::make_shared<OrthancRest>(proxy_.Url(), http));
+  }
+};
+
 using enum SearchCase;
+INSTANTIATE_TEST_SUITE_P(OrthancProfile, SearcherContract,
+                         testing::ValuesIn(SearchContractParams("OrthancProfile",
+                                                                [] { return std::make_unique<OrthancProfileWorld>(); },
+                                                                {kNone, kInstances, kOneInstance, kLimit, kRefused,
+                                                                 kTimeout, kTruncated, kCancelled, kRecovers})),
+                         SearchContractName);
 INSTANTIATE_TEST_SUITE_P(
     Orthanc, SearcherContract,
     testing::ValuesIn(SearchContractParams("Orthanc", [] { return std::make_unique<OrthancSearchWorld>(); },
