@@ -240,9 +240,8 @@ void Retriever::Impl::FailPart(const TransferPtr& transfer, const Error& error) 
   {
     const std::lock_guard lock(mutex_);
     const auto slot = active_.find(transfer->reference());
-    const bool retry = !closing_ && transfer->wanted() && !transfer->ended() && slot != active_.end() &&
-                       slot->second.transfer == transfer;
-    if (retry) {
+    const bool known = slot != active_.end() && slot->second.transfer == transfer;
+    if (known && !closing_ && !transfer->ended() && !transfer->Abandon()) {
       transfer->Rewind();
       slot->second = {transfer, nullptr, false, false};
       EnqueueLocked(transfer);

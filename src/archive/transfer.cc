@@ -157,6 +157,15 @@ void Transfer::GiveUpUnlessWanted() {
   StopIfUnwanted();
 }
 
+bool Transfer::Abandon() {
+  const std::lock_guard lock(mutex_);
+  if (readers_ > 0 || !openers_.empty()) {
+    return false;
+  }
+  stop_.request_stop();
+  return true;
+}
+
 bool Transfer::begun() const {
   const std::lock_guard lock(mutex_);
   return state_ != State::kWaiting;

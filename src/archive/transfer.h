@@ -52,6 +52,8 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   bool Keep();
   // As if whoever wanted it had left: unless somebody does want it, it ends.
   void GiveUpUnlessWanted();
+  // It has failed. False: somebody wants it. Otherwise nobody can open it any more.
+  bool Abandon();
 
   // For the worker.
 
