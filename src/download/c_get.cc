@@ -271,6 +271,7 @@ class Fetch {
         throw Error(ErrorCode::kProtocol, StrCat("Cannot ", Doing(), ": the archive answered with something else"));
       } else if (!IsPending(message.command)) {
         RetrieveResult result = ReadResult(*lease, message, context_);
+        failed_.insert(result.failed_instances.begin(), result.failed_instances.end());
         if (result.status == dimse::kSuccess) {
           lease.Keep();  // after a failure some archives (dcmqrscp) go on sending
         }
@@ -347,7 +348,8 @@ class Fetch {
     const size_t before = wanted_.size();
     for (const InstanceReference& instance : instances) {
       // Archives that do not match lists of UIDs answer a single one.
-      if (!found.contains(instance.instance) && (instances.size() == 1 || IsAbsent(instance))) {
+      if (!found.contains(instance.instance) && !failed_.contains(instance.instance) &&
+          (instances.size() == 1 || IsAbsent(instance))) {
         Tell(instance, std::nullopt);
       }
     }
@@ -406,6 +408,7 @@ class Fetch {
   const Context& context_;
   std::map<Uid, InstanceReference> wanted_;  // of which the sink was not told yet
   std::set<std::string> tried_;              // classes that were proposed
+  std::set<Uid> failed_;                     // that the archive named as such, so that they exist
   size_t delivered_ = 0;
   std::optional<Error> reason_;  // why the latest request brought not all
 };

@@ -183,7 +183,8 @@ class Fetch {
         SettleAlone(instance, Move({instance}));
       } else if (!found) {
         SettleAlone(instance, result);
-      } else if (!found->contains(instance.instance) && (remaining.size() == 1 || IsAbsent(instance))) {
+      } else if (!found->contains(instance.instance) && !result.failed_instances.contains(instance.instance) &&
+                 (remaining.size() == 1 || IsAbsent(instance))) {
         expected_.Tell(instance, std::nullopt);
       } else {
         expected_.Tell(instance, Reason(result));

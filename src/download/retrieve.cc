@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "dicom/implicit_elements.h"
+#include "dicom/identifier.h"
 
 namespace trolley {
 namespace {
@@ -69,10 +69,12 @@ ErrorCode CodeFor(uint16_t status) {
   }
 }
 
-RawElements Keys(const SeriesReference& series, std::span<const InstanceReference> instances) {
-  RawElements keys = {{kQueryRetrieveLevel, instances.empty() ? "SERIES" : "IMAGE"},
-                      {tag::kStudyInstanceUID, series.study.str()},
-                      {tag::kSeriesInstanceUID, series.series.str()}};
+using Elements = std::map<Tag, std::string>;
+
+Elements Keys(const SeriesReference& series, std::span<const InstanceReference> instances) {
+  Elements keys = {{kQueryRetrieveLevel, instances.empty() ? "SERIES" : "IMAGE"},
+                   {tag::kStudyInstanceUID, series.study.str()},
+                   {tag::kSeriesInstanceUID, series.series.str()}};
   if (!instances.empty()) {
     std::string& list = keys[tag::kSOPInstanceUID];
     for (const InstanceReference& instance : instances) {
@@ -82,9 +84,12 @@ RawElements Keys(const SeriesReference& series, std::span<const InstanceReferenc
   return keys;
 }
 
-std::string Value(const RawElements& elements, Tag tag) {
-  const auto found = elements.find(tag);
-  return found == elements.end() ? "" : found->second;
+std::string Encode(const Elements& elements) {
+  return EncodeIdentifier(elements, false, "");
+}
+
+Attributes Decode(const std::string& data_set) {
+  return DecodeIdentifier(data_set, false, "ISO_IR 100");
 }
 
 // What the rows of one C-FIND tell.
@@ -96,19 +101,15 @@ class ClassRows {
     }
   }
   void Add(const std::string& data_set) {
-    const std::optional<RawElements> row = ParseImplicit(data_set);
-    if (!row) {
-      reliable_ = false;
-      return;
-    }
-    std::optional<Uid> uid = Uid::Parse(Value(*row, tag::kSOPInstanceUID));
+    const Attributes row = Decode(data_set);
+    std::optional<Uid> uid = Uid::Parse(row.Get(tag::kSOPInstanceUID));
     if (!uid && asked_.size() == 1) {
       uid = asked_.front().instance;
     }
     if (!uid) {
       reliable_ = false;
     } else if (wanted_.contains(*uid)) {
-      const std::optional<Uid> sop_class = Uid::Parse(Value(*row, tag::kSOPClassUID));
+      const std::optional<Uid> sop_class = Uid::Parse(row.Get(tag::kSOPClassUID));
       classes_[*std::move(uid)] = sop_class ? sop_class->str() : "";
     }
   }
@@ -122,9 +123,9 @@ class ClassRows {
 };
 
 // One C-FIND; each row's data set goes to `take`. False: the archive does not answer such questions.
-bool Find(AssociationPool& pool, const RetrieveModel& model, const RawElements& keys,
+bool Find(AssociationPool& pool, const RetrieveModel& model, const Elements& keys,
           const std::function<void(const std::string&)>& take, const Context& context) {
-  const std::string identifier = EncodeImplicit(keys);
+  const std::string identifier = Encode(keys);
   const AssociationRequest request{{{std::string(model.find), {std::string(kImplicitVrLittleEndian)}}}};
   const auto ask = [&](Association& association) {
     CommandSet command(dimse::kCFindRq);
@@ -176,7 +177,7 @@ const RetrieveModel& PatientRoot() {
 }
 
 std::string RetrieveIdentifier(const SeriesReference& series, std::span<const InstanceReference> instances) {
-  return EncodeImplicit(Keys(series, instances));
+  return Encode(Keys(series, instances));
 }
 
 bool RetrieveResult::sub_operations_failed() const {
@@ -199,9 +200,7 @@ RetrieveResult ReadResult(Association& association, const DimseMessage& message,
   result.comment = command.Comment();
   if (command.has_data_set()) {
     const std::string identifier = association.ReceiveDataSet(kMaxIdentifier, context);
-    // Of interest only; one that makes no sense does no harm.
-    const std::string list = Value(ParseImplicit(identifier).value_or(RawElements()), kFailedSopInstanceUidList);
-    for (const std::string_view text : Split(list, '\\')) {
+    for (const std::string_view text : Split(Decode(identifier).Get(kFailedSopInstanceUidList), '\\')) {
       if (std::optional<Uid> uid = Uid::Parse(text)) {
         result.failed_instances.insert(*std::move(uid));
       }
@@ -224,7 +223,7 @@ Error ResultError(const RetrieveResult& result, const std::string& doing) {
 std::optional<SopClasses> FindSopClasses(AssociationPool& pool, const RetrieveModel& model,
                                          const SeriesReference& series, std::span<const InstanceReference> instances,
                                          const Context& context) {
-  RawElements keys = Keys(series, instances);
+  Elements keys = Keys(series, instances);
   keys[tag::kSOPClassUID] = "";
   ClassRows rows(instances);
   const bool answered = Find(
@@ -234,13 +233,13 @@ std::optional<SopClasses> FindSopClasses(AssociationPool& pool, const RetrieveMo
 
 std::string FindModality(AssociationPool& pool, const RetrieveModel& model, const SeriesReference& series,
                          const Context& context) {
-  RawElements keys = Keys(series, {});
+  Elements keys = Keys(series, {});
   keys[tag::kModality] = "";
   std::string modality;
   const auto take = [&](const std::string& data_set) {
-    const RawElements row = ParseImplicit(data_set).value_or(RawElements());
-    if (Value(row, tag::kSeriesInstanceUID) == series.series.str()) {
-      modality = Value(row, tag::kModality);
+    const Attributes row = Decode(data_set);
+    if (row.Get(tag::kSeriesInstanceUID) == series.series.str()) {
+      modality = row.Get(tag::kModality);
     }
   };
   return Find(pool, model, keys, take, context) ? modality : "";

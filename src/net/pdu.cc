@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "dicom/file_meta_writer.h"
 
 namespace trolley::internal {
 namespace {
@@ -16,15 +17,13 @@ constexpr uint8_t kAbstractSyntax = 0x30;
 constexpr uint8_t kTransferSyntax = 0x40;
 constexpr uint8_t kUserInformation = 0x50;
 constexpr uint8_t kMaximumLength = 0x51;
-constexpr uint8_t kImplementationClassUid = 0x52;
+constexpr uint8_t kImplementationClass = 0x52;
 constexpr uint8_t kRoleSelection = 0x54;
-constexpr uint8_t kImplementationVersionName = 0x55;
+constexpr uint8_t kImplementationVersion = 0x55;
 constexpr uint8_t kExtendedNegotiation = 0x56;
 constexpr uint8_t kUserIdentity = 0x58;
 
 constexpr std::string_view kApplicationContextName = "1.2.840.10008.3.1.1.1";
-constexpr std::string_view kOurClassUid = "2.25.152412823097513866341246027418839460961";
-constexpr std::string_view kOurVersionName = "TROLLEYFS";
 constexpr size_t kTitleLength = 16;
 
 void Append16(std::string& out, size_t value) {
@@ -90,11 +89,11 @@ std::string EncodeUserInformation(const AssociatePdu& pdu) {
   std::string length;
   Append32(length, pdu.max_pdu);
   std::string value = Item(kMaximumLength, length);
-  value += Item(kImplementationClassUid, kOurClassUid);
+  value += Item(kImplementationClass, kImplementationClassUid);
   for (const auto& [sop_class, role] : pdu.roles) {
     value += Item(kRoleSelection, StrCat(WithLength(sop_class), role.scu ? '\1' : '\0', role.scp ? '\1' : '\0'));
   }
-  value += Item(kImplementationVersionName, kOurVersionName);
+  value += Item(kImplementationVersion, kImplementationVersionName);
   for (const auto& [sop_class, information] : pdu.extended) {
     value += Item(kExtendedNegotiation, WithLength(sop_class) + information);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dicom/synthetic.h"
+#include "support/sockets.h"
 
 namespace trolley {
 namespace {
@@ -89,7 +90,8 @@ const TestData& TestData::Get() {
   return data;
 }
 
-TestArchive::TestArchive() : proxy(orthanc.http_port()) {
+TestArchive::TestArchive()
+    : move_port(FreePort()), orthanc({.modalities = {{kMoveTitle, move_port}}}), proxy(orthanc.http_port()) {
   for (const StoredSeries* series : TestData::Get().All()) {
     orthanc.Upload(series->files);
   }

@@ -51,6 +51,8 @@ struct TestArchive {
   static TestArchive& Get();
   std::string Url() const { return proxy.Url("/dicom-web"); }
 
+  static constexpr const char* kMoveTitle = "MOVER";
+  const int move_port;  // where Orthanc sends what a C-MOVE to kMoveTitle asks for
   OrthancServer orthanc;
   CountingProxy proxy;
 
