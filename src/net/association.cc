@@ -37,8 +37,8 @@ std::span<const std::byte> AsBytes(std::string_view text) {
 // is counted down, so that a wait that was given up loses nothing.
 class Association::Impl {
  public:
-  Impl(const DicomPeer& peer, const AssociationRequest& request, const Context& context)
-      : request_(request), stream_(peer, context), buffer_(kBufferSize) {
+  Impl(const DicomPeer& peer, AssociationRequest request, const Context& context)
+      : request_(std::move(request)), stream_(peer, context), buffer_(kBufferSize) {
     try {
       Negotiate(peer, context);
     } catch (...) {

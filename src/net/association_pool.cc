@@ -92,20 +92,15 @@ void AssociationLease::Shared::GiveBack(std::unique_ptr<Association> association
   if (association && !keep) {
     association->Abort();
   }
-  {
-    const std::lock_guard lock(mutex);
-    --in_use;
-    if (association && !association->broken() && !closed) {
-      idle.push_back({std::move(association), Clock::now() + peer.idle_time});
-      if (!reaper) {
-        reaper.emplace([this](const std::stop_token& stop) { Reap(stop); });
-      }
+  const std::lock_guard lock(mutex);
+  --in_use;
+  if (association && !association->broken() && !closed) {  // after the pool's end it is aborted
+    idle.push_back({std::move(association), Clock::now() + peer.idle_time});
+    if (!reaper) {
+      reaper.emplace([this](const std::stop_token& stop) { Reap(stop); });
     }
-    changed.notify_all();
   }
-  if (association) {
-    association->Release();
-  }
+  changed.notify_all();
 }
 
 void AssociationLease::Shared::Reap(const std::stop_token& stop) {

@@ -6,7 +6,6 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <cstring>
 #include <system_error>
 
 #include "base/error.h"
@@ -42,7 +41,7 @@ int GivePassword(char* room, int size, int /*for_writing*/, void* secret) {
   if (password->size() > static_cast<size_t>(size)) {
     return -1;
   }
-  std::memcpy(room, password->data(), password->size());
+  std::copy(password->begin(), password->end(), room);
   return static_cast<int>(password->size());
 }
 
