@@ -49,11 +49,15 @@ class Fetch {
         port_(port),
         pool_(pool),
         series_(std::move(series)),
+        receiver_(receiver),
         expected_(receiver, wanted, sink),
         context_(context) {}
 
   void Run(bool whole_series) {
-    const RetrieveResult result = Move(whole_series ? Instances() : expected_.Remaining());
+    RetrieveResult result = Move(whole_series ? Instances() : expected_.Remaining());
+    if (!expected_.Complete() && result.sub_operations_failed() && receiver_.ChooseOtherwise()) {
+      result = Move(expected_.Remaining());
+    }
     if (!expected_.Complete()) {
       Settle(result);
     }
@@ -215,6 +219,7 @@ class Fetch {
   const uint16_t port_;
   AssociationPool& pool_;
   const SeriesReference series_;
+  MoveReceiver& receiver_;
   ExpectedInstances expected_;
   const Context& context_;
 };

@@ -140,6 +140,26 @@ void ExpectedInstances::Tell(const InstanceReference& instance, const std::optio
   leave();
 }
 
+std::string MoveReceiver::ChooseSyntax(const std::vector<std::string>& proposed) {
+  const auto uncompressed = std::find_if(proposed.begin(), proposed.end(), [](const std::string& syntax) {
+    return syntax == kExplicitVrLittleEndian || syntax == kImplicitVrLittleEndian;
+  });
+  const std::lock_guard lock(mutex_);
+  if (uncompressed == proposed.end() || uncompressed == proposed.begin()) {
+    return proposed.front();
+  }
+  had_choice_ = true;
+  return prefer_uncompressed_ ? *uncompressed : proposed.front();
+}
+
+bool MoveReceiver::ChooseOtherwise() {
+  const std::lock_guard lock(mutex_);
+  if (had_choice_) {
+    prefer_uncompressed_ = !prefer_uncompressed_;
+  }
+  return had_choice_;
+}
+
 uint16_t MoveReceiver::OnStore(const StoreRequest& request, const DataSetReader& read) {
   const std::optional<Claim> claim = ClaimFor(request);
   if (!claim) {

@@ -61,6 +61,11 @@ class ExpectedInstances {
 // several asked for the same. What nobody asked for, or not any longer, is dropped.
 class MoveReceiver : public StoreHandler {
  public:
+  // An archive that offers several syntaxes in one context and cannot convert fails what is stored in another one: then
+  // the other choice is worth a try. What comes first is the archive's own preference, mostly a compressed one.
+  std::string ChooseSyntax(const std::vector<std::string>& proposed) override;
+  // True when an archive offered a choice that would turn out otherwise from now on.
+  bool ChooseOtherwise();
   uint16_t OnStore(const StoreRequest& request, const DataSetReader& read) override;
 
  private:
@@ -75,6 +80,8 @@ class MoveReceiver : public StoreHandler {
   std::mutex mutex_;  // of this and of all states
   std::condition_variable_any changed_;
   std::vector<std::shared_ptr<State>> expected_;
+  bool prefer_uncompressed_ = false;
+  bool had_choice_ = false;
 };
 
 }  // namespace trolley

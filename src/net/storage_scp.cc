@@ -171,8 +171,8 @@ class StorageScp::Impl {
     AssociationAcceptor acceptor;
     acceptor.max_pdu = options_.max_pdu;
     acceptor.stall_timeout = options_.stall_timeout;
-    acceptor.choose = [](const std::string& abstract_syntax, const std::vector<std::string>& proposed) {
-      return IsStorage(abstract_syntax) && !proposed.empty() ? proposed.front() : "";
+    acceptor.choose = [this](const std::string& abstract_syntax, const std::vector<std::string>& proposed) {
+      return IsStorage(abstract_syntax) && !proposed.empty() ? handler_.ChooseSyntax(proposed) : "";
     };
     const auto association = Association::Accept(std::move(connection), acceptor, context);
     for (;;) {  // until the archive releases it

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/context.h"
 
@@ -33,6 +34,8 @@ using DataSetReader =
 class StoreHandler {
  public:
   virtual ~StoreHandler() = default;
+  // In which of the `proposed` transfer syntaxes (at least one) a presentation context is accepted.
+  virtual std::string ChooseSyntax(const std::vector<std::string>& proposed) { return proposed.front(); }
   // Gives the status of the answer (0000: stored). What was not read of the data set is dropped. What it throws aborts
   // the association.
   virtual uint16_t OnStore(const StoreRequest& request, const DataSetReader& read) = 0;
@@ -46,8 +49,8 @@ struct StorageScpOptions {
   size_t max_associations = 16;                    // at a time; more have to wait
 };
 
-// Listens for archives that send us instances: takes every storage class, also unknown and private ones, in the
-// transfer syntax that the archive names first, and answers C-ECHO. Several associations at a time. Who sends is not
+// Listens for archives that send us instances: takes every storage class, also unknown and private ones, and
+// answers C-ECHO. Several associations at a time. Who sends is not
 // checked: the handler has to know what it asked for.
 class StorageScp {
  public:

@@ -92,6 +92,20 @@ TEST_F(CMoveArchiveTest, CompressedSeriesKeepTheirSyntax) {
   EXPECT_TRUE(sink_.whole == jpeg_ls.compressed);
 }
 
+// It offers JPEG-LS and uncompressed syntaxes in one context and converts nothing.
+TEST_F(CMoveArchiveTest, ChoosesOtherwiseWhenAnArchiveCannotSendInTheSyntaxItPrefers) {
+  const JpegLsContent& jpeg_ls = JpegLsContent::Shared();
+  const int destination = FreePort();
+  const Dcmqrscp server(jpeg_ls.files,
+                        {.arguments = {"-xt"}, .destinations = {{OrthancContent::kMoveTitle, destination}}});
+  CMoveWorld world(server.port(), Dcmqrscp::kAeTitle, destination, {});
+  for (const Content* content : {&jpeg_ls.uncompressed, &jpeg_ls.compressed, &jpeg_ls.uncompressed}) {
+    RecordingSink sink;
+    world.downloader().Download(Keys(*content), sink, {});
+    EXPECT_TRUE(sink.whole == *content);
+  }
+}
+
 TEST_F(CMoveArchiveTest, SaysWhenTheArchiveDoesNotKnowUs) {
   OrthancContent& archive = OrthancContent::Shared();
   const auto pool = std::make_shared<AssociationPool>(PeerAt(archive.orthanc().dicom_port(), "ORTHANC"));
