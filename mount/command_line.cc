@@ -30,6 +30,8 @@ class Subcommands {
     Add<FindOptions>("find", "Search an archive", DescribeFind);
     Add<GetOptions>("get", "Download from an archive", DescribeGet);
     Add<CheckOptions>("check", "Try whether an archive works", DescribeCheck);
+    Add<StatusOptions>("status", "Show the state of a mount", DescribeStatus);
+    Add<CacheOptions>("cache", "Look after the cache on disk", DescribeCache);
   }
 
   Command Parse(std::vector<std::string> arguments) {

@@ -5,11 +5,13 @@
 #include <variant>
 #include <vector>
 
+#include "mount/cache_command.h"
 #include "mount/check_command.h"
 #include "mount/exit_codes.h"
 #include "mount/find_command.h"
 #include "mount/get_command.h"
 #include "mount/mount_options.h"
+#include "mount/status_command.h"
 #include "mount/umount_command.h"
 
 namespace trolley {
@@ -19,7 +21,8 @@ struct Printed {
   std::string text;
   int exit_code = kExitOk;
 };
-using Command = std::variant<Printed, MountOptions, UmountOptions, GetOptions, FindOptions, CheckOptions>;
+using Command = std::variant<Printed, MountOptions, UmountOptions, GetOptions, FindOptions, CheckOptions, CacheOptions,
+                             StatusOptions>;
 
 // `arguments` without the program's name. `program` is argv[0]: as mount.trolleyfs, and when the first argument is no
 // subcommand but mount options follow, the arguments are those that mount(8) gives its helpers:

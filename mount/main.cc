@@ -23,6 +23,12 @@ int Run(const UmountOptions& options) {
 int Run(const FindOptions& options) {
   return RunFind(options);
 }
+int Run(const CacheOptions& options) {
+  return RunCache(options);
+}
+int Run(const StatusOptions& options) {
+  return RunStatus(options);
+}
 int Run(const CheckOptions& options) {
   return RunCheck(options);
 }

@@ -1,7 +1,10 @@
 #include "archive/status.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
+#include "base/format_bytes.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -16,6 +19,44 @@ void AddMetric(std::string& text, const char* name, const char* type, const char
                const std::string& label) {
   text += StrCat("# HELP trolleyfs_", name, " ", help, "\n# TYPE trolleyfs_", name, " ", type, "\n");
   text += StrCat("trolleyfs_", name, "{archive=", label, "} ", value, "\n");
+}
+
+int64_t Count(const nlohmann::ordered_json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
+}
+
+// "45 s", "3 min", "2 h 5 min", "3 days 4 h".
+std::string FormatSpan(int64_t seconds) {
+  const int64_t minutes = seconds / 60;
+  const int64_t hours = minutes / 60;
+  if (minutes < 1) {
+    return StrCat(seconds, " s");
+  }
+  if (hours < 1) {
+    return StrCat(minutes, " min");
+  }
+  return hours < 48 ? StrCat(hours, " h ", minutes % 60, " min") : StrCat(hours / 24, " days ", hours % 24, " h");
+}
+
+std::string Plain(const nlohmann::ordered_json& value) {
+  return value.is_string() ? value.get<std::string>()
+                           : value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// "12 instances", "5.1 MiB", "of at most 10.0 GiB".
+std::string FormatPart(const std::string& name, const nlohmann::ordered_json& value) {
+  const bool size = value.is_number_unsigned() && (name == "bytes" || name.ends_with("_bytes"));
+  if (!size) {
+    std::string words = name;
+    std::replace(words.begin(), words.end(), '_', ' ');
+    return StrCat(Plain(value), " ", words);
+  }
+  const std::string amount = FormatBytes(value.get<uint64_t>());
+  if (name == "bytes") {
+    return amount;
+  }
+  return name == "max_bytes" ? "at most " + amount : StrCat(amount, " ", name.substr(0, name.size() - 6));
 }
 
 }  // namespace
@@ -40,6 +81,33 @@ std::string StatusJson(const ArchiveConfig& config, const ArchiveStatus& status)
                      {"quarantined", status.cache->quarantined}};
   }
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+std::vector<std::pair<std::string, std::string>> StatusLines(std::string_view json) {
+  const auto status = nlohmann::ordered_json::parse(json, nullptr, false);
+  if (!status.is_object()) {
+    throw Error(ErrorCode::kProtocol, "Cannot read the status: it is no JSON object");
+  }
+  std::vector<std::pair<std::string, std::string>> lines;
+  for (const auto& [key, value] : status.items()) {
+    if (key == "now") {
+      continue;
+    }
+    if (key == "started_at") {
+      lines.emplace_back("mounted", "for " + FormatSpan(Count(status, "now") - Count(status, "started_at")));
+    } else if (key == "search_expiry_seconds") {
+      lines.emplace_back("searches", "renewed after " + FormatSpan(Count(status, "search_expiry_seconds")));
+    } else if (value.is_object()) {
+      std::vector<std::string> parts;
+      for (const auto& [part, number] : value.items()) {
+        parts.push_back(FormatPart(part, number));
+      }
+      lines.emplace_back(key, Join(parts, ", "));
+    } else {
+      lines.emplace_back(key, Plain(value));
+    }
+  }
+  return lines;
 }
 
 std::string MetricsText(const ArchiveConfig& config, const ArchiveStatus& status) {

@@ -4,6 +4,9 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "archive/config.h"
 #include "archive/retriever.h"
@@ -20,6 +23,9 @@ struct ArchiveStatus {
 };
 
 std::string StatusJson(const ArchiveConfig& config, const ArchiveStatus& status);
+// The same for people: what, and how it is. Takes what an older or newer program wrote, too. Throws kProtocol for what
+// is no such JSON.
+std::vector<std::pair<std::string, std::string>> StatusLines(std::string_view json);
 // Prometheus text format.
 std::string MetricsText(const ArchiveConfig& config, const ArchiveStatus& status);
 std::string ReadmeText(const ArchiveConfig& config);

@@ -5,6 +5,8 @@
 
 #include <limits>
 
+#include "base/format_bytes.h"
+
 namespace trolley {
 namespace {
 
@@ -188,6 +190,15 @@ TEST(TextTest, NearestFindsTheMisspeltAndNothingForTheUnrelated) {
   EXPECT_EQ(Nearest("x", {"y"}), "");
   EXPECT_EQ(Nearest("x", {}), "");
   EXPECT_EQ(Nearest(std::string(100'000, 'a'), keys), "");
+}
+
+TEST(TextTest, FormatsSizes) {
+  EXPECT_EQ(FormatBytes(0), "0 B");
+  EXPECT_EQ(FormatBytes(1023), "1023 B");
+  EXPECT_EQ(FormatBytes(1024), "1.0 KiB");
+  EXPECT_EQ(FormatBytes((uint64_t{1} << 20) - 1), "1.0 MiB");
+  EXPECT_EQ(FormatBytes(uint64_t{5476083302}), "5.1 GiB");
+  EXPECT_EQ(FormatBytes(UINT64_MAX), "16.0 EiB");
 }
 
 }  // namespace
