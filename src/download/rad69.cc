@@ -183,7 +183,7 @@ class Retrieval {
       throw Error(ErrorCode::kProtocol,
                   StrCat("Cannot ", doing,
                          ": the server does not take this form of a request (HTTP 415); try the other "
-                         "envelope (mtom or soap)"));
+                         "envelope (bare_soap)"));
     }
     try {
       CheckStatus(receiver.head(), doing, receiver.problem());
