@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 
 namespace trolley {
@@ -30,8 +29,16 @@ std::filesystem::path TempDirectory::Write(const std::string& name, std::string_
 
 std::string ReadFile(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  std::string content{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (!in) {
+  std::string content;
+  // In large pieces: tests read hundreds of megabytes, and are not optimised.
+  constexpr size_t kPiece = size_t{1} << 20;
+  while (in) {
+    const size_t before = content.size();
+    content.resize(before + kPiece);
+    in.read(content.data() + before, static_cast<std::streamsize>(kPiece));
+    content.resize(before + static_cast<size_t>(in.gcount()));
+  }
+  if (!in.eof() || in.bad()) {
     throw std::runtime_error("Cannot read " + path.string());
   }
   return content;
