@@ -102,8 +102,11 @@ std::string VitreaStudy(const Rows& rows, const VitreaForm& form) {
 
 std::set<Tag> FieldsOf(const Terms& terms) {
   std::set<Tag> fields;
-  const std::string names = Value(terms, "IncludeFields");
-  for (const std::string_view name : Split(names.empty() ? "StudyInstanceUID,PatientName,PatientID" : names, ',')) {
+  std::string names = Value(terms, "IncludeFields");
+  if (names.empty()) {
+    names = "StudyInstanceUID,PatientName,PatientID";
+  }
+  for (const std::string_view name : Split(names, ',')) {
     if (const auto info = FindTag(name)) {
       fields.insert(info->tag);
     }
