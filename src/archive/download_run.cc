@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/log.h"
 #include "base/text.h"
 
 namespace trolley {
@@ -27,8 +28,14 @@ class StoringSink : public DownloadSink {
  public:
   StoringSink(std::span<const InstanceReference> instances, Storage& storage, DownloadRun& run)
       : storage_(storage), run_(run), open_(instances.begin(), instances.end()) {}
+  // For whatever comes of a series.
+  StoringSink(SeriesReference all_of, Storage& storage, DownloadRun& run)
+      : storage_(storage), run_(run), all_of_(std::move(all_of)) {}
 
   void OnBegin(const InstanceReference& instance, std::optional<uint64_t> length) override {
+    if (all_of_ == instance.series_reference() && !closed_.contains(instance.instance)) {
+      open_.insert(instance);
+    }
     current_ = open_.contains(instance) ? std::optional(instance) : std::nullopt;
     length_ = length;
     received_ = 0;
@@ -68,6 +75,8 @@ class StoringSink : public DownloadSink {
 
   // Those of which nothing was said.
   std::vector<InstanceReference> Open() const { return {open_.begin(), open_.end()}; }
+  // Of a whole series, those of which the outcome was told.
+  const std::unordered_set<Uid>& closed() const { return closed_; }
   bool full() const { return full_; }
 
  private:
@@ -91,6 +100,9 @@ class StoringSink : public DownloadSink {
   }
 
   void Close(const InstanceReference& instance, Outcome outcome, std::optional<Error> error) {
+    if (all_of_) {
+      closed_.insert(instance.instance);
+    }
     if (open_.erase(instance) > 0) {
       run_.Tell({instance, outcome, std::move(error), outcome == Outcome::kDone ? received_ : 0});
     }
@@ -99,6 +111,8 @@ class StoringSink : public DownloadSink {
   Storage& storage_;
   DownloadRun& run_;
   std::unordered_set<InstanceReference> open_;
+  std::optional<SeriesReference> all_of_;
+  std::unordered_set<Uid> closed_;
   std::optional<InstanceReference> current_;
   std::optional<uint64_t> length_;
   uint64_t received_ = 0;
@@ -170,14 +184,24 @@ size_t DownloadRun::PieceSize(size_t series) const {
   return series;
 }
 
-void DownloadRun::Push(Batch batch) {
+bool DownloadRun::TakesWholeSeries(const SeriesReference& series) {
+  return downloader_.gives_whole_series() && (!options_.skip_complete || !storage_.MayHave(series));
+}
+
+void DownloadRun::OnWholeSeries(const SeriesReference& series, uint64_t instances) {
+  CountReached(nullptr);
+  found_ += instances;
+  Push(WholeSeries{series, instances});
+}
+
+void DownloadRun::Push(Task task) {
   std::unique_lock lock(queue_mutex_);
   // A few series ahead of the workers, so that they need not wait for questions.
   queue_changed_.wait(lock, stop_.get_token(), [this] { return queue_.size() < size_t{2} * options_.jobs + 2; });
   if (stop_.stop_requested()) {
     context_.Check("go on downloading");
   }
-  queue_.push_back(std::move(batch));
+  queue_.push_back(std::move(task));
   queue_changed_.notify_all();
 }
 
@@ -193,19 +217,19 @@ void DownloadRun::OnFailed(const Reference& reference, const Error& error) {
 
 void DownloadRun::Work() {
   while (true) {
-    Batch batch;
+    Task task;
     {
       std::unique_lock lock(queue_mutex_);
       queue_changed_.wait(lock, stop_.get_token(), [this] { return !queue_.empty() || all_found_; });
       if (stop_.stop_requested() || queue_.empty()) {
         return;
       }
-      batch = std::move(queue_.front());
+      task = std::move(queue_.front());
       queue_.pop_front();
       queue_changed_.notify_all();
     }
     try {
-      Process(std::move(batch));
+      std::visit([this](auto& chosen) { Process(std::move(chosen)); }, task);
     } catch (...) {  // of a custom storage or downloader
       CallBack([] { throw; });
     }
@@ -228,6 +252,42 @@ void DownloadRun::Process(Batch batch) {
   if (!instances.empty()) {
     Fetch(std::move(instances));
   }
+}
+
+// The list of its instances, which may take an archive longer than the series itself, is asked for only when not all
+// of them came.
+void DownloadRun::Process(const WholeSeries& series) {
+  StoringSink sink(series.reference, storage_, *this);
+  try {
+    downloader_.DownloadSeries(series.reference, sink, context_);
+  } catch (const Error& error) {
+    if (sink.full() || stop_.stop_requested()) {
+      return;
+    }
+    LogInfo(StrCat("Series ", series.reference.series.str(), " does not come as a whole: ", error.what()));
+  }
+  const uint64_t came = sink.closed().size();
+  if (came >= series.count) {
+    CountReached(nullptr);
+    found_ += came - series.count;
+    return;
+  }
+  std::vector<WantedInstance> all;
+  try {
+    all = ListSeries(series.reference, searcher_, context_);
+  } catch (const Error& error) {
+    if (!stop_.stop_requested()) {
+      OnFailed(series.reference, error);
+    }
+    return;
+  }
+  std::erase_if(all, [&](const WantedInstance& wanted) { return sink.closed().contains(wanted.reference.instance); });
+  // The list is what counts from here on.
+  found_ += came + all.size() - series.count;
+  if (all.empty()) {
+    return;
+  }
+  Process(std::move(all));
 }
 
 std::vector<InstanceReference> DownloadRun::Incomplete(const Batch& batch) {

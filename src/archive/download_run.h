@@ -11,7 +11,7 @@
 #include <optional>
 #include <span>
 #include <stop_token>
-#include <unordered_map>
+#include <variant>
 #include <vector>
 
 #include "archive/expand.h"
@@ -36,15 +36,23 @@ class DownloadRun : private ExpandSink {
 
  private:
   using Batch = std::vector<WantedInstance>;
+  struct WholeSeries {
+    SeriesReference reference;
+    uint64_t count;  // of instances, as the archive told
+  };
+  using Task = std::variant<Batch, WholeSeries>;
 
+  bool TakesWholeSeries(const SeriesReference& series) override;
+  void OnWholeSeries(const SeriesReference& series, uint64_t instances) override;
   void OnSeries(std::vector<WantedInstance> instances) override;
   void OnMissing(const Reference& reference) override;
   void OnFailed(const Reference& reference, const Error& error) override;
 
   size_t PieceSize(size_t series) const;
-  void Push(Batch batch);
+  void Push(Task task);
   void Work();
   void Process(Batch batch);
+  void Process(const WholeSeries& series);
   // What has to be fetched; the rest was told.
   std::vector<InstanceReference> Incomplete(const Batch& batch);
   void Fetch(std::vector<InstanceReference> instances);
@@ -66,7 +74,7 @@ class DownloadRun : private ExpandSink {
 
   std::mutex queue_mutex_;
   std::condition_variable_any queue_changed_;
-  std::deque<Batch> queue_;
+  std::deque<Task> queue_;
   bool all_found_ = false;
 
   std::atomic<uint64_t> bytes_{0};

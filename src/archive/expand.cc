@@ -1,5 +1,6 @@
 #include "archive/expand.h"
 
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -14,6 +15,7 @@ namespace {
 // What is wanted of a series or study: all of it, or just what is named.
 struct WantedSeries {
   bool whole = false;
+  std::optional<uint64_t> count;  // of instances, as the archive told
   std::vector<InstanceReference> named;
 };
 
@@ -58,6 +60,35 @@ std::vector<WantedStudy> Sort(std::span<const Reference> references) {
   return studies;
 }
 
+std::vector<const Series*> SeriesOf(const Studies& answer, const Uid& study) {
+  std::vector<const Series*> all;
+  for (const Study& row : answer) {
+    for (const Series& series : row.series) {
+      if (row.uid == study) {
+        all.push_back(&series);
+      }
+    }
+  }
+  return all;
+}
+
+std::optional<uint64_t> CountOf(const Series& series) {
+  const auto count = series.attributes.Number(tag::kNumberOfSeriesRelatedInstances);
+  return count && *count > 0 ? std::optional(static_cast<uint64_t>(*count)) : std::nullopt;
+}
+
+std::vector<WantedInstance> InstancesOf(const Studies& answer, const SeriesReference& wanted) {
+  std::vector<WantedInstance> instances;
+  for (const Series* series : SeriesOf(answer, wanted.study)) {
+    for (const Instance& instance : series->instances) {
+      if (series->uid == wanted.series) {
+        instances.push_back({{wanted.study, wanted.series, instance.uid}, instance.size});
+      }
+    }
+  }
+  return instances;
+}
+
 class Expander {
  public:
   Expander(Searcher& searcher, ExpandSink& sink, const Context& context)
@@ -67,9 +98,13 @@ class Expander {
     std::optional<StudyReference> unseen;  // a whole study of which nothing was seen yet
     if (study.whole) {
       const StudyReference reference{study.uid};
-      if (const Answer answer = Ask(StudyQuestion(reference), reference)) {
+      if (const Answer answer = AskForSeries(Query::ForStudy(reference, Level::kSeries), reference)) {
         unseen = reference;
-        AddSeries(*answer, study);
+        for (const Series* series : SeriesOf(*answer, study.uid)) {
+          WantedSeries& wanted = study.At(series->uid);
+          wanted.whole = true;
+          wanted.count = CountOf(*series);
+        }
       }
     }
     for (auto& [uid, series] : study.series_in_order) {
@@ -84,9 +119,9 @@ class Expander {
 
  private:
   // Null when it failed, which was told.
-  Answer Ask(const Query& query, const Reference& reference) {
+  Answer Ask(const std::function<Answer()>& ask, const Reference& reference) {
     try {
-      return searcher_.Find(query, context_);
+      return ask();
     } catch (const Error& error) {
       context_.Check("find the instances of a selection");
       sink_.OnFailed(reference, error);
@@ -94,32 +129,62 @@ class Expander {
     }
   }
 
-  static void AddSeries(const Studies& answer, WantedStudy& study) {
-    for (const Study& row : answer) {
-      for (const Series& series : row.series) {
-        if (row.uid == study.uid) {
-          study.At(series.uid).whole = true;
-        }
-      }
-    }
+  // With the number of instances in each, where the archive can tell it.
+  Answer AskForSeries(const Query& query, const Reference& reference) {
+    return Ask(
+        [&] {
+          try {
+            return searcher_.Find(Query(query).Include(tag::kNumberOfSeriesRelatedInstances), context_);
+          } catch (const Error& error) {
+            if (error.code() != ErrorCode::kUnsupported) {
+              throw;
+            }
+            return searcher_.Find(query, context_);
+          }
+        },
+        reference);
   }
 
   // Whether anything was told of it.
   bool Expand(const SeriesReference& reference, WantedSeries series, bool of_whole_study) {
+    if (series.whole && series.named.empty() && sink_.TakesWholeSeries(reference)) {
+      if (!series.count) {
+        Query query = Query::ForStudy({reference.study}, Level::kSeries);
+        query.Where(tag::kSeriesInstanceUID, reference.series.str());
+        const Answer answer = AskForSeries(query, reference);
+        if (answer == nullptr) {
+          return true;
+        }
+        for (const Series* found : SeriesOf(*answer, reference.study)) {
+          series.count = found->uid == reference.series ? CountOf(*found) : series.count;
+        }
+      }
+      if (series.count) {
+        sink_.OnWholeSeries(reference, *series.count);
+        return true;
+      }
+    }
+    return ExpandByList(reference, std::move(series), of_whole_study);
+  }
+
+  bool ExpandByList(const SeriesReference& reference, WantedSeries series, bool of_whole_study) {
     bool told = false;
     std::vector<WantedInstance> instances;
-    std::unordered_set<Uid> seen;
     if (series.whole) {
-      const Answer answer = Ask(SeriesQuestion(reference), reference);
+      const Answer answer = Ask([&] { return searcher_.Find(SeriesQuestion(reference), context_); }, reference);
       told = answer == nullptr;
       if (answer) {
-        Take(*answer, reference, instances, seen);
+        instances = InstancesOf(*answer, reference);
       }
       // Archives list series without instances; in a whole study nothing is missing then.
       if (answer && instances.empty() && !of_whole_study) {
         sink_.OnMissing(reference);
         told = true;
       }
+    }
+    std::unordered_set<Uid> seen;
+    for (const WantedInstance& instance : instances) {
+      seen.insert(instance.reference.instance);
     }
     for (InstanceReference& instance : series.named) {
       if (seen.insert(instance.instance).second) {
@@ -133,28 +198,22 @@ class Expander {
     return told;
   }
 
-  static void Take(const Studies& answer, const SeriesReference& wanted, std::vector<WantedInstance>& instances,
-                   std::unordered_set<Uid>& seen) {
-    for (const Study& study : answer) {
-      for (const Series& series : study.series) {
-        if (study.uid != wanted.study || series.uid != wanted.series) {
-          continue;
-        }
-        for (const Instance& instance : series.instances) {
-          if (seen.insert(instance.uid).second) {
-            instances.push_back({{wanted.study, wanted.series, instance.uid}, instance.size});
-          }
-        }
-      }
-    }
-  }
-
   Searcher& searcher_;
   ExpandSink& sink_;
   const Context& context_;
 };
 
 }  // namespace
+
+bool ExpandSink::TakesWholeSeries(const SeriesReference&) {
+  return false;
+}
+
+void ExpandSink::OnWholeSeries(const SeriesReference&, uint64_t) {}
+
+std::vector<WantedInstance> ListSeries(const SeriesReference& series, Searcher& searcher, const Context& context) {
+  return InstancesOf(*searcher.Find(SeriesQuestion(series), context), series);
+}
 
 std::string ToString(const Reference& reference) {
   if (const auto* study = std::get_if<StudyReference>(&reference)) {

@@ -31,6 +31,10 @@ struct WantedInstance {
 class ExpandSink {
  public:
   virtual ~ExpandSink() = default;
+  // Whether a series of which everything is wanted can be had without a list of its instances, if their number is
+  // known. Then it is told to OnWholeSeries instead of OnSeries.
+  virtual bool TakesWholeSeries(const SeriesReference& series);
+  virtual void OnWholeSeries(const SeriesReference& series, uint64_t instances);
   // Instances of one series, never none, each once; a series comes once.
   virtual void OnSeries(std::vector<WantedInstance> instances) = 0;
   // The archive says that there is none, or that there is nothing in it.
@@ -44,6 +48,9 @@ class ExpandSink {
 // instances that are named are not asked for at all. Throws what the sink throws, and kCancelled or kTimedOut when
 // `context` ends; other failures concern one reference and are told to the sink.
 void Expand(std::span<const Reference> references, Searcher& searcher, ExpandSink& sink, const Context& context);
+
+// All instances of a series. Throws as Searcher::Find.
+std::vector<WantedInstance> ListSeries(const SeriesReference& series, Searcher& searcher, const Context& context);
 
 }  // namespace trolley
 

@@ -79,8 +79,18 @@ std::unique_ptr<InstanceWriter> DirectoryStorage::Begin(const InstanceReference&
   return output_->Write(PathOf(instance), options_.sync);
 }
 
+bool DirectoryStorage::HasFiles(const std::filesystem::path& directory) {
+  std::error_code error;
+  const std::filesystem::directory_iterator files(options_.directory / directory, error);
+  return !error && files != std::filesystem::directory_iterator();
+}
+
 StorageDir::StorageDir(DirectoryStorageOptions options, UidNames names)
     : DirectoryStorage(std::move(options)), names_(names) {}
+
+bool StorageDir::MayHave(const SeriesReference& series) {
+  return HasFiles(std::filesystem::path(DirectoryName(series.study, names_)) / DirectoryName(series.series, names_));
+}
 
 std::filesystem::path StorageDir::PathOf(const InstanceReference& instance) {
   return std::filesystem::path(DirectoryName(instance.study, names_)) / DirectoryName(instance.series, names_) /
@@ -89,6 +99,16 @@ std::filesystem::path StorageDir::PathOf(const InstanceReference& instance) {
 
 FlatStorageDir::FlatStorageDir(DirectoryStorageOptions options, UidNames names)
     : DirectoryStorage(std::move(options)), names_(names) {}
+
+bool FlatStorageDir::MayHave(const SeriesReference&) {
+  // What this run puts there is of other series.
+  const std::lock_guard lock(mutex_);
+  if (!looked_) {
+    looked_ = true;
+    was_empty_ = !HasFiles(".");
+  }
+  return !was_empty_;
+}
 
 std::filesystem::path FlatStorageDir::PathOf(const InstanceReference& instance) {
   {

@@ -40,6 +40,8 @@ class DirectoryStorage : public Storage {
  protected:
   // Where an instance goes, relative to the directory; different instances have different places. Thread-safe.
   virtual std::filesystem::path PathOf(const InstanceReference& instance) = 0;
+  // Whether there is such a directory, relative to the storage's ("." is that one), with anything in it.
+  bool HasFiles(const std::filesystem::path& directory);
 
  private:
   const DirectoryStorageOptions options_;
@@ -54,6 +56,8 @@ class StorageDir : public DirectoryStorage {
  public:
   explicit StorageDir(DirectoryStorageOptions options, UidNames names = UidNames::kPlain);
 
+  bool MayHave(const SeriesReference& series) override;
+
  protected:
   std::filesystem::path PathOf(const InstanceReference& instance) override;
 
@@ -67,12 +71,16 @@ class FlatStorageDir : public DirectoryStorage {
  public:
   explicit FlatStorageDir(DirectoryStorageOptions options, UidNames names = UidNames::kPlain);
 
+  bool MayHave(const SeriesReference& series) override;
+
  protected:
   std::filesystem::path PathOf(const InstanceReference& instance) override;
 
  private:
   const UidNames names_;
   std::mutex mutex_;
+  bool was_empty_ = false;  // at the first look
+  bool looked_ = false;
   std::map<Uid, SeriesReference> series_of_;
 };
 

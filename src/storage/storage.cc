@@ -2,6 +2,10 @@
 
 namespace trolley {
 
+bool Storage::MayHave(const SeriesReference&) {
+  return true;
+}
+
 void Storage::Prepare(std::span<const InstanceReference>, const Context&) {}
 
 bool Storage::IsComplete(const InstanceReference&, std::optional<uint64_t>) {

@@ -28,6 +28,9 @@ class Storage {
  public:
   virtual ~Storage() = default;
 
+  // Whether IsComplete() may be true of an instance of the series, or Prepare() is needed for it. When not, its
+  // instances need not be listed: the series may be downloaded as a whole.
+  virtual bool MayHave(const SeriesReference& series);
   // Told of instances, all of one series, before IsComplete() and Begin() are asked about them. For storages that must
   // look something up first.
   virtual void Prepare(std::span<const InstanceReference> instances, const Context& context);

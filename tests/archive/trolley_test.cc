@@ -37,6 +37,9 @@ class FakeDownloader : public Downloader {
   bool before_anything = false;                       // those, but before the first instance
   size_t rendezvous = 1;                              // downloads that must run at the same time before any goes on
   Batching how = Batching::kSeries;
+  bool whole_series = false;
+  std::set<InstanceReference> left_out;  // of whole series
+  std::vector<SeriesReference> series_calls;
   std::function<void()> on_instance;
 
   std::vector<std::vector<InstanceReference>> calls() const {
@@ -45,6 +48,29 @@ class FakeDownloader : public Downloader {
   }
 
   Batching batching() const override { return how; }
+  bool gives_whole_series() const override { return whole_series; }
+
+  void DownloadSeries(const SeriesReference& series, DownloadSink& sink, const Context& context) override {
+    std::optional<Error> failure;
+    {
+      const std::lock_guard lock(mutex_);
+      series_calls.push_back(series);
+      auto& failures = series_failures[series.series];
+      if (!failures.empty()) {
+        failure = failures.front();
+        failures.erase(failures.begin());
+      }
+    }
+    for (const auto& [instance, bytes] : content) {
+      context.Check("download");
+      if (instance.series_reference() == series && !left_out.contains(instance)) {
+        Send(instance, sink);
+        if (failure) {
+          throw *failure;
+        }
+      }
+    }
+  }
 
   void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) override {
     std::optional<Error> failure = Enter(instances, context);
@@ -150,6 +176,7 @@ class TrolleyTest : public testing::Test {
           searcher_->Add(Attributes({{tag::kSOPInstanceUID, uid},
                                      {tag::kStudyInstanceUID, study},
                                      {tag::kSeriesInstanceUID, series},
+                                     {tag::kNumberOfSeriesRelatedInstances, "3"},
                                      {tag::kPatientName, study == "1.1" ? "One" : "Two"}}));
           downloader_->content[Ref(study, series, uid)] = FakePart10(uid, "data of " + uid);
         }
@@ -235,6 +262,53 @@ TEST_F(TrolleyTest, EveryFailureIsReportedAndStopsNothingElse) {
   EXPECT_THAT(Problems(report, Outcome::kMissing), UnorderedElementsAre("1.1/1.1.2/1.1.2.1", "9.9"));
   EXPECT_FALSE(storage_->files.contains(failing));
   EXPECT_EQ(results.size(), 13U);
+}
+
+TEST_F(TrolleyTest, AWholeSeriesIsNotListed) {
+  downloader_->whole_series = true;
+  options_.skip_complete = false;
+  const DownloadReport report = Download(study_);
+  EXPECT_TRUE(report.ok());
+  EXPECT_EQ(report.total.done, 6U);
+  EXPECT_EQ(report.total.found, 6U);
+  EXPECT_EQ(searcher_->questions(), 1U);
+  EXPECT_THAT(downloader_->calls(), IsEmpty());
+  EXPECT_EQ(Download(SeriesReference{Uid("1.2"), Uid("1.2.1")}).total.done, 3U);
+  EXPECT_EQ(searcher_->questions(), 2U);
+  EXPECT_EQ(Problems(Download(SeriesReference{Uid("1.2"), Uid("9")}), Outcome::kMissing).size(), 1U);
+}
+
+TEST_F(TrolleyTest, WhatAWholeSeriesDidNotBringIsFetched) {
+  downloader_->whole_series = true;
+  options_.skip_complete = false;
+  downloader_->left_out = {Ref("1.1", "1.1.1", "1.1.1.2")};
+  downloader_->series_failures[Uid("1.1.2")] = {Error(ErrorCode::kProtocol, "Cannot download: cut")};
+  const DownloadReport report = Download(study_);
+  EXPECT_TRUE(report.ok());
+  EXPECT_EQ(report.total.done, 6U);
+  EXPECT_EQ(report.total.found, 6U);
+  EXPECT_EQ(storage_->files.size(), 6U);
+  EXPECT_THAT(downloader_->calls(), UnorderedElementsAre(SizeIs(1), SizeIs(2)));
+}
+
+TEST_F(TrolleyTest, AWholeSeriesWithAFailingInstanceReportsItOnce) {
+  downloader_->whole_series = true;
+  options_.skip_complete = false;
+  storage_->refused = Ref("1.1", "1.1.1", "1.1.1.2");
+  const DownloadReport report = Download(study_);
+  EXPECT_EQ(report.total.done, 5U);
+  EXPECT_THAT(Problems(report, Outcome::kFailed), UnorderedElementsAre("1.1/1.1.1/1.1.1.2"));
+}
+
+TEST_F(TrolleyTest, WhatIsPartlyThereIsListed) {
+  downloader_->whole_series = true;
+  const TempDirectory out;
+  StorageDir storage({.directory = out.path()});
+  EXPECT_EQ(trolley_.Download(study_, storage, options_).total.done, 6U);
+  EXPECT_EQ(downloader_->series_calls.size(), 2U);
+  const DownloadReport again = trolley_.Download(study_, storage, options_);
+  EXPECT_EQ(again.total.complete, 6U);
+  EXPECT_EQ(downloader_->series_calls.size(), 2U);
 }
 
 TEST_F(TrolleyTest, ASeriesThatBrokeOffIsAskedForAgain) {
