@@ -1,0 +1,28 @@
+# What the library is linked with: for its own build, and for those who link the installed, static library.
+macro(trolley_find_package)
+  if(CMAKE_FIND_PACKAGE_NAME STREQUAL "trolley")
+    find_dependency(${ARGV})
+  else()
+    find_package(${ARGV} REQUIRED)
+  endif()
+endmacro()
+
+trolley_find_package(PkgConfig)
+trolley_find_package(Threads)
+trolley_find_package(CURL)
+trolley_find_package(OpenSSL)
+trolley_find_package(spdlog)
+trolley_find_package(tomlplusplus)
+trolley_find_package(pugixml)
+pkg_check_modules(lmdb REQUIRED IMPORTED_TARGET lmdb)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+
+# Not by pkg-config or DCMTK's own package: Debian's ask for development packages that dynamic linking does not need.
+set(trolley_dcmtk_libraries dcmjpls dcmjpeg dcmimage dcmimgle dcmnet dcmdata oflog ofstd)
+if(NOT TARGET trolley_dcmtk)
+  add_library(trolley_dcmtk INTERFACE IMPORTED)
+  foreach(library ${trolley_dcmtk_libraries})
+    find_library(DCMTK_${library} ${library} REQUIRED)
+    set_property(TARGET trolley_dcmtk APPEND PROPERTY INTERFACE_LINK_LIBRARIES ${DCMTK_${library}})
+  endforeach()
+endif()
