@@ -209,7 +209,7 @@ class Get {
     const std::string name = ToString(problem.what);
     const auto line = line_of_.find(name);
     Fail(StrCat(line == line_of_.end() ? "" : StrCat("line ", line->second, ": "), name, ": ",
-                problem.error ? problem.error->what() : "the archive has no such thing"));
+                problem.error ? problem.error->what() : "the archive has none"));
   }
 
   void Summarize(const DownloadReport& report) {

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -49,7 +51,18 @@ void CheckPath(const std::filesystem::path& path) {
 
 std::string TemporaryName() {
   static std::atomic<uint64_t> counter{0};
-  return StrCat(kTemporaryPrefix, ::getpid(), "-", counter.fetch_add(1), kTemporarySuffix);
+  static const std::string prefix = StrCat(kTemporaryPrefix, ::getpid(), "-");
+  return StrCat(prefix, counter.fetch_add(1), kTemporarySuffix);
+}
+
+// Where a full disk may be told at a close only: NFS, SMB, CIFS, FUSE.
+bool TellsAtClose(int directory) {
+  struct statfs status {};
+  if (::fstatfs(directory, &status) != 0) {
+    return true;
+  }
+  constexpr std::array<uint32_t, 5> kRemote = {0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x65735546};
+  return std::find(kRemote.begin(), kRemote.end(), static_cast<uint32_t>(status.f_type)) != kRemote.end();
 }
 
 // A temporary file belongs to whoever holds its lock: what nobody holds was left by a killed process.
@@ -78,8 +91,12 @@ void RemoveLeftOvers(int directory) {
 
 class FileWriter : public InstanceWriter {
  public:
-  FileWriter(std::shared_ptr<const UniqueFd> directory, const std::filesystem::path& path, bool sync)
-      : directory_(std::move(directory)), path_(path), name_(path.filename().string()), sync_(sync) {
+  FileWriter(OutputDirectory::Opened directory, const std::filesystem::path& path, bool sync)
+      : directory_(std::move(directory.fd)),
+        tells_at_close_(directory.tells_at_close),
+        path_(path),
+        name_(path.filename().string()),
+        sync_(sync) {
     // Until it is locked, another process may take it for a left-over and remove it.
     while (true) {
       temporary_ = TemporaryName();
@@ -119,8 +136,9 @@ class FileWriter : public InstanceWriter {
     if (sync_ && ::fdatasync(file_.get()) != 0) {
       throw Failure("write", path_, errno);
     }
-    // Network file systems tell at a close that there is no room. The file's own descriptor keeps its lock.
-    if (const int copy = ::dup(file_.get()); copy < 0 || ::close(copy) != 0) {
+    // The file's own descriptor keeps its lock.
+    if (const int copy = tells_at_close_ ? ::dup(file_.get()) : -1;
+        tells_at_close_ && (copy < 0 || ::close(copy) != 0)) {
       throw Failure("write", path_, errno);
     }
     if (::renameat(directory_->get(), temporary_.c_str(), directory_->get(), name_.c_str()) != 0) {
@@ -149,6 +167,7 @@ class FileWriter : public InstanceWriter {
   }
 
   const std::shared_ptr<const UniqueFd> directory_;
+  const bool tells_at_close_;
   const std::filesystem::path path_;
   const std::string name_;
   const bool sync_;
@@ -164,7 +183,7 @@ OutputDirectory::OutputDirectory(std::filesystem::path root) : root_(std::filesy
 
 UniqueFd OutputDirectory::Read(const std::filesystem::path& path) {
   CheckPath(path);
-  const Directory directory = Open(path.parent_path(), false);
+  const Directory directory = Walk(path.parent_path(), false);
   if (directory == nullptr) {
     return UniqueFd();
   }
@@ -178,10 +197,10 @@ UniqueFd OutputDirectory::Read(const std::filesystem::path& path) {
 
 std::unique_ptr<InstanceWriter> OutputDirectory::Write(const std::filesystem::path& path, bool sync) {
   CheckPath(path);
-  return std::make_unique<FileWriter>(Open(path.parent_path(), true), root_ / path, sync);
+  return std::make_unique<FileWriter>(OpenForWriting(path.parent_path()), root_ / path, sync);
 }
 
-OutputDirectory::Directory OutputDirectory::Open(const std::filesystem::path& directory, bool make) {
+OutputDirectory::Opened OutputDirectory::OpenForWriting(const std::filesystem::path& directory) {
   const std::lock_guard lock(mutex_);
   for (auto at = recent_.begin(); at != recent_.end(); ++at) {
     if (at->first == directory) {
@@ -189,6 +208,22 @@ OutputDirectory::Directory OutputDirectory::Open(const std::filesystem::path& di
       return at->second;
     }
   }
+  Opened opened{WalkLocked(directory, true)};
+  opened.tells_at_close = TellsAtClose(opened.fd->get());
+  RemoveLeftOvers(opened.fd->get());
+  recent_.emplace_front(directory, opened);
+  if (recent_.size() > kRecent) {
+    recent_.pop_back();
+  }
+  return opened;
+}
+
+OutputDirectory::Directory OutputDirectory::Walk(const std::filesystem::path& directory, bool make) {
+  const std::lock_guard lock(mutex_);
+  return WalkLocked(directory, make);
+}
+
+OutputDirectory::Directory OutputDirectory::WalkLocked(const std::filesystem::path& directory, bool make) {
   Directory opened = OpenRoot(make);
   std::filesystem::path shown = root_;
   for (const auto& component : directory) {
@@ -197,13 +232,6 @@ OutputDirectory::Directory OutputDirectory::Open(const std::filesystem::path& di
     }
     shown /= component;
     opened = Enter(*opened, component.native(), shown, make);
-  }
-  if (opened != nullptr && make) {
-    RemoveLeftOvers(opened->get());
-    recent_.emplace_front(directory, opened);
-    if (recent_.size() > kRecent) {
-      recent_.pop_back();
-    }
   }
   return opened;
 }

@@ -28,18 +28,24 @@ class OutputDirectory {
   // kInvalidArgument for a path that is not a plain relative one.
   std::unique_ptr<InstanceWriter> Write(const std::filesystem::path& path, bool sync);
 
- private:
   using Directory = std::shared_ptr<const UniqueFd>;
+  struct Opened {
+    Directory fd;
+    bool tells_at_close = false;  // a close may fail although all writes went well
+  };
 
+ private:
+  Opened OpenForWriting(const std::filesystem::path& directory);
   // Null when it does not exist and is not to be made.
-  Directory Open(const std::filesystem::path& directory, bool make);
+  Directory Walk(const std::filesystem::path& directory, bool make);
+  Directory WalkLocked(const std::filesystem::path& directory, bool make);
   Directory OpenRoot(bool make);
   Directory Enter(const UniqueFd& parent, const std::string& name, const std::filesystem::path& shown, bool make) const;
 
   const std::filesystem::path root_;
   std::mutex mutex_;
   Directory opened_root_;
-  std::list<std::pair<std::filesystem::path, Directory>> recent_;  // made and cleaned; the latest first
+  std::list<std::pair<std::filesystem::path, Opened>> recent_;  // made and cleaned; the latest first
 };
 
 }  // namespace trolley
