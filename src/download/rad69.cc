@@ -42,7 +42,7 @@ std::string NewUuid() {
   std::string hex = RandomHex(16);
   hex[12] = '4';
   hex[16] = std::string_view("89ab")[static_cast<unsigned char>(hex[16]) % 4u];
-  for (const size_t at : {20, 16, 12, 8}) {
+  for (const size_t at : {20U, 16U, 12U, 8U}) {
     hex.insert(at, "-");
   }
   return hex;
