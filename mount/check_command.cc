@@ -63,6 +63,9 @@ std::string Advice(const Error& error, const std::string& step) {
   }
   switch (error.code()) {
     case ErrorCode::kUnavailable:
+      if (message.find("TLS") != std::string_view::npos) {
+        return "; is it https, or DICOM TLS, that is spoken at this port?";
+      }
       return "; is the archive running, is the address right, and does a firewall let us through?";
     case ErrorCode::kTimedOut:
       return "; is it the right address, and is the archive busy? --timeout waits longer";
