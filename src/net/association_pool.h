@@ -48,8 +48,8 @@ class AssociationPool {
   AssociationLease Lease(const AssociationRequest& request, const Context& context);
 
   // Leases one, lets `ask` send a request on it and waits for the first byte of the answer. A kept association that
-  // turns out to be closed by the peer meanwhile is replaced, once, by a fresh one: `ask` is then called again. When the
-  // context ends before the answer begins, `give_up` can still say so to the peer.
+  // turns out to be closed by the peer meanwhile is replaced, once, by a fresh one: `ask` is then called again. When
+  // the context ends before the answer begins, `give_up` can still say so to the peer.
   AssociationLease Ask(const AssociationRequest& request, const std::function<void(Association&)>& ask,
                        const Context& context, const std::function<void(Association&)>& give_up = {});
 
