@@ -43,7 +43,7 @@ std::string NewUuid() {
   hex[12] = '4';
   hex[16] = std::string_view("89ab")[static_cast<unsigned char>(hex[16]) % 4u];
   for (const size_t at : {20U, 16U, 12U, 8U}) {
-    hex.insert(at, "-");
+    hex.insert(at, 1, '-');
   }
   return hex;
 }
