@@ -88,8 +88,26 @@ std::string Encode(const Elements& elements) {
   return EncodeIdentifier(elements, false, "");
 }
 
-Attributes Decode(const std::string& data_set) {
-  return DecodeIdentifier(data_set, false, "ISO_IR 100");
+// nullopt: it makes no sense.
+std::optional<Attributes> Decode(const std::string& data_set) {
+  try {
+    return DecodeIdentifier(data_set, false, "ISO_IR 100");
+  } catch (const Error& error) {
+    LogDebug(StrCat("An identifier from the archive makes no sense: ", error.what()));
+    return std::nullopt;
+  }
+}
+
+// The identifier of a response is of interest only: one that makes no sense does no harm.
+std::set<Uid> FailedInstances(const std::string& identifier) {
+  std::set<Uid> failed;
+  const Attributes attributes = Decode(identifier).value_or(Attributes());
+  for (const std::string_view text : Split(attributes.Get(kFailedSopInstanceUidList), '\\')) {
+    if (std::optional<Uid> uid = Uid::Parse(text)) {
+      failed.insert(*std::move(uid));
+    }
+  }
+  return failed;
 }
 
 // What the rows of one C-FIND tell.
@@ -101,15 +119,15 @@ class ClassRows {
     }
   }
   void Add(const std::string& data_set) {
-    const Attributes row = Decode(data_set);
-    std::optional<Uid> uid = Uid::Parse(row.Get(tag::kSOPInstanceUID));
-    if (!uid && asked_.size() == 1) {
+    const std::optional<Attributes> row = Decode(data_set);
+    std::optional<Uid> uid = row ? Uid::Parse(row->Get(tag::kSOPInstanceUID)) : std::nullopt;
+    if (row && !uid && asked_.size() == 1) {
       uid = asked_.front().instance;
     }
     if (!uid) {
       reliable_ = false;
     } else if (wanted_.contains(*uid)) {
-      const std::optional<Uid> sop_class = Uid::Parse(row.Get(tag::kSOPClassUID));
+      const std::optional<Uid> sop_class = Uid::Parse(row->Get(tag::kSOPClassUID));
       classes_[*std::move(uid)] = sop_class ? sop_class->str() : "";
     }
   }
@@ -199,12 +217,7 @@ RetrieveResult ReadResult(Association& association, const DimseMessage& message,
   result.warnings = command.Number(dimse::kWarningSubOperations).value_or(0);
   result.comment = command.Comment();
   if (command.has_data_set()) {
-    const std::string identifier = association.ReceiveDataSet(kMaxIdentifier, context);
-    for (const std::string_view text : Split(Decode(identifier).Get(kFailedSopInstanceUidList), '\\')) {
-      if (std::optional<Uid> uid = Uid::Parse(text)) {
-        result.failed_instances.insert(*std::move(uid));
-      }
-    }
+    result.failed_instances = FailedInstances(association.ReceiveDataSet(kMaxIdentifier, context));
   }
   return result;
 }
@@ -237,7 +250,7 @@ std::string FindModality(AssociationPool& pool, const RetrieveModel& model, cons
   keys[tag::kModality] = "";
   std::string modality;
   const auto take = [&](const std::string& data_set) {
-    const Attributes row = Decode(data_set);
+    const Attributes row = Decode(data_set).value_or(Attributes());
     if (row.Get(tag::kSeriesInstanceUID) == series.series.str()) {
       modality = row.Get(tag::kModality);
     }
