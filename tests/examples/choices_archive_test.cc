@@ -26,6 +26,8 @@
 #include "search/mint.h"
 #include "search/qido_rs.h"
 #include "storage/directory_storage.h"
+#include "support/dcmqrscp.h"
+#include "support/sockets.h"
 
 namespace trolley {
 namespace {
@@ -141,6 +143,25 @@ TEST_F(ChoicesExampleTest, DownloadByCGet) {
 
   // DIMSE carries no file meta group: the data set is what is the same
   EXPECT_EQ(Download(downloader).total.done, 2U);
+}
+
+TEST_F(ChoicesExampleTest, DownloadByCMove) {
+  SyntheticInstances spec;
+  spec.study_uid = "1.2.3";
+  spec.series_uid = "1.2.3.4";
+  spec.instances = 3;
+  const auto our_port = static_cast<uint16_t>(FreePort());
+  // The archive's administrator has entered where "TROLLEY" is
+  const Dcmqrscp archive(WriteSyntheticSeries(spec, directory_ / "made"), {.destinations = {{"TROLLEY", our_port}}});
+
+  const auto pool = std::make_shared<AssociationPool>(
+      DicomPeer{.host = "127.0.0.1", .port = archive.port(), .calling_aet = "TROLLEY", .called_aet = "DCMQR"});
+  const std::shared_ptr<Downloader> downloader =
+      MakeCMoveDownloader({.move_aet = "TROLLEY", .move_port = our_port}, pool);
+  Trolley trolley(MakeCFindSearcher({}, pool), downloader,
+                  std::make_shared<StorageDir>(DirectoryStorageOptions{.directory = out_}));
+
+  EXPECT_EQ(trolley.Download(StudyReference{Uid("1.2.3")}).total.done, 3U);
 }
 
 TEST_F(ChoicesExampleTest, IgnoringRad69Errors) {
