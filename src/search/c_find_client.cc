@@ -88,7 +88,8 @@ class CFindClient::Exchange {
   std::string Identifier() const {
     std::map<Tag, std::string> values = {{kQueryRetrieveLevel, std::string(question_.level)}};
     for (const Tag tag : question_.returned) {
-      values[tag] = client_.options_.star_for_empty_uids && IsHierarchyUid(tag) ? "*" : "";
+      // As a string: GCC 12 takes the assignment of a literal for one that overlaps.
+      values[tag] = std::string(client_.options_.star_for_empty_uids && IsHierarchyUid(tag) ? 1 : 0, '*');
     }
     for (const auto& [tag, value] : question_.keys.keys()) {
       if (!IsUniversal(value)) {
