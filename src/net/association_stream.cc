@@ -89,6 +89,15 @@ std::string AssociationStream::Cannot(const char* doing) const {
   return StrCat("Cannot ", doing, " ", name_, ": ");
 }
 
+void AssociationStream::Check(const Context& context, const char* doing) const {
+  if (context.stop.stop_requested()) {
+    throw Error(ErrorCode::kCancelled, StrCat(Cannot(doing), "it was interrupted"));
+  }
+  if (Clock::now() >= context.deadline) {
+    throw Error(ErrorCode::kTimedOut, StrCat(Cannot(doing), "it took longer than allowed"));
+  }
+}
+
 void AssociationStream::Await(short events, const Context& context, Clock::duration patience, const char* doing) const {
   switch (WaitFor(socket_.get(), events, context, patience)) {
     case Waited::kReady:
@@ -110,6 +119,7 @@ void AssociationStream::Await(const Attempt& attempt, const Context& context, Cl
 
 size_t AssociationStream::Read(std::span<std::byte> room, const Context& context, const char* doing) {
   for (;;) {
+    Check(context, doing);
     const Attempt attempt = channel_->Read(room);
     if (attempt.state == Attempt::kDone) {
       AcknowledgeAtOnce();
@@ -123,7 +133,10 @@ size_t AssociationStream::Read(std::span<std::byte> room, const Context& context
 }
 
 void AssociationStream::Write(std::string_view bytes, const Context& context, const char* doing) {
-  while (!bytes.empty()) {
+  for (bool first = true; !bytes.empty(); first = false) {
+    if (!first) {
+      Check(context, doing);
+    }
     const Attempt attempt = channel_->Write(bytes);
     if (attempt.state == Attempt::kEnd) {
       ThrowEnd(Cannot(doing), attempt);

@@ -44,8 +44,9 @@ class AssociationStream {
   // On a connection that a peer opened; `name` is the peer's, for messages.
   AssociationStream(UniqueFd connection, std::string name, std::chrono::milliseconds stall_timeout);
 
-  // At least one byte.
+  // At least one byte. Looks at the context first: a peer that never pauses must not keep us.
   size_t Read(std::span<std::byte> room, const Context& context, const char* doing);
+  // What fits at once is sent also when the context has ended, as an abort is.
   void Write(std::string_view bytes, const Context& context, const char* doing);
   // Waits until there is something to read; it may be the connection's end.
   void WaitReadable(const Context& context, const char* doing);
@@ -53,6 +54,7 @@ class AssociationStream {
   std::string Cannot(const char* doing) const;  // "Cannot <doing> (VNA@host:104): "
 
  private:
+  void Check(const Context& context, const char* doing) const;
   void Await(short events, const Context& context, Clock::duration patience, const char* doing) const;
   void Await(const Attempt& attempt, const Context& context, Clock::duration patience, const char* doing) const;
   void AcknowledgeAtOnce() const;

@@ -309,6 +309,37 @@ TEST_F(AssociationMessageTest, GoesOnAfterAWaitThatWasGivenUp) {
   EXPECT_EQ(FailureOf([&] { SendEcho(); }).code, ErrorCode::kUnavailable);
 }
 
+TEST_F(AssociationMessageTest, EndsInTimeAlthoughThePeerNeverPauses) {
+  for (const bool by_stop : {false, true}) {
+    Open(FakeScp::Serving([](FakeConversation& conversation, const FakeMessage&) {
+      const std::string command = CommandSet(dimse::kCStoreRq).SetNumber(dimse::kCommandDataSetType, 1).Encode();
+      const auto size = static_cast<uint32_t>(command.size());
+      conversation.SendBytes(Pdv(size + 6, size + 2, std::string("\1\3", 2) + command));
+      const std::string piece = Pdv(100'006, 100'002, std::string("\1\0", 2) + std::string(100'000, 'x'));
+      for (;;) {  // until the other side is gone
+        conversation.SendBytes(piece);
+      }
+    }));
+    SendEcho();
+    association_->ReceiveCommand({});
+    std::stop_source stop;
+    int pieces = 0;
+    const auto slow = [&](std::span<const std::byte>) {
+      std::this_thread::sleep_for(1ms);
+      if (++pieces == 20 && by_stop) {
+        stop.request_stop();
+      }
+      if (pieces == 1000) {
+        throw Error(ErrorCode::kInvalidArgument, "Cannot go on: nobody looks at the context");
+      }
+    };
+    const Context context = by_stop ? Context{stop.get_token()} : Context::WithTimeout(30ms);
+    EXPECT_EQ(FailureOf([&] { association_->ReceiveDataSet(slow, context); }).code,
+              by_stop ? ErrorCode::kCancelled : ErrorCode::kTimedOut);
+    association_.reset();
+  }
+}
+
 TEST_F(AssociationMessageTest, TellsHowThePeerEndedIt) {
   EXPECT_EQ(AnswerFailure(AnsweringWith(internal::EncodeShort(PduType::kAbort, 0, 2, 2))), ErrorCode::kUnavailable);
   EXPECT_EQ(AnswerFailure(AnsweringWith(internal::EncodeShort(PduType::kReleaseRq))), ErrorCode::kUnavailable);
