@@ -209,6 +209,9 @@ class Fetch {
           result.failed = std::max(result.failed, 1u);
           return result;
         }
+        if (i == 0) {  // what did for others of the class
+          choices.emplace_back(kEachSyntax);
+        }
         continue;
       }
       const size_t before = instances.size();
@@ -245,6 +248,7 @@ class Fetch {
     request.contexts.insert(request.contexts.end(), storage.begin(), storage.end());
     const std::string identifier =
         whole_series_ ? RetrieveIdentifier(series_, {}) : RetrieveIdentifier(series_, instances);
+    uint16_t message_id = 0;
     const auto ask = [&](Association& association) {
       const uint8_t context_id = association.ContextFor(model_.get).id;
       accepted.clear();
@@ -256,9 +260,10 @@ class Fetch {
       if (accepted.empty()) {
         throw NoContext();
       }
+      message_id = association.NextMessageId();
       CommandSet command(dimse::kCGetRq);
       command.SetUid(dimse::kAffectedSopClassUid, model_.get)
-          .SetNumber(dimse::kMessageId, association.NextMessageId())
+          .SetNumber(dimse::kMessageId, message_id)
           .SetNumber(dimse::kPriority, 0);
       association.Send(context_id, command, identifier, context_);
     };
@@ -267,12 +272,13 @@ class Fetch {
       const DimseMessage message = lease->ReceiveCommand(context_);
       if (message.command.field() == dimse::kCStoreRq) {
         Receive(*lease, message);
-      } else if (message.command.field() != dimse::kCGetRsp) {
+      } else if (message.command.field() != dimse::kCGetRsp ||
+                 message.command.Number(dimse::kMessageIdBeingRespondedTo) != message_id) {
         throw Error(ErrorCode::kProtocol, StrCat("Cannot ", Doing(), ": the archive answered with something else"));
       } else if (!IsPending(message.command)) {
         RetrieveResult result = ReadResult(*lease, message, context_);
         failed_.insert(result.failed_instances.begin(), result.failed_instances.end());
-        if (result.status == dimse::kSuccess) {
+        if (!result.some_failed()) {
           lease.Keep();  // after a failure some archives (dcmqrscp) go on sending
         }
         return result;
@@ -371,7 +377,7 @@ class Fetch {
       if (!wanted_.contains(instance.instance)) {
         return;
       }
-      if (!result.some_failed() && result.completed == 0 && result.warnings == 0) {
+      if (result.counted && !result.some_failed() && result.completed == 0 && result.warnings == 0) {
         Tell(instance, std::nullopt);
         return;
       }

@@ -54,12 +54,16 @@ class Fetch {
         context_(context) {}
 
   void Run(bool whole_series) {
+    const bool preference = receiver_.prefers_uncompressed();
     RetrieveResult result = Move(whole_series ? Instances() : expected_.Remaining());
-    if (!expected_.Complete() && result.sub_operations_failed() && receiver_.ChooseOtherwise()) {
+    if (!expected_.Complete() && result.sub_operations_failed() && receiver_.ChooseOtherwise(preference)) {
       result = Move(expected_.Remaining());
     }
     if (!expected_.Complete()) {
       Settle(result);
+    }
+    while (expected_.some_on_their_way()) {  // came while it was settled
+      expected_.AwaitMore(options_.late, context_);
     }
     expected_.Check();
   }
@@ -75,7 +79,8 @@ class Fetch {
                   StrCat(ResultError(result, Doing()).what(), " (AE title ", options_.move_aet, ", port ", port_, ")"));
     }
     // Some archives are done before the last instances have arrived.
-    while (!expected_.Complete() && MoreIsDue(result) && expected_.AwaitMore(options_.late, context_)) {
+    while (!expected_.Complete() && (expected_.some_on_their_way() || MoreIsDue(result)) &&
+           expected_.AwaitMore(options_.late, context_)) {
     }
     expected_.Check();
     return result;
@@ -83,8 +88,7 @@ class Fetch {
 
   bool MoreIsDue(const RetrieveResult& result) const {
     const bool sent = result.status == dimse::kSuccess || result.sub_operations_failed();
-    return sent && (!result.counted || expected_.received() < result.completed + result.warnings ||
-                    expected_.Remaining().empty());
+    return sent && (!result.counted || expected_.arrived() < result.completed + result.warnings);
   }
 
   RetrieveResult Request(const std::string& identifier) {
@@ -106,8 +110,7 @@ class Fetch {
 
   RetrieveResult Converse(AssociationLease& lease, const std::string& identifier) {
     const uint8_t context_id = lease->ContextFor(model_.move).id;
-    const uint16_t message_id = lease->NextMessageId();
-    expected_.SetMessageId(message_id);
+    const uint16_t message_id = expected_.NewMessageId();
     CommandSet command(dimse::kCMoveRq);
     command.SetUid(dimse::kAffectedSopClassUid, model_.move)
         .SetNumber(dimse::kMessageId, message_id)
@@ -117,7 +120,8 @@ class Fetch {
     try {
       while (AwaitResponse(*lease)) {
         const DimseMessage message = lease->ReceiveCommand(context_);
-        if (message.command.field() != dimse::kCMoveRsp) {
+        if (message.command.field() != dimse::kCMoveRsp ||
+            message.command.Number(dimse::kMessageIdBeingRespondedTo) != message_id) {
           throw Error(ErrorCode::kProtocol, StrCat("Cannot ", Doing(), ": the archive answered with something else"));
         }
         if (!IsPending(message.command)) {
@@ -158,7 +162,8 @@ class Fetch {
         return false;
       }
       const auto stall_timeout = pool_.peer().stall_timeout;
-      if (Clock::now() - std::max(begin, expected_.last_activity()) > stall_timeout) {
+      // What is on its way is a matter of its own association, or of our own slowness.
+      if (!expected_.some_on_their_way() && Clock::now() - std::max(begin, expected_.last_activity()) > stall_timeout) {
         throw Error(ErrorCode::kTimedOut,
                     StrCat("Cannot ", Doing(), ": the archive neither sent an instance nor answered for ",
                            stall_timeout.count(), " ms"));
@@ -189,9 +194,9 @@ class Fetch {
         SettleAlone(instance, result);
       } else if (!found->contains(instance.instance) && !result.failed_instances.contains(instance.instance) &&
                  (remaining.size() == 1 || IsAbsent(instance))) {
-        expected_.Tell(instance, std::nullopt);
+        expected_.Tell(instance, std::nullopt, context_);
       } else {
-        expected_.Tell(instance, Reason(result));
+        expected_.Tell(instance, Reason(result), context_);
       }
     }
   }
@@ -199,7 +204,7 @@ class Fetch {
   // `result` of a request for this instance.
   void SettleAlone(const InstanceReference& instance, const RetrieveResult& result) {
     const bool none = result.counted && !result.some_failed() && result.completed == 0 && result.warnings == 0;
-    expected_.Tell(instance, none ? std::nullopt : std::optional(Reason(result)));
+    expected_.Tell(instance, none ? std::nullopt : std::optional(Reason(result)), context_);
   }
 
   // Archives that do not match lists of UIDs answer a single one.

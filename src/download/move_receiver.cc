@@ -40,6 +40,23 @@ struct MoveReceiver::Claim {
   InstanceReference instance;
 };
 
+// The sink is ours as long as this lives. Begun under the lock and ended without it.
+class MoveReceiver::Turn {
+ public:
+  Turn(MoveReceiver& receiver, State& state) : receiver_(receiver), state_(state) { state.sink_busy = true; }
+  ~Turn() {
+    const std::lock_guard lock(receiver_.mutex_);
+    state_.sink_busy = false;
+    receiver_.changed_.notify_all();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  MoveReceiver& receiver_;
+  State& state_;
+};
+
 ExpectedInstances::ExpectedInstances(MoveReceiver& receiver, std::span<const InstanceReference> wanted,
                                      DownloadSink& sink)
     : receiver_(receiver), state_(std::make_shared<State>(sink)) {
@@ -60,9 +77,11 @@ ExpectedInstances::~ExpectedInstances() {
   receiver_.changed_.wait(lock, [&] { return state_->claimed == 0; });
 }
 
-void ExpectedInstances::SetMessageId(uint16_t message_id) {
+uint16_t ExpectedInstances::NewMessageId() {
   const std::lock_guard lock(receiver_.mutex_);
-  state_->message_id = message_id;
+  receiver_.message_id_ = static_cast<uint16_t>(receiver_.message_id_ % 0xFFFF + 1);
+  state_->message_id = receiver_.message_id_;
+  return receiver_.message_id_;
 }
 
 std::vector<InstanceReference> ExpectedInstances::Remaining() const {
@@ -82,6 +101,16 @@ bool ExpectedInstances::Complete() const {
 size_t ExpectedInstances::received() const {
   const std::lock_guard lock(receiver_.mutex_);
   return state_->received;
+}
+
+size_t ExpectedInstances::arrived() const {
+  const std::lock_guard lock(receiver_.mutex_);
+  return state_->received - state_->claimed;
+}
+
+bool ExpectedInstances::some_on_their_way() const {
+  const std::lock_guard lock(receiver_.mutex_);
+  return state_->claimed > 0;
 }
 
 Clock::time_point ExpectedInstances::last_activity() const {
@@ -117,27 +146,20 @@ bool ExpectedInstances::AwaitMore(std::chrono::milliseconds patience, const Cont
   }
 }
 
-void ExpectedInstances::Tell(const InstanceReference& instance, const std::optional<Error>& failure) {
-  {
-    std::unique_lock lock(receiver_.mutex_);
-    receiver_.changed_.wait(lock, [&] { return !state_->sink_busy; });
-    if (state_->wanted.erase(instance.instance) == 0) {
-      return;  // it came after all
-    }
-    state_->sink_busy = true;
+void ExpectedInstances::Tell(const InstanceReference& instance, const std::optional<Error>& failure,
+                             const Context& context) {
+  std::unique_lock lock(receiver_.mutex_);
+  const auto free = [&] { return !state_->sink_busy; };
+  while (!receiver_.changed_.wait_until(lock, context.stop,
+                                        std::min(context.deadline, Clock::now() + std::chrono::hours(1)), free)) {
+    context.Check("wait for instances");
   }
-  const auto leave = [this] {
-    const std::lock_guard lock(receiver_.mutex_);
-    state_->sink_busy = false;
-    receiver_.changed_.notify_all();
-  };
-  try {
-    failure ? state_->sink.OnFailed(instance, *failure) : state_->sink.OnMissing(instance);
-  } catch (...) {
-    leave();
-    throw;
+  if (state_->wanted.erase(instance.instance) == 0) {
+    return;  // it came after all
   }
-  leave();
+  const MoveReceiver::Turn turn(receiver_, *state_);
+  lock.unlock();
+  failure ? state_->sink.OnFailed(instance, *failure) : state_->sink.OnMissing(instance);
 }
 
 std::string MoveReceiver::ChooseSyntax(const std::vector<std::string>& proposed) {
@@ -152,15 +174,25 @@ std::string MoveReceiver::ChooseSyntax(const std::vector<std::string>& proposed)
   return prefer_uncompressed_ ? *uncompressed : proposed.front();
 }
 
-bool MoveReceiver::ChooseOtherwise() {
+bool MoveReceiver::prefers_uncompressed() {
   const std::lock_guard lock(mutex_);
-  if (had_choice_) {
+  return prefer_uncompressed_;
+}
+
+bool MoveReceiver::ChooseOtherwise(bool preferred_uncompressed) {
+  const std::lock_guard lock(mutex_);
+  if (had_choice_ && prefer_uncompressed_ == preferred_uncompressed) {
     prefer_uncompressed_ = !prefer_uncompressed_;
   }
   return had_choice_;
 }
 
 uint16_t MoveReceiver::OnStore(const StoreRequest& request, const DataSetReader& read) {
+  if (!Uid::Parse(request.sop_class)) {
+    LogDebug("Refused an instance without a proper storage class");
+    read([](std::span<const std::byte>) {}, {});
+    return kDataSetMismatch;
+  }
   const std::optional<Claim> claim = ClaimFor(request);
   if (!claim) {
     LogDebug(StrCat("Dropped an instance that was not asked for, or not any longer, sent by ",
@@ -182,17 +214,21 @@ std::optional<MoveReceiver::Claim> MoveReceiver::ClaimFor(const StoreRequest& re
   const std::optional<Uid> uid = Uid::Parse(request.sop_instance);
   const std::lock_guard lock(mutex_);
   std::shared_ptr<State> chosen;
+  std::shared_ptr<State> originator;
   for (const std::shared_ptr<State>& state : expected_) {
     const bool same_id = request.move_originator_id && request.move_originator_id == state->message_id;
-    const bool wants = uid && state->wanted.contains(*uid);
-    if (wants && (!chosen || same_id)) {
+    if (uid && state->wanted.contains(*uid) && (!chosen || same_id)) {
       chosen = state;
-    } else if (same_id && !wants) {
-      ++state->received;
-      state->last_activity = Clock::now();
+    }
+    if (same_id) {
+      originator = state;
     }
   }
   if (!chosen) {
+    if (originator) {
+      ++originator->received;
+      originator->last_activity = Clock::now();
+    }
     changed_.notify_all();
     return std::nullopt;
   }
@@ -206,13 +242,12 @@ std::optional<MoveReceiver::Claim> MoveReceiver::ClaimFor(const StoreRequest& re
 uint16_t MoveReceiver::Receive(const Claim& claim, const StoreRequest& request, const DataSetReader& read) {
   State& state = *claim.state;
   const Context context{state.closing.get_token()};
-  {
-    std::unique_lock lock(mutex_);
-    if (!changed_.wait(lock, context.stop, [&] { return !state.sink_busy; }) || state.sink_error) {
-      return kOutOfResources;
-    }
-    state.sink_busy = true;
+  std::unique_lock wait_lock(mutex_);
+  if (!changed_.wait(wait_lock, context.stop, [&] { return !state.sink_busy; }) || state.sink_error) {
+    return kOutOfResources;
   }
+  const Turn turn(*this, state);
+  wait_lock.unlock();
   struct SinkFailed {};
   const auto in_sink = [&](const auto& function) {
     try {
@@ -225,13 +260,16 @@ uint16_t MoveReceiver::Receive(const Claim& claim, const StoreRequest& request, 
       throw SinkFailed();
     }
   };
-  const auto leave = [&] {
-    const std::lock_guard lock(mutex_);
-    state.sink_busy = false;
-    changed_.notify_all();
-  };
   InstanceReceiver receiver(claim.instance, {claim.instance.instance, request.sop_class, request.transfer_syntax},
                             state.sink);
+  const auto fail = [&](const Error& error) {
+    if (!context.stop.stop_requested()) {
+      try {
+        in_sink([&] { receiver.Fail(error); });
+      } catch (const SinkFailed&) {  // it is kept for the thread that downloads
+      }
+    }
+  };
   uint16_t status = dimse::kSuccess;
   try {
     read(
@@ -250,19 +288,14 @@ uint16_t MoveReceiver::Receive(const Claim& claim, const StoreRequest& request, 
       }
     });
   } catch (const SinkFailed&) {
-    leave();
     throw Error(ErrorCode::kCancelled, "Cannot take an instance: its download was given up");
   } catch (const Error& error) {
-    if (!context.stop.stop_requested()) {
-      try {
-        in_sink([&] { receiver.Fail(error); });
-      } catch (const SinkFailed&) {  // it is kept for the thread that downloads
-      }
-    }
-    leave();
+    fail(error);
+    throw;
+  } catch (const std::exception& error) {  // no memory
+    fail(Error(ErrorCode::kStorage, StrCat("Cannot take an instance: ", error.what())));
     throw;
   }
-  leave();
   return status;
 }
 

@@ -32,14 +32,18 @@ class ExpectedInstances {
   ExpectedInstances(const ExpectedInstances&) = delete;
   ExpectedInstances& operator=(const ExpectedInstances&) = delete;
 
-  // The message ID of the request that brings them, to tell those apart that ask for the same.
-  void SetMessageId(uint16_t message_id);
+  // A message ID for the request that brings them, which no other request has at the time: it tells those apart that
+  // ask for the same.
+  uint16_t NewMessageId();
   // Of which the sink was not told yet, and which are not on their way.
   std::vector<InstanceReference> Remaining() const;
   // Nothing remains and nothing is on its way.
   bool Complete() const;
   // Objects that came, also those that were not wanted (any more).
   size_t received() const;
+  // Those of them that are no longer on their way.
+  size_t arrived() const;
+  bool some_on_their_way() const;
   Clock::time_point last_activity() const;
   // Stop is requested when all is complete or the sink has thrown.
   std::stop_token over() const;
@@ -47,8 +51,9 @@ class ExpectedInstances {
   void Check() const;
   // Waits until another object came whole, or nothing has come for `patience`: false. Throws when the context ends.
   bool AwaitMore(std::chrono::milliseconds patience, const Context& context);
-  // Tells the sink what became of a remaining instance; nullopt: the archive has none.
-  void Tell(const InstanceReference& instance, const std::optional<Error>& failure);
+  // Tells the sink what became of a remaining instance; nullopt: the archive has none. Throws when the context ends
+  // before the sink is free.
+  void Tell(const InstanceReference& instance, const std::optional<Error>& failure, const Context& context);
 
  private:
   friend class MoveReceiver;
@@ -64,14 +69,17 @@ class MoveReceiver : public StoreHandler {
   // An archive that offers several syntaxes in one context and cannot convert fails what is stored in another one: then
   // the other choice is worth a try. What comes first is the archive's own preference, mostly a compressed one.
   std::string ChooseSyntax(const std::vector<std::string>& proposed) override;
-  // True when an archive offered a choice that would turn out otherwise from now on.
-  bool ChooseOtherwise();
+  bool prefers_uncompressed();
+  // For somebody who failed with that preference. True when an archive offered a choice that would turn out otherwise
+  // now, by this or since another one failed.
+  bool ChooseOtherwise(bool preferred_uncompressed);
   uint16_t OnStore(const StoreRequest& request, const DataSetReader& read) override;
 
  private:
   friend class ExpectedInstances;
   using State = ExpectedInstances::State;
   struct Claim;
+  class Turn;
 
   std::optional<Claim> ClaimFor(const StoreRequest& request);
   uint16_t Receive(const Claim& claim, const StoreRequest& request, const DataSetReader& read);
@@ -82,6 +90,7 @@ class MoveReceiver : public StoreHandler {
   std::vector<std::shared_ptr<State>> expected_;
   bool prefer_uncompressed_ = false;
   bool had_choice_ = false;
+  uint16_t message_id_ = 0;  // the latest
 };
 
 }  // namespace trolley

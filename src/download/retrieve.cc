@@ -145,10 +145,12 @@ bool Find(AssociationPool& pool, const RetrieveModel& model, const Elements& key
           const std::function<void(const std::string&)>& take, const Context& context) {
   const std::string identifier = Encode(keys);
   const AssociationRequest request{{{std::string(model.find), {std::string(kImplicitVrLittleEndian)}}}};
+  uint16_t message_id = 0;
   const auto ask = [&](Association& association) {
+    message_id = association.NextMessageId();
     CommandSet command(dimse::kCFindRq);
     command.SetUid(dimse::kAffectedSopClassUid, model.find)
-        .SetNumber(dimse::kMessageId, association.NextMessageId())
+        .SetNumber(dimse::kMessageId, message_id)
         .SetNumber(dimse::kPriority, 0);
     association.Send(association.ContextFor(model.find).id, command, identifier, context);
   };
@@ -156,7 +158,8 @@ bool Find(AssociationPool& pool, const RetrieveModel& model, const Elements& key
     AssociationLease lease = pool.Ask(request, ask, context);
     for (;;) {
       const DimseMessage message = lease->ReceiveCommand(context);
-      if (message.command.field() != dimse::kCFindRsp) {
+      if (message.command.field() != dimse::kCFindRsp ||
+          message.command.Number(dimse::kMessageIdBeingRespondedTo) != message_id) {
         throw Error(ErrorCode::kProtocol, "Cannot look up instances: the archive answered with something else");
       }
       if (!IsPending(message.command)) {
@@ -167,9 +170,10 @@ bool Find(AssociationPool& pool, const RetrieveModel& model, const Elements& key
         LogDebug(StrCat("The archive does not look up instances: status ", StatusText(message.command.status())));
         return false;
       }
-      if (message.command.has_data_set()) {
-        take(lease->ReceiveDataSet(kMaxIdentifier, context));
+      if (!message.command.has_data_set()) {
+        throw Error(ErrorCode::kProtocol, "Cannot look up instances: a response has no identifier");
       }
+      take(lease->ReceiveDataSet(kMaxIdentifier, context));
     }
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kUnsupported) {

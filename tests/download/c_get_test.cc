@@ -143,6 +143,16 @@ TEST_F(CGetTest, KnowsWithoutCFindWhatDoesNotExist) {
   EXPECT_EQ(sink_.missing, std::vector{Ref("1.9")});
 }
 
+TEST_F(CGetTest, ASuccessWithoutNumbersDoesNotMeanThatThereIsNone) {
+  archive_.finds = false;
+  archive_.counts = false;
+  Add(1);
+  EXPECT_EQ(Get({"1.1", "1.9"}), std::nullopt);
+  EXPECT_EQ(sink_.whole.size(), 1U);
+  EXPECT_TRUE(sink_.missing.empty());
+  EXPECT_EQ(sink_.failed[Ref("1.9")], ErrorCode::kProtocol);
+}
+
 TEST_F(CGetTest, DoesNotCallMissingWhatIsListedButNotSent) {
   Add(1);
   archive_.final_status = dimse::kSuccess;

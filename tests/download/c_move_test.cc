@@ -189,6 +189,40 @@ TEST_F(CMoveTest, WaitsForWhatComesAfterTheResponse) {
   EXPECT_EQ(sink_.whole.size(), 1U);
 }
 
+// The response is there while an instance is on its way.
+TEST_F(CMoveTest, DoesNotCutOffWhatIsOnItsWay) {
+  std::promise<void> begun;
+  std::jthread sender;
+  Serve([&](const Request& request) {
+    sender =
+        std::jthread([this, request] { Sender(port_, kCt, kExplicitLe).Send("1.1", FakeDataSet("1.1"), request.id); });
+    begun.get_future().wait();
+    return Result{0xC001, 0, 0};
+  });
+  sink_.on_data = [&, told = false]() mutable {
+    if (!std::exchange(told, true)) {
+      begun.set_value();
+      std::this_thread::sleep_for(200ms);  // nobody says when the response was read
+    }
+  };
+  EXPECT_EQ(Get({"1.1"}), std::nullopt);
+  EXPECT_EQ(sink_.whole.size(), 1U);
+}
+
+TEST_F(CMoveTest, OurOwnSlownessIsNotTheArchivesSilence) {
+  Serve([this](const Request& request) {
+    Sender(port_, kCt, kExplicitLe).Send("1.1", FakeDataSet("1.1"), request.id);
+    return Result{0, 1, 0};
+  });
+  sink_.on_data = [slept = false]() mutable {
+    if (!std::exchange(slept, true)) {
+      std::this_thread::sleep_for(1200ms);  // twice as long as it may be silent
+    }
+  };
+  EXPECT_EQ(Get({"1.1"}), std::nullopt);
+  EXPECT_EQ(sink_.whole.size(), 1U);
+}
+
 TEST_F(CMoveTest, TellsWhichInstancesFailed) {
   Serve([this](const Request& request) {
     Sender(port_, kCt, kExplicitLe).Send("1.1", FakeDataSet("1.1"), request.id);

@@ -49,6 +49,7 @@ struct FakeGetArchive {
   bool tells_classes = true;             // in the rows
   bool first_context_only = false;       // as dcmqrscp: fails what is not stored in a class's first context
   bool takes_lists = true;               // else A900
+  bool counts = true;                    // the sub-operations, in the final response
   std::set<std::string> broken;          // fail
   std::optional<uint16_t> final_status;  // instead of doing anything
   std::string comment;                   // of the final response
@@ -152,10 +153,12 @@ struct FakeGetArchive {
     CommandSet end(dimse::kCGetRsp);
     end.SetUid(dimse::kAffectedSopClassUid, message.command.Text(dimse::kAffectedSopClassUid))
         .SetNumber(dimse::kMessageIdBeingRespondedTo, message.command.Number(dimse::kMessageId).value_or(0))
-        .SetNumber(dimse::kStatus, status)
-        .SetNumber(dimse::kCompletedSubOperations, static_cast<uint16_t>(completed))
-        .SetNumber(dimse::kFailedSubOperations, static_cast<uint16_t>(failures))
-        .SetNumber(dimse::kWarningSubOperations, 0);
+        .SetNumber(dimse::kStatus, status);
+    if (counts) {
+      end.SetNumber(dimse::kCompletedSubOperations, static_cast<uint16_t>(completed))
+          .SetNumber(dimse::kFailedSubOperations, static_cast<uint16_t>(failures))
+          .SetNumber(dimse::kWarningSubOperations, 0);
+    }
     if (!comment.empty()) {
       end.SetText(dimse::kErrorComment, comment);
     }
