@@ -153,12 +153,15 @@ void Retriever::Impl::Verify(const TransferPtr& transfer) {
                                {transfer->stop_token(), Clock::time_point::max()});
     if (cached) {
       ++cache_hits_;
-      transfer->EndWithFile(std::move(cached->fd), cached->size);
-      Forget(transfer);
+      if (Settle(nullptr, transfer)) {
+        transfer->EndWithFile(std::move(cached->fd), cached->size);
+      }
       return;
     }
   } catch (const Error& error) {
-    Fail(transfer, error);
+    if (Settle(nullptr, transfer)) {
+      Fail(transfer, error);
+    }
     return;
   }
   Enqueue(transfer);

@@ -28,6 +28,10 @@ class Retriever::Impl::BatchSink : public DownloadSink {
       return;
     }
     Guard([&] {
+      if (current_->begun()) {  // cut off before, and read already
+        current_->Resume(length);
+        return;
+      }
       auto staged = retriever_.Stage(instance, length);
       if (staged == nullptr && !current_->wanted()) {
         throw Error(ErrorCode::kNoSpace, "Cannot fetch ahead: the cache's disk is full");
@@ -102,7 +106,9 @@ class Retriever::Impl::BatchSink : public DownloadSink {
 
   void GiveUpItem(const InstanceReference& instance) {
     Reading& reading = *job_->reading;
-    if (const auto index = reading.IndexOf(instance.instance)) {
+    const auto index = reading.IndexOf(instance.instance);
+    // What is here counts as unread until it is opened.
+    if (index && reading.items[*index].state != Reading::State::kHere) {
       reading.SetState(*index, Reading::State::kFailed);
     }
   }

@@ -55,12 +55,15 @@ class Retriever::Impl::FetchSink : public DownloadSink {
   }
 
   void OnMissing(const InstanceReference& /*instance*/) override {
-    retriever_.Forget(transfer_);
-    transfer_->EndMissing();
+    if (retriever_.Settle(request_, transfer_)) {
+      transfer_->EndMissing();
+    }
   }
 
   void OnFailed(const InstanceReference& /*instance*/, const Error& error) override {
-    retriever_.Fail(transfer_, error);
+    if (retriever_.Settle(request_, transfer_)) {
+      retriever_.Fail(transfer_, error);
+    }
   }
 
  private:
@@ -108,8 +111,11 @@ void Retriever::Impl::Work() {
 void Retriever::Impl::Fetch(const TransferPtr& transfer) {
   const auto started = Clock::now();
   const auto request = std::make_shared<Request>();
+  if (!Register(request, transfer)) {
+    return;
+  }
   const auto fail = [&](const Error& error) {
-    if (!IsOvertaken(request)) {
+    if (Settle(request, transfer)) {
       Fail(transfer, error);
     }
   };
@@ -139,9 +145,7 @@ void Retriever::Impl::Fetch(const TransferPtr& transfer) {
   } catch (const std::exception& error) {
     fail(Error(ErrorCode::kProtocol, StrCat(doing, error.what())));
   }
-  if (!IsOvertaken(request)) {
-    Forget(transfer);
-  }
+  Settle(request, transfer);
 }
 
 // While the archive delivers, the queue moves on and everybody's turn comes.
@@ -152,19 +156,12 @@ bool Retriever::Impl::TooLate(const TransferPtr& transfer, Clock::time_point now
 
 void Retriever::Impl::FetchRemote(const TransferPtr& transfer, const RequestPtr& request) {
   const std::stop_callback pass_on(transfer->stop_token(), [&request] { request->stop.request_stop(); });
-  {
-    const std::lock_guard lock(mutex_);
-    const auto slot = active_.find(transfer->reference());
-    if (slot == active_.end() || slot->second.transfer != transfer || slot->second.batch) {
-      request->overtaken = true;
-      return;
-    }
-    slot->second.request = request;
-  }
   // It may have come between the opener's look into the cache and the begin of this transfer.
   if (!transfer->begun()) {
     if (auto cached = cache_->Find(options_.archive, transfer->reference(), InstanceCache::Verify::kOnlyIfCheap)) {
-      transfer->EndWithFile(std::move(cached->fd), cached->size);
+      if (Settle(request, transfer)) {
+        transfer->EndWithFile(std::move(cached->fd), cached->size);
+      }
       return;
     }
   }
@@ -201,9 +198,31 @@ bool Retriever::Impl::ClaimFor(const RequestPtr& request, const TransferPtr& tra
   return !request->overtaken;
 }
 
-bool Retriever::Impl::IsOvertaken(const RequestPtr& request) const {
+bool Retriever::Impl::Register(const RequestPtr& request, const TransferPtr& transfer) {
   const std::lock_guard lock(mutex_);
-  return request->overtaken;
+  const auto found = active_.find(transfer->reference());
+  if (found == active_.end() || found->second.transfer != transfer || found->second.batch ||
+      found->second.request != nullptr) {
+    return false;
+  }
+  found->second.request = request;
+  return true;
+}
+
+bool Retriever::Impl::Settle(const RequestPtr& request, const TransferPtr& transfer) {
+  const std::lock_guard lock(mutex_);
+  if (request != nullptr && request->overtaken) {
+    return false;
+  }
+  const auto found = active_.find(transfer->reference());
+  const bool known = found != active_.end() && found->second.transfer == transfer;
+  if (known && found->second.batch) {
+    return false;
+  }
+  if (known) {
+    active_.erase(found);
+  }
+  return known || request != nullptr;
 }
 
 // Null: the disk is full.
@@ -238,8 +257,12 @@ void Retriever::Impl::FailQueued(const Error& error, Clock::time_point queued_un
   {
     const std::lock_guard lock(mutex_);
     std::erase_if(queue_, [&](const TransferPtr& transfer) {
-      const bool fails = transfer->created_at() <= queued_until;
+      const auto slot = active_.find(transfer->reference());
+      const bool taken = slot != active_.end() && slot->second.transfer == transfer &&
+                         (slot->second.batch || slot->second.request != nullptr);
+      const bool fails = !taken && transfer->created_at() <= queued_until;
       if (fails) {
+        ForgetLocked(transfer);  // in the same step, lest a batch take it
         failed.push_back(transfer);
       }
       return fails;

@@ -122,7 +122,10 @@ class Retriever::Impl {
   void FetchLocal(const TransferPtr& transfer);
   void FetchRemote(const TransferPtr& transfer, const RequestPtr& request);
   bool ClaimFor(const RequestPtr& request, const TransferPtr& transfer);
-  bool IsOvertaken(const RequestPtr& request) const;
+  // False: the transfer is filled by another already.
+  bool Register(const RequestPtr& request, const TransferPtr& transfer);
+  // Before the request's outcome becomes the transfer's: from now on no batch takes it. False: one has.
+  bool Settle(const RequestPtr& request, const TransferPtr& transfer);
   std::unique_ptr<StagedInstance> Stage(const InstanceReference& instance, std::optional<uint64_t> length);
   void Fail(const TransferPtr& transfer, const Error& error);
   void FailQueued(const Error& error, Clock::time_point queued_until);

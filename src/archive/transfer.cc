@@ -318,21 +318,33 @@ void Transfer::End() {
 }
 
 void Transfer::EndWithFile(UniqueFd file, uint64_t size) {
+  ReadWaiters ready;
   {
     const std::lock_guard lock(mutex_);
+    if (state_ != State::kWaiting && state_ != State::kArriving) {
+      return;
+    }
     fd_ = std::make_shared<UniqueFd>(std::move(file));
     length_ = size;
     arrived_ = size;
     state_ = State::kWhole;
+    ready = TakeReady();
   }
   AnswerOpeners();
+  CallAll(ready);
 }
 
 void Transfer::EndMissing() {
   {
     const std::lock_guard lock(mutex_);
-    state_ = State::kMissing;
+    if (state_ == State::kWaiting) {
+      state_ = State::kMissing;
+    }
   }
+  // Who has read its first bytes must not wait for the rest.
+  Fail(
+      std::make_exception_ptr(Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(),
+                                                                 ": asked for again, the archive has it no more"))));
   AnswerOpeners();
 }
 

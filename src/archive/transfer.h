@@ -67,10 +67,11 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   bool begun() const;
   // It is whole and goes into the cache. Throws kProtocol when it is shorter than promised.
   void End();
+  // These have no effect when it has ended.
   // It need not be transferred: its whole file lies here.
   void EndWithFile(UniqueFd file, uint64_t size);
-  void EndMissing();
-  void Fail(std::exception_ptr error);  // no effect when it has ended
+  void EndMissing();  // a failure for those who read it already
+  void Fail(std::exception_ptr error);
   bool ended() const;
   uint64_t arrived() const;
 

@@ -105,6 +105,10 @@ class SeriesArchive : public Downloader {
     sink.OnData(std::as_bytes(std::span(content)).subspan(600));
     sink.OnEnd();
   }
+  static void SendPart(const InstanceReference& instance, DownloadSink& sink, size_t from, size_t count = SIZE_MAX) {
+    const std::string part = Content(instance).substr(from, count);
+    sink.OnData(std::as_bytes(std::span(part)));
+  }
   static void SendAll(Instances instances, DownloadSink& sink, const Context& context) {
     for (const InstanceReference& instance : instances) {
       context.Check("send");
@@ -223,6 +227,7 @@ class RetrieverBatchTest : public testing::Test {
   // Before the retriever, because transfers still wait here when a test ends.
   Gate gate_;
   Gate other_gate_;
+  Gate half_gate_;
   TempDirectory directory_;
   uint64_t min_free_ = 0;
   RetrieverOptions options_;
@@ -365,6 +370,114 @@ TEST_F(RetrieverBatchTest, ABrokenPartIsRequestedAgainForWhoReadsIt) {
   gate_.Open();
   EXPECT_EQ(Read(*opened), Content(At(7)));
   EXPECT_TRUE(WaitUntilAllIsCached());
+}
+
+TEST_F(RetrieverBatchTest, ASecondBatchGoesOnWithWhatIsReadAlready) {
+  archive_->batch = [&](auto instances, DownloadSink& sink, const Context& context) {
+    if (Batches() > 1) {
+      return SeriesArchive::SendAll(instances, sink, context);
+    }
+    SeriesArchive::Send(instances.back(), sink);
+    sink.OnBegin(At(2), Content(At(2)).size());
+    SeriesArchive::SendPart(At(2), sink, 0, 16);
+    half_gate_.Open();
+    gate_.Wait(context);
+    throw Error(ErrorCode::kUnavailable, "the connection was lost");
+  };
+  archive_->single = [this](const InstanceReference& instance, DownloadSink& sink, const Context& context) {
+    if (instance == At(2)) {
+      other_gate_.Wait(context);
+    }
+    SeriesArchive::Send(instance, sink);
+  };
+  BeginReading();
+  half_gate_.Wait({});
+  const auto opened = Open(At(2));
+  gate_.Open();
+  ASSERT_TRUE(other_gate_.Reached());
+  for (int i = 0; i < 1000 && Batches() < 2; ++i) {  // it waits a second before it tries again
+    ASSERT_NE(retriever().TryOpen(At(2)), nullptr);
+    std::this_thread::sleep_for(10ms);
+  }
+  EXPECT_EQ(Read(*opened), Content(At(2)));
+  EXPECT_TRUE(WaitUntilCached(At(2)));
+}
+
+TEST_F(RetrieverBatchTest, ReadingFailsWhenTheRestIsMissing) {
+  archive_->batch = [&](auto instances, DownloadSink& sink, const Context& context) {
+    if (Batches() > 1) {
+      return SeriesArchive::SendAll(instances, sink, context);
+    }
+    sink.OnBegin(At(7), Content(At(7)).size());
+    SeriesArchive::SendPart(At(7), sink, 0, 16);
+    half_gate_.Open();
+    gate_.Wait(context);
+    throw Error(ErrorCode::kUnavailable, "the connection was lost");
+  };
+  archive_->single = [this](const InstanceReference& instance, DownloadSink& sink, const Context& context) {
+    if (instance == At(7)) {
+      other_gate_.Wait(context);
+      return sink.OnMissing(instance);
+    }
+    SeriesArchive::Send(instance, sink);
+  };
+  BeginReading();
+  half_gate_.Wait({});
+  const auto opened = Open(At(7));
+  gate_.Open();
+  ASSERT_TRUE(other_gate_.Reached());
+  std::promise<void> ready;
+  opened->WhenReadable(0, opened->size(), {}, [&ready] { ready.set_value(); });
+  other_gate_.Open();
+  ASSERT_EQ(ready.get_future().wait_for(20s), std::future_status::ready);
+  EXPECT_EQ(Read(*opened), "");
+}
+
+TEST_F(RetrieverBatchTest, WhatBecomesOfAnOvertakenRequestIsNotTheBatchs) {
+  archive_->batch = [&](auto instances, DownloadSink& sink, const Context& context) {
+    for (const InstanceReference& instance : instances) {
+      if (instance != At(10)) {
+        SeriesArchive::Send(instance, sink);
+        continue;
+      }
+      gate_.Wait(context);
+      sink.OnBegin(instance, Content(instance).size());
+      SeriesArchive::SendPart(instance, sink, 0, 16);
+      half_gate_.Open();
+      other_gate_.Wait({});
+      SeriesArchive::SendPart(instance, sink, 16);
+      sink.OnEnd();
+    }
+  };
+  archive_->single = [&](const InstanceReference& instance, DownloadSink& sink, const Context&) {
+    if (instance != At(10)) {
+      return SeriesArchive::Send(instance, sink);
+    }
+    gate_.Open();
+    half_gate_.Wait({});
+    sink.OnFailed(instance, Error(ErrorCode::kProtocol, "not alone"));
+    other_gate_.Open();
+  };
+  BeginReading();
+  ASSERT_TRUE(gate_.Reached());
+  EXPECT_TRUE(IsRight(At(10)));
+  EXPECT_TRUE(WaitUntilCached(At(10)));
+}
+
+TEST_F(RetrieverBatchTest, WhatIsHereCountsAsUnreadWhateverTheBatchSaysOfItLater) {
+  options_.max_ahead = 5 * Content(At(0)).size();
+  options_.idle_stop = 20s;
+  archive_->batch = [](auto instances, DownloadSink& sink, const Context&) {
+    for (const InstanceReference& instance : instances) {
+      SeriesArchive::Send(instance, sink);
+      sink.OnFailed(instance, Error(ErrorCode::kProtocol, "said twice"));
+    }
+  };
+  BeginReading();
+  for (size_t i = 2; i < kSize; ++i) {
+    ASSERT_TRUE(WaitUntilCached(At(i))) << i;
+    EXPECT_TRUE(IsRight(At(i)));
+  }
 }
 
 TEST_F(RetrieverBatchTest, APartThatComesAgainWithOtherBytesFails) {
