@@ -47,6 +47,7 @@ struct DicomConfig {
   std::string fallback_charset;  // dicom-qr: of answers that name none but need one; empty: none
   std::string move_aet;          // c-move: where the archive sends to; empty: aet
   uint32_t move_port = 0;        // c-move: our port
+  std::string bind;              // c-move: the numeric address that we listen on; empty: all
 };
 
 struct EndPointConfig {

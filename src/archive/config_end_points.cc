@@ -96,6 +96,7 @@ void ReadDicom(ConfigTable& table, const std::filesystem::path& base, const std:
   if (type == "c-move") {
     ReadAeTitle(table, "move_aet", dicom.move_aet);
     table.Number("move_port", 1, 65535, dicom.move_port);
+    dicom.bind = table.String("bind").value_or("");
     if (dicom.move_port == 0) {
       table.Refuse(
           "c-move needs 'move_port': the port at which this machine waits for the archive; the archive has to "

@@ -223,6 +223,7 @@ class Maker {
       options.patient_root = patient_root;
       options.move_aet = end_point.dicom.move_aet.empty() ? end_point.dicom.aet : end_point.dicom.move_aet;
       options.move_port = static_cast<uint16_t>(end_point.dicom.move_port);
+      options.bind_address = end_point.dicom.bind;
       return MakeCMoveDownloader(std::move(options), ends_.downloader_associations);
     }
     Unknown("downloader", end_point.type);

@@ -33,6 +33,7 @@ CMoveOptions Checked(CMoveOptions options) {
 StorageScpOptions ScpOptions(const CMoveOptions& options, const DicomPeer& peer) {
   StorageScpOptions scp;
   scp.bind_address = options.bind_address;
+  scp.called_aet = options.move_aet;
   scp.port = options.move_port;
   scp.max_pdu = peer.max_pdu;
   scp.stall_timeout = peer.stall_timeout;

@@ -207,6 +207,16 @@ class Association::Impl {
     }
     internal::AssociatePdu proposal = ParseAssociate(header.type, ReadBody(header.length, context));
     internal::Wipe(proposal);
+    if (!acceptor.called_aet.empty() && proposal.called_aet != acceptor.called_aet) {
+      constexpr uint8_t kForGood = 1;
+      constexpr uint8_t kByUser = 1;
+      constexpr uint8_t kCalledTitleUnknown = 7;
+      stream_.Write(internal::EncodeShort(PduType::kAssociateRj, kForGood, kByUser, kCalledTitleUnknown), context,
+                    "answer");
+      broken_ = true;
+      throw Error(ErrorCode::kAccessDenied,
+                  StrCat("Cannot accept an association: it is meant for another AE title than ", acceptor.called_aet));
+    }
     internal::Answer answer = internal::MakeAnswer(proposal, acceptor);
     calling_aet_ = proposal.calling_aet;
     Agree(std::move(answer.negotiated));

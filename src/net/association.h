@@ -63,6 +63,7 @@ struct DimseMessage {
 struct AssociationAcceptor {
   uint32_t max_pdu = 131072;                       // bytes of a P-DATA-TF PDU that we accept
   std::chrono::milliseconds stall_timeout{60000};  // no byte in either direction for so long: kTimedOut
+  std::string called_aet = {};                     // a peer that calls another title is rejected; empty: any will do
   // In which of the `proposed` transfer syntaxes we take `abstract_syntax`; empty: not at all.
   std::function<std::string(const std::string& abstract_syntax, const std::vector<std::string>& proposed)> choose;
 };
@@ -78,7 +79,8 @@ class Association {
   // number of contexts accepted, also none.
   static std::unique_ptr<Association> Open(const DicomPeer& peer, const AssociationRequest& request,
                                            const Context& context);
-  // Answers the request that a peer makes on a `connection` that it opened. Errors as above.
+  // Answers the request that a peer makes on a `connection` that it opened. Errors as above; kAccessDenied: we
+  // rejected it.
   static std::unique_ptr<Association> Accept(UniqueFd connection, const AssociationAcceptor& acceptor,
                                              const Context& context);
   ~Association();  // aborts, unless released

@@ -125,14 +125,23 @@ class StorageScp::Impl {
       }
       UniqueFd connection(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (!connection) {
-        if (errno == EMFILE || errno == ENFILE) {  // it stays in the queue, so that waiting for it is in vain
-          std::unique_lock lock(mutex_);
-          changed_.wait_for(lock, stop, std::chrono::milliseconds(200), [] { return false; });
+        if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
+          Pause(stop);  // no descriptor or no memory: it stays in the queue, so that waiting for it is in vain
         }
         continue;
       }
-      Begin(std::move(connection));
+      try {
+        Begin(std::move(connection));
+      } catch (const std::exception& error) {  // no thread or no memory
+        LogWarning(StrCat("Cannot serve an archive that sends to us: ", error.what()));
+        Pause(stop);
+      }
     }
+  }
+
+  void Pause(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, stop, std::chrono::milliseconds(200), [] { return false; });
   }
 
   bool WaitForRoom(const std::stop_token& stop) {
@@ -153,7 +162,8 @@ class StorageScp::Impl {
 
   void Begin(UniqueFd connection) {
     const std::lock_guard lock(mutex_);
-    Conversation& conversation = conversations_.emplace_back();
+    std::list<Conversation> fresh(1);
+    Conversation& conversation = fresh.front();
     conversation.thread =
         std::jthread([this, &conversation, fd = std::move(connection)](const std::stop_token& stop) mutable {
           try {
@@ -165,21 +175,26 @@ class StorageScp::Impl {
           conversation.ended = true;
           changed_.notify_all();
         });
+    conversations_.splice(conversations_.end(), fresh);
   }
 
   void Converse(UniqueFd connection, const Context& context) {
     AssociationAcceptor acceptor;
     acceptor.max_pdu = options_.max_pdu;
     acceptor.stall_timeout = options_.stall_timeout;
+    acceptor.called_aet = options_.called_aet;
     acceptor.choose = [this](const std::string& abstract_syntax, const std::vector<std::string>& proposed) {
       return IsStorage(abstract_syntax) && !proposed.empty() ? handler_.ChooseSyntax(proposed) : "";
     };
-    const auto association = Association::Accept(std::move(connection), acceptor, context);
+    const auto association = Association::Accept(std::move(connection), acceptor,
+                                                 Context::WithTimeout(options_.negotiation_timeout, context.stop));
+    Clock::time_point idle_until = Clock::now() + options_.idle_time;
     for (;;) {  // until the archive releases it
-      const DimseMessage message = association->ReceiveCommand(context);
+      const DimseMessage message = association->ReceiveCommand({context.stop, idle_until});
       CommandSet response;
       if (message.command.field() == dimse::kCStoreRq) {
         response = Store(*association, message, context);
+        idle_until = Clock::now() + options_.idle_time;
       } else if (message.command.field() == dimse::kCEchoRq) {
         response = Response(message.command, dimse::kCEchoRsp, dimse::kSuccess);
       } else {

@@ -42,16 +42,19 @@ class StoreHandler {
 };
 
 struct StorageScpOptions {
-  std::string bind_address;  // numeric; empty: all interfaces
-  uint16_t port = 0;         // 0: any free one
+  std::string bind_address;     // numeric; empty: all interfaces
+  std::string called_aet = {};  // who calls another title is rejected; empty: any will do
+  uint16_t port = 0;            // 0: any free one
   uint32_t max_pdu = 131072;
-  std::chrono::milliseconds stall_timeout{60000};  // a silent peer is hung up on
-  size_t max_associations = 16;                    // at a time; more have to wait
+  std::chrono::milliseconds stall_timeout{60000};        // a silent peer is hung up on
+  std::chrono::milliseconds negotiation_timeout{10000};  // so is one that does not say by then what it wants
+  std::chrono::milliseconds idle_time{60000};            // and one that stores nothing for so long
+  size_t max_associations = 16;                          // at a time; more have to wait
 };
 
 // Listens for archives that send us instances: takes every storage class, also unknown and private ones, and
 // answers C-ECHO. Several associations at a time. Who sends is not
-// checked: the handler has to know what it asked for.
+// checked beyond the title that it calls: the handler has to know what it asked for.
 class StorageScp {
  public:
   // Throws kUnavailable when the port is in use, kInvalidArgument for a bad address. `handler` must outlive it.

@@ -55,7 +55,7 @@ TEST(ConfigEndPointsTest, DicomHasDefaults) {
 TEST(ConfigEndPointsTest, ReadsAllOfDicom) {
   const ArchiveConfig a = Parse(R"(
 searcher = { type = "dicom-qr", host = "vna", port = 2762, aet = "ME", aec = "VNA", tls = true, user = "joe", passcode_file = "code", root = "patient", relational = true, charset = "ISO_IR 100", fallback_charset = "ISO_IR 101" }
-downloader = { type = "c-move", move_aet = "HERE", move_port = 11113 }
+downloader = { type = "c-move", move_aet = "HERE", move_port = 11113, bind = "127.0.0.1" }
 limits = { associations = 4 }
 certificate_file = "me.pem"
 key_file = "me.key"
@@ -72,6 +72,7 @@ key_password_env = "KEY"
   EXPECT_EQ(a.downloader.dicom.aec, "VNA");
   EXPECT_EQ(a.downloader.dicom.move_aet, "HERE");
   EXPECT_EQ(a.downloader.dicom.move_port, 11113U);
+  EXPECT_EQ(a.downloader.dicom.bind, "127.0.0.1");
   EXPECT_EQ(a.associations, 4U);
   EXPECT_EQ(a.certificate_file, "/etc/t/me.pem");
   EXPECT_EQ(a.key_file, "/etc/t/me.key");

@@ -307,8 +307,19 @@ TEST_F(CMoveTest, AnswersAnEcho) {
   Serve([](const Request&) { return Result{}; });
   DicomPeer peer = scp_->Peer();
   peer.port = static_cast<uint16_t>(port_);
+  peer.called_aet = "MOVER";
   AssociationPool pool(peer);
   EXPECT_NO_THROW(Echo(pool, Context::WithTimeout(10s)));
+}
+
+// A forged object cannot be delivered by somebody who does not even know whom he calls.
+TEST_F(CMoveTest, RejectsWhoCallsAnotherTitle) {
+  Serve([](const Request&) { return Result{}; });
+  DicomPeer peer = scp_->Peer();
+  peer.port = static_cast<uint16_t>(port_);
+  peer.called_aet = "SOMEBODY";
+  AssociationPool pool(peer);
+  EXPECT_EQ(CodeOf([&] { Echo(pool, Context::WithTimeout(10s)); }), ErrorCode::kAccessDenied);
 }
 
 // Somebody who connects and says nothing keeps nobody from sending.
