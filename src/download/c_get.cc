@@ -99,7 +99,10 @@ class Fetch {
   void Run() {
     const std::vector<std::string> likely = LikelyClasses();
     bool others = likely.empty() || FetchClasses(likely, Remaining());
-    if (likely.size() != 1) {  // the archive did not tell
+    if (others && !wanted_.empty() && !told_) {  // what others of the series are says nothing of these
+      told_ = !ClassOfSample().empty();
+    }
+    if (!told_) {
       for (const std::vector<std::string>& group : StorageClassGroups()) {
         if (wanted_.empty() || !others) {
           break;
@@ -136,15 +139,19 @@ class Fetch {
   std::vector<std::string> LikelyClasses() {
     std::string sop_class = experience_.ClassOf(series_);
     if (sop_class.empty()) {
-      const Instances all = Remaining();
-      const auto found =
-          FindSopClasses(pool_, model_, series_, std::span(all).first(std::min(all.size(), kSample)), context_);
-      if (found && !found->empty()) {
-        sop_class = found->begin()->second;
-      }
+      sop_class = ClassOfSample();
+      told_ = !sop_class.empty();
     }
     return sop_class.empty() ? StorageClassesOf(FindModality(pool_, model_, series_, context_))
                              : std::vector<std::string>{sop_class};
+  }
+
+  // As the archive tells; empty: it does not.
+  std::string ClassOfSample() {
+    const Instances all = Remaining();
+    const auto found =
+        FindSopClasses(pool_, model_, series_, std::span(all).first(std::min(all.size(), kSample)), context_);
+    return found && !found->empty() ? found->begin()->second : "";
   }
 
   // True when it may be worth while to propose other classes.
@@ -295,8 +302,9 @@ class Fetch {
       throw Error(ErrorCode::kProtocol, StrCat("Cannot ", Doing(), ": the archive sent a malformed C-STORE request"));
     }
     const std::optional<Uid> uid = Uid::Parse(named);
-    const auto wanted = uid ? wanted_.find(*uid) : wanted_.end();
-    uint16_t status = dimse::kSuccess;
+    const bool has_class = Uid::Parse(sop_class).has_value();
+    const auto wanted = uid && has_class ? wanted_.find(*uid) : wanted_.end();
+    uint16_t status = has_class ? dimse::kSuccess : kDataSetMismatch;
     if (wanted == wanted_.end()) {
       LogDebug(StrCat("Dropped an instance that was not asked for: ", uid ? uid->str() : "one without a proper UID"));
       association.ReceiveDataSet([](std::span<const std::byte>) {}, context_);
@@ -416,6 +424,7 @@ class Fetch {
   std::set<std::string> tried_;              // classes that were proposed
   std::set<Uid> failed_;                     // that the archive named as such, so that they exist
   size_t delivered_ = 0;
+  bool told_ = false;            // the archive itself told the class, in this run
   std::optional<Error> reason_;  // why the latest request brought not all
 };
 

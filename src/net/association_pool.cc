@@ -19,8 +19,13 @@ namespace {
 constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLongestPause{2000};
 
-// Whether what `request` wants was asked for by `earlier`, too.
+// Whether what `request` wants was asked for by `earlier`, too. Where the peer sends to us (C-GET), what else was
+// proposed decides in which context it does.
 bool Covers(const AssociationRequest& earlier, const AssociationRequest& request) {
+  if (std::any_of(request.contexts.begin(), request.contexts.end(),
+                  [](const ProposedContext& context) { return context.scp_role; })) {
+    return earlier == request;
+  }
   const auto has = [](const auto& all, const auto& one) { return std::find(all.begin(), all.end(), one) != all.end(); };
   return earlier.extended == request.extended &&
          std::all_of(request.contexts.begin(), request.contexts.end(),

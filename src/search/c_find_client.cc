@@ -20,6 +20,7 @@ constexpr const char* kStudyRootFind = "1.2.840.10008.5.1.4.1.2.2.1";
 constexpr Tag kQueryRetrieveLevel{0x00080052};
 constexpr Tag kRetrieveAeTitle{0x00080054};
 constexpr size_t kMaxIdentifier = size_t{1} << 20;
+constexpr size_t kMaxBytes = size_t{1} << 30;  // of the rows of one answer
 constexpr std::chrono::seconds kCancelTime{5};
 constexpr uint16_t kMediumPriority = 0;
 
@@ -130,10 +131,14 @@ class CFindClient::Exchange {
       }
       const std::string identifier = lease->ReceiveDataSet(kMaxIdentifier, context_);
       if (!cancelled_) {
-        Take(Row(identifier), status == dimse::kPendingWithWarning);
-        if (rows_.size() > client_.options_.max_rows) {
+        // Rows that are repeated or do not belong here count, too: they take time and memory as others do.
+        if (++received_ > client_.options_.max_rows) {
           throw Failure(ErrorCode::kTooMany,
                         StrCat("more than ", client_.options_.max_rows, " results; narrow the search"));
+        }
+        Take(Row(identifier), status == dimse::kPendingWithWarning);
+        if (bytes_ > kMaxBytes) {
+          throw Failure(ErrorCode::kTooMany, "the results take more memory than is allowed; narrow the search");
         }
         if (question_.enough && rows_.size() >= *question_.enough) {
           cancelled_ = true;
@@ -144,16 +149,23 @@ class CFindClient::Exchange {
     }
   }
 
-  // Without what only serves the protocol.
+  // Without what only serves the protocol, and what nobody asked for.
   Attributes Row(const std::string& identifier) const {
     const Attributes all = DecodeIdentifier(identifier, explicit_vr_, client_.options_.fallback_charset);
     Attributes row;
     all.ForEach([&](Tag tag, std::string_view text) {
-      if (tag != kQueryRetrieveLevel && tag != kRetrieveAeTitle) {
+      if (tag != kQueryRetrieveLevel && tag != kRetrieveAeTitle && IsAskedFor(tag)) {
         row.Set(tag, text);
       }
     });
     return row;
+  }
+
+  bool IsAskedFor(Tag tag) const {
+    const auto& keys = question_.keys.keys();
+    return tag == question_.unique || IsHierarchyUid(tag) ||
+           std::find(question_.returned.begin(), question_.returned.end(), tag) != question_.returned.end() ||
+           std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return key.first == tag; });
   }
 
   void Take(Attributes row, bool optional_keys_unsupported) {
@@ -172,6 +184,7 @@ class CFindClient::Exchange {
                                                                      : Contradicts(question_.keys, row)) {
       return;
     }
+    row.ForEach([this](Tag, std::string_view text) { bytes_ += sizeof(Tag) + text.size(); });
     // A row that is repeated is no failure. One without its unique key is, which is Assemble's to say.
     const auto [known, added] = known_.try_emplace(Address(row), rows_.size());
     if (!added) {
@@ -239,6 +252,8 @@ class CFindClient::Exchange {
   bool explicit_vr_ = false;
   bool sent_ = false;
   bool cancelled_ = false;
+  size_t received_ = 0;
+  size_t bytes_ = 0;  // of the rows, nearly
   std::vector<Attributes> rows_;
   std::unordered_map<std::string, size_t> known_;  // unique key -> row
 };

@@ -122,6 +122,16 @@ TEST_F(CGetTest, FindsInstancesOfAnotherClassThanTheOthers) {
   EXPECT_EQ(sink_.whole.size(), 3U);
 }
 
+TEST_F(CGetTest, FindsThemAlsoWhenTheArchiveDoesNotTellAndTheOthersAreKnown) {
+  archive_.tells_classes = false;
+  Add(1);
+  Add("1.2", kExplicitLe, "1.2.840.10008.5.1.4.1.1.88.11");
+  EXPECT_EQ(Get({"1.1"}), std::nullopt);
+  EXPECT_EQ(Get({"1.2"}), std::nullopt);
+  EXPECT_TRUE(IsWhole("1.1"));
+  EXPECT_TRUE(IsWhole("1.2"));
+}
+
 TEST_F(CGetTest, GetsPrivateClasses) {
   Add("1.1", kExplicitLe, "1.3.12.2.1107.5.9.1");
   EXPECT_EQ(Get({"1.1"}), std::nullopt);

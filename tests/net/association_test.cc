@@ -392,6 +392,18 @@ TEST(AssociationPoolTest, UsesAnIdleAssociationAgain) {
   EXPECT_EQ(scp.WaitForEnds(2), (std::vector<std::string>{"release", "release"}));
 }
 
+TEST(AssociationPoolTest, TakesNoWiderProposalForANarrowOneOfCGet) {
+  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  AssociationPool pool(scp.Peer());
+  const ProposedContext narrow{kCtStorage, {"1.2.840.10008.1.2"}, true};
+  const ProposedContext other{kCtStorage, {"1.2.840.10008.1.2.4.50"}, true};
+  pool.Lease({{narrow, other}}, {}).Keep();
+  pool.Lease({{narrow, other}}, {}).Keep();
+  EXPECT_EQ(scp.connections(), 1);
+  pool.Lease({{narrow}}, {}).Keep();
+  EXPECT_EQ(scp.connections(), 2);
+}
+
 TEST(AssociationPoolTest, AbortsWhatWasNotBroughtToItsEnd) {
   FakeScp scp(FakeScp::Serving(AnswerEcho));
   AssociationPool pool(scp.Peer());

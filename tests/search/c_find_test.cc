@@ -170,6 +170,25 @@ TEST_F(CFindTest, MergesARowThatIsRepeated) {
   EXPECT_EQ(answer->front().attributes.Get(tag::kStudyDate), "20200301");
 }
 
+TEST_F(CFindTest, RepeatedRowsHaveALimit) {
+  options_.max_rows = 3;
+  ServeStatus(0, Rows(3, StudyRow("1.2")));
+  EXPECT_THAT(Studies(), ElementsAre("1.2"));
+  ServeStatus(0, Rows(4, StudyRow("1.2")));
+  Failure(ErrorCode::kTooMany);
+}
+
+TEST_F(CFindTest, DropsWhatWasNotAskedFor) {
+  auto row = StudyRow("1.2");
+  row[tag::kStudyDate] = "20200301";
+  row[Tag{0x00104000}] = "comments without end";
+  ServeStatus(0, {row});
+  const Answer answer = Find(Query(Level::kStudy));
+  ASSERT_EQ(answer->size(), 1u);
+  EXPECT_EQ(answer->front().attributes.Get(tag::kStudyDate), "20200301");
+  EXPECT_FALSE(answer->front().attributes.Has(Tag{0x00104000}));
+}
+
 TEST_F(CFindTest, RefusesAnswersThatAreNone) {
   ServeStatus(0, {{{tag::kStudyDate, "20200301"}}});
   Failure(ErrorCode::kProtocol);  // no UID
