@@ -273,15 +273,19 @@ class Walk {
   // --- STUDY ---
 
   void WalkStudies(const Parents& patient, const Attributes* patient_row = nullptr) {
-    if (const std::optional<std::string> given = Given(Step::kStudy)) {
+    const bool without_id = patient_row != nullptr && patient.empty();
+    if (const std::optional<std::string> given = Given(Step::kStudy); given && !without_id) {
       WalkSeries(patient, *given, nullptr);
       return;
     }
-    for (Attributes& study : Studies(patient)) {
+    for (Attributes& study : Studies(patient, without_id ? patient_row : nullptr)) {
       if (HaveEnough()) {
         return;
       }
       const std::string uid(study.Get(tag::kStudyInstanceUID));
+      if (without_id && !IsOf(*patient_row, study)) {
+        continue;
+      }
       // The ID may have been taken for a pattern by the archive.
       if (patient_row != nullptr && study.Get(tag::kPatientID) != patient_row->Get(tag::kPatientID)) {
         continue;
@@ -297,8 +301,40 @@ class Walk {
     }
   }
 
-  std::vector<Attributes> Studies(const Parents& patient) {
+  static constexpr std::array kOfPatientsWithoutId = {tag::kPatientName, tag::kPatientBirthDate};
+
+  // `study` is one of a patient without an ID, whom nothing but these attributes tells from others.
+  bool IsOf(const Attributes& patient, const Attributes& study) const {
+    for (const Tag tag : {tag::kPatientID, tag::kPatientName}) {
+      if (!study.Has(tag)) {
+        throw Error(ErrorCode::kUnsupported,
+                    StrCat("Cannot find ", query_.Describe(), ": the archive has patients without PatientID and does ",
+                           "not return ", TagName(tag), " with their studies"));
+      }
+    }
+    return std::all_of(kOfPatientsWithoutId.begin(), kOfPatientsWithoutId.end(),
+                       [&](Tag tag) { return study.Get(tag) == patient.Get(tag); });
+  }
+
+  static void AskForStudiesOf(const Attributes& patient, CFindQuestion& question) {
+    for (const Tag tag : kOfPatientsWithoutId) {
+      question.returned.push_back(tag);
+      const std::string value(patient.Get(tag));
+      if (value.empty() || value.find_first_of("*?\\") != std::string::npos) {
+        continue;
+      }
+      try {
+        question.keys.Where(tag, value);
+      } catch (const Error&) {  // no proper value: it is compared with the answer alone
+      }
+    }
+  }
+
+  std::vector<Attributes> Studies(const Parents& patient, const Attributes* without_id) {
     CFindQuestion question = Question(Step::kStudy, patient);
+    if (without_id != nullptr) {
+      AskForStudiesOf(*without_id, question);
+    }
     if (!patient.empty() || options_.patient_root) {
       question.returned.push_back(tag::kPatientID);
     }

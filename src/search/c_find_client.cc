@@ -201,6 +201,9 @@ class CFindClient::Exchange {
   }
 
   std::string Address(const Attributes& row) const {
+    if (question_.unique == tag::kPatientID && row.Get(tag::kPatientID).empty()) {  // several may have none
+      return StrCat("/", row.Get(tag::kPatientName), "/", row.Get(tag::kPatientBirthDate));
+    }
     return StrCat(row.Get(question_.unique), "/", row.Get(tag::kSeriesInstanceUID), "/",
                   row.Get(tag::kStudyInstanceUID));
   }

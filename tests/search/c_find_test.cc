@@ -328,6 +328,34 @@ TEST_F(CFindTest, ComparesTheSeriesWhenModalitiesAreNotReturned) {
 
 // --- Patient Root ---
 
+TEST_F(CFindTest, TellsPatientsWithoutIdApart) {
+  options_.patient_root = true;
+  bool with_names = true;
+  Serve([&](const Question& question) -> Rows {
+    if (question.level == "PATIENT") {
+      return {{{tag::kPatientID, ""}, {tag::kPatientName, "Doe^Jane"}},
+              {{tag::kPatientID, ""}, {tag::kPatientName, "Doe^John"}}};
+    }
+    if (question.level == "STUDY") {  // the archive does not look at the names
+      Rows rows = {{{tag::kStudyInstanceUID, "1.2"}, {tag::kPatientID, ""}},
+                   {{tag::kStudyInstanceUID, "1.3"}, {tag::kPatientID, ""}}};
+      if (with_names) {
+        rows[0][tag::kPatientName] = "Doe^Jane";
+        rows[1][tag::kPatientName] = "Doe^John";
+      }
+      return rows;
+    }
+    return {{{tag::kSeriesInstanceUID, "1.2.3"}}};
+  });
+  const Answer answer = Find(Query(Level::kStudy));
+  ASSERT_EQ(answer->size(), 2u);
+  EXPECT_EQ(answer->at(0).attributes.Get(tag::kPatientName), "Doe^Jane");
+  EXPECT_EQ(answer->at(1).attributes.Get(tag::kPatientName), "Doe^John");
+  EXPECT_EQ(questions_[1].keys.Get(tag::kPatientName), "Doe^Jane");
+  with_names = false;
+  Failure(ErrorCode::kUnsupported);
+}
+
 TEST_F(CFindTest, WalksThePatientsInThePatientRootModel) {
   options_.patient_root = true;
   Serve([](const Question& question) -> Rows {
@@ -337,9 +365,9 @@ TEST_F(CFindTest, WalksThePatientsInThePatientRootModel) {
     }
     if (question.level == "STUDY") {
       // It takes "A*" for a pattern.
-      return {{{tag::kStudyInstanceUID, "1.2"}, {tag::kPatientID, "A*"}},
-              {{tag::kStudyInstanceUID, "1.3"}, {tag::kPatientID, "AB"}},
-              {{tag::kStudyInstanceUID, "1.4"}, {tag::kPatientID, ""}}};
+      return {{{tag::kStudyInstanceUID, "1.2"}, {tag::kPatientID, "A*"}, {tag::kPatientName, "Doe^Jane"}},
+              {{tag::kStudyInstanceUID, "1.3"}, {tag::kPatientID, "AB"}, {tag::kPatientName, "Doe^Jack"}},
+              {{tag::kStudyInstanceUID, "1.4"}, {tag::kPatientID, ""}, {tag::kPatientName, "Doe^Nobody"}}};
     }
     return {{{tag::kSeriesInstanceUID, "1.2.3"}}};
   });
