@@ -258,16 +258,18 @@ void DownloadRun::Process(Batch batch) {
 // of them came.
 void DownloadRun::Process(const WholeSeries& series) {
   StoringSink sink(series.reference, storage_, *this);
+  bool cut = false;
   try {
     downloader_.DownloadSeries(series.reference, sink, context_);
   } catch (const Error& error) {
     if (sink.full() || stop_.stop_requested()) {
       return;
     }
+    cut = true;
     LogInfo(StrCat("Series ", series.reference.series.str(), " does not come as a whole: ", error.what()));
   }
   const uint64_t came = sink.closed().size();
-  if (came >= series.count) {
+  if (!cut && came >= series.count) {  // the count may be too low
     CountReached(nullptr);
     found_ += came - series.count;
     return;

@@ -75,7 +75,7 @@ class DownloadRun : private ExpandSink {
   std::mutex queue_mutex_;
   std::condition_variable_any queue_changed_;
   std::deque<Task> queue_;
-  bool all_found_ = false;
+  std::atomic<bool> all_found_ = false;  // written with queue_mutex_ held
 
   std::atomic<uint64_t> bytes_{0};
   std::atomic<uint64_t> found_{0};

@@ -291,6 +291,22 @@ TEST_F(TrolleyTest, WhatAWholeSeriesDidNotBringIsFetched) {
   EXPECT_THAT(downloader_->calls(), UnorderedElementsAre(SizeIs(1), SizeIs(2)));
 }
 
+TEST_F(TrolleyTest, ACutOffSeriesIsNotWholeThoughItsCountSaysSo) {
+  for (const std::string uid : {"1.3.1.1", "1.3.1.2", "1.3.1.3"}) {
+    searcher_->Add(Attributes({{tag::kSOPInstanceUID, uid},
+                               {tag::kStudyInstanceUID, "1.3"},
+                               {tag::kSeriesInstanceUID, "1.3.1"},
+                               {tag::kNumberOfSeriesRelatedInstances, "1"}}));
+    downloader_->content[Ref("1.3", "1.3.1", uid)] = FakePart10(uid, "data");
+  }
+  downloader_->whole_series = true;
+  options_.skip_complete = false;
+  downloader_->series_failures[Uid("1.3.1")] = {Error(ErrorCode::kProtocol, "Cannot download: cut")};
+  const DownloadReport report = Download(StudyReference{Uid("1.3")});
+  EXPECT_EQ(report.total.done, 3U);
+  EXPECT_EQ(report.total.found, 3U);
+}
+
 TEST_F(TrolleyTest, AWholeSeriesWithAFailingInstanceReportsItOnce) {
   downloader_->whole_series = true;
   options_.skip_complete = false;
