@@ -63,11 +63,17 @@ void ReadCharset(ConfigTable& table, const char* key, std::string& charset) {
 }
 
 void ReadDicom(ConfigTable& table, const std::filesystem::path& base, const std::string& type, DicomConfig& dicom) {
+  const std::string inherited_host = dicom.host;
   if (const auto host = table.String("host")) {
     dicom.host = *host;
   }
   if (dicom.host.empty()) {
     dicom.host = table.RequiredString("host");
+  }
+  if (dicom.host != inherited_host) {
+    // What one host may know is not told to another.
+    dicom.user.clear();
+    dicom.passcode = {};
   }
   table.Number("port", 1, 65535, dicom.port);
   ReadAeTitle(table, "aet", dicom.aet);

@@ -183,7 +183,9 @@ class Maker {
       options.url = end_point.url;
       options.profile = config_.profile;
       auto wado = MakeWadoRsDownloader(std::move(options), http);
-      return rest_ != nullptr ? MakeOrthancDownloader(rest_, http, std::move(wado)) : std::move(wado);
+      // Not with what another server has.
+      const bool same = end_point.url == config_.searcher.url || !config_.orthanc_url.empty();
+      return rest_ != nullptr && same ? MakeOrthancDownloader(rest_, http, std::move(wado)) : std::move(wado);
     }
     if (end_point.type == "wado-uri") {
       WadoUriOptions options;

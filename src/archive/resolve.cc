@@ -12,6 +12,7 @@
 #include "archive/service_url.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/message_digest.h"
 #include "base/text.h"
 
 namespace trolley {
@@ -181,6 +182,12 @@ std::string ArchiveConfig::Identity() const {
     } else {
       add((end_point->auth ? *end_point->auth : auth).Identity());
     }
+  }
+  for (const HeaderConfig& header : headers) {
+    const SecretSource& from = header.secret;
+    add(StrCat("header:", AsciiLower(header.name), "=",
+               from.empty() ? HexDigest(DigestAlgorithm::kSha256, header.value)
+                            : StrCat(from.file.string(), from.environment, from.credential)));
   }
   if (!certificate_file.empty()) {
     add(StrCat("certificate:", certificate_file.string()));

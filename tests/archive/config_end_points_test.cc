@@ -194,6 +194,19 @@ TEST(ConfigResolveTest, UnderstandsDicomAddresses) {
   }
 }
 
+TEST(ConfigDicomTest, TellsAnotherHostNoPasscode) {
+  const std::string find = "searcher = { type = \"dicom-qr\", host = \"vna\", user = \"joe\", passcode_env = \"P\" }\n";
+  const auto same = WithDownloader(find, "type = \"c-get\", host = \"vna\", port = 4242");
+  EXPECT_EQ(same.downloader.dicom.user, "joe");
+  EXPECT_FALSE(same.downloader.dicom.passcode.empty());
+  const auto other = WithDownloader(find, "type = \"c-get\", host = \"elsewhere\"");
+  EXPECT_EQ(other.downloader.dicom.user, "");
+  EXPECT_TRUE(other.downloader.dicom.passcode.empty());
+  const auto own = WithDownloader(find, "type = \"c-get\", host = \"elsewhere\", user = \"ann\", passcode_env = \"Q\"");
+  EXPECT_EQ(own.downloader.dicom.user, "ann");
+  EXPECT_EQ(own.downloader.dicom.passcode.environment, "Q");
+}
+
 TEST(ConfigIdentityTest, IsAnothersForAnotherPeerOrUser) {
   const auto identity = [](const std::string& more) {
     return Parse("searcher = { type = \"dicom-qr\", host = \"h\"" + more + " }").Identity();

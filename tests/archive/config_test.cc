@@ -307,6 +307,18 @@ TEST(IdentityTest, DependsOnTheArchiveAndTheAccountAndNotOnTheName) {
             Parse("searcher = { type = \"folder\", path = \"/b\" }").Identity());
 }
 
+TEST(IdentityTest, DependsOnTheHeaders) {
+  const auto identity = [](const std::string& headers) {
+    return Parse(Searcher() + "headers = { " + headers + " }").Identity();
+  };
+  const std::string a = identity("X-Tenant = \"tenant-a\"");
+  EXPECT_NE(a, Parse(Searcher()).Identity());
+  EXPECT_NE(a, identity("X-Tenant = \"tenant-b\""));
+  EXPECT_EQ(a, identity("x-tenant = \"tenant-a\""));
+  EXPECT_THAT(a, Not(HasSubstr("tenant-a"))) << "it may be a secret";
+  EXPECT_NE(identity("X-Key = { env = \"A\" }"), identity("X-Key = { env = \"B\" }"));
+}
+
 TEST(DefaultDirectoriesTest, FollowTheBaseDirectorySpecification) {
   const ScopedEnvironment cache("XDG_CACHE_HOME", "/c");
   const ScopedEnvironment data("XDG_DATA_HOME", "/d");
