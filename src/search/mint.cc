@@ -38,9 +38,11 @@ class Vitrea : public MintDialectSearcher {
     MintSearchAnswer answer = Ask(query, url, std::nullopt, doing, context);
     if (IsCropped(answer)) {  // by a limit of the server's own; it may take another one
       answer = Ask(query, url, options_.max_rows, doing, context);
-      if (IsCropped(answer) && *answer.limit < options_.max_rows) {
-        throw Error(ErrorCode::kTooMany, StrCat("Cannot ", doing, ": the server gives only the first ", *answer.limit,
-                                                " studies; narrow the search, or raise the server's limit"));
+      // Just as many as our own limit lets through: nobody knows whether there are more.
+      if (IsCropped(answer) || answer.studies.size() >= options_.max_rows) {
+        throw Error(ErrorCode::kTooMany,
+                    StrCat("Cannot ", doing, ": the server gives only the first ", answer.studies.size(),
+                           " studies; narrow the search, or raise the server's limit"));
       }
     }
     return RowsOf(query, url, answer);

@@ -239,6 +239,15 @@ TEST_F(MintVitreaTest, ThrowsWhenTheServerCropsTheAnswer) {
   ExpectFailure(all_, ErrorCode::kTooMany);
 }
 
+TEST_F(MintVitreaTest, ThrowsWhenOurOwnLimitCropsTheAnswer) {
+  MintOptions options;
+  options.max_rows = 3;
+  Make(options);
+  ServeStudies({"20200101", "20200102", "20200103", "20200104", "20200105"});
+  mint_.SetHabits({.own_limit = 2});
+  ExpectFailure(all_, ErrorCode::kTooMany, "only the first 3 studies");
+}
+
 TEST_F(MintVitreaTest, ThrowsForWhatItCannotExpress) {
   const std::vector<Query> queries = {
       Query(all_).Where("StudyID", "7"),
