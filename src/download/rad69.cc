@@ -59,6 +59,18 @@ std::string DoingFor(const Instances& instances) {
                 one_series ? StrCat(" of series ", instances.front().series.str()) : "");
 }
 
+// The server's own words, unless nobody may see them: servers quote names of patients.
+std::string_view Said(std::string_view text) {
+  return Sensitive(text) == text ? text : std::string_view();
+}
+
+// "Receiver: disk on fire"
+std::string FaultSaid(std::string_view fault) {
+  const std::string_view code = fault.substr(0, fault.find(": "));
+  const std::string_view reason = Said(fault.substr(code.size()));
+  return StrCat(code, reason);
+}
+
 // What the errors of one answer say about the instances that did not come.
 struct Verdict {
   std::map<Uid, Rad69Error> own;      // each its own
@@ -79,7 +91,7 @@ Verdict Attribute(const std::vector<Rad69Error>& errors, const Instances& asked,
   const std::set<Uid> uids = UidsOf(remaining);
   for (const Rad69Error& error : errors) {
     if (error.warning) {
-      LogInfo(StrCat("The archive warns: ", error.code, " ", error.context));
+      LogInfo(StrCat("The archive warns: ", error.code, Said(error.context).empty() ? "" : " ", Said(error.context)));
       continue;
     }
     // "1.2.3", "urn:oid:1.2.3"
@@ -166,8 +178,9 @@ class Retrieval {
     const bool success = status >= 200 && status <= 299;
     if (answer && answer->fault) {
       const bool ours = answer->fault->starts_with("Sender") || answer->fault->starts_with("Client");
-      const Error failure(ours ? ErrorCode::kProtocol : ErrorCode::kUnavailable,
-                          StrCat("Cannot ", doing, ": the server answered with a SOAP fault, ", *answer->fault));
+      const Error failure(
+          ours ? ErrorCode::kProtocol : ErrorCode::kUnavailable,
+          StrCat("Cannot ", doing, ": the server answered with a SOAP fault, ", FaultSaid(*answer->fault)));
       if (success || status == 400 || status == 500) {
         throw failure;
       }
@@ -311,8 +324,9 @@ class Retrieval {
   }
 
   static std::string Describe(const Rad69Error& error) {
-    return StrCat("the server answered ", error.code.empty() ? "with an error" : error.code,
-                  error.context.empty() ? "" : " (", error.context, error.context.empty() ? "" : ")", Advice(error));
+    const std::string_view said = Said(error.context);
+    return StrCat("the server answered ", error.code.empty() ? "with an error" : error.code, said.empty() ? "" : " (",
+                  said, said.empty() ? "" : ")", Advice(error));
   }
 
   const Rad69Options& options_;

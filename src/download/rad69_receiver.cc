@@ -12,7 +12,7 @@ namespace trolley {
 namespace {
 
 constexpr size_t kMaxRoot = size_t{64} << 20;       // an envelope with its files elsewhere: 100 000 documents
-constexpr size_t kMaxEnvelope = size_t{256} << 20;  // one that holds the files
+constexpr size_t kMaxEnvelope = size_t{128} << 20;  // one that holds the files
 constexpr size_t kMaxFailure = size_t{64} << 10;
 constexpr size_t kMaxBadParts = 10000;
 constexpr size_t kMaxContentId = 1000;

@@ -11,8 +11,9 @@
 namespace trolley {
 namespace {
 
-constexpr std::ptrdiff_t kMaxMarks = 24'000'000;  // elements and attributes: pugixml takes about 64 bytes for each
-constexpr size_t kMaxText = 300;                  // of what a server says
+constexpr std::ptrdiff_t kMaxMarks = 3'000'000;  // elements and attributes: pugixml takes about 64 bytes for each
+constexpr size_t kMaxTwice = size_t{8} << 20;    // larger ones are not held twice
+constexpr size_t kMaxText = 300;                 // of what a server says
 
 [[noreturn]] void Unreadable(std::string_view reason) {
   throw Error(ErrorCode::kProtocol, StrCat("Cannot read the RAD-69 answer: ", reason));
@@ -166,7 +167,11 @@ Rad69Answer ParseRad69Answer(std::string xml) {
   // pugixml knows no entities but the five of XML, and does not look at what a DTD declares; its parser does not
   // recurse. An encoding that it does not know is taken for UTF-8.
   pugi::xml_document document;
-  if (!document.load_buffer(xml.data(), xml.size(), pugi::parse_default)) {
+  if (xml.size() > kMaxTwice) {
+    if (!document.load_buffer_inplace(xml.data(), xml.size(), pugi::parse_default)) {
+      Unreadable("it is not well-formed");
+    }
+  } else if (!document.load_buffer(xml.data(), xml.size(), pugi::parse_default)) {
     return ReadDamaged(xml);
   }
   const pugi::xml_node envelope = document.document_element();
