@@ -193,7 +193,7 @@ class Checker {
 }  // namespace
 
 void DescribeCheck(CLI::App& app, CheckOptions& options) {
-  app.footer(StrCat("\n", kArchiveHelp, "\n", kFooter));
+  app.footer(StrCat(kArchiveHelp, "\n", kFooter));
   app.add_option("ARCHIVE", options.archive, "The archive to try")->type_name(" ")->required();
   DescribeTimeout(app, options.timeout);
   DescribeCommonOptions(app, options.common);

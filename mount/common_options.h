@@ -43,7 +43,7 @@ ArchiveConfig ChooseArchive(const std::string& archive, const CommonOptions& opt
 
 inline constexpr char kArchiveHelp[] =
     R"(ARCHIVE is a name from the configuration (/etc/trolleyfs/config.toml, ~/.config/trolleyfs/config.toml), the URL of a
-DICOMweb service, or a folder of DICOM files.)";
+DICOMweb service, dicom://AET@HOST:PORT, or a folder of DICOM files.)";
 
 }  // namespace trolley
 

@@ -129,7 +129,7 @@ void Find(const FindOptions& options, std::stop_token stop) {
 
 void DescribeFind(CLI::App& app, FindOptions& options) {
   const auto raw = std::make_shared<Raw>();
-  app.footer(StrCat("\n", kArchiveHelp, "\n", kFooter));
+  app.footer(StrCat(kArchiveHelp, "\n", kFooter));
   app.add_option("ARCHIVE", options.archive, "The archive to search")->type_name(" ")->required();
   app.add_option("CRITERIA", raw->criteria, "Keyword=value, any number of them")->type_name(" ");
   app.add_option("--level", raw->level,

@@ -247,7 +247,7 @@ class Get {
 
 void DescribeGet(CLI::App& app, GetOptions& options) {
   const auto raw = std::make_shared<Raw>();
-  app.footer(StrCat("\n", kArchiveHelp, "\n", kFooter));
+  app.footer(StrCat(kArchiveHelp, "\n", kFooter));
   app.add_option("ARCHIVE", options.archive, "The archive to get from")->type_name(" ")->required();
   app.add_option("WHAT", raw->wanted, "Criteria (Keyword=value), UIDs, or - to read them")->type_name(" ")->required();
   app.add_option("-O,--output", raw->output, "Where to put it; made when it is not there")

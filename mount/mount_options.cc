@@ -78,7 +78,7 @@ bool ParseValueOption(std::string_view option, std::string_view key, std::string
 
 constexpr char kMountFooter[] =
     R"(ARCHIVE is a name from the configuration (/etc/trolleyfs/config.toml, ~/.config/trolleyfs/config.toml), the URL of a
-DICOMweb service, or a folder of DICOM files.
+DICOMweb service, dicom://AET@HOST:PORT, or a folder of DICOM files.
 
 Mount options: allow_other, uid=N, gid=N, umask=OCTAL, ro (always), default_permissions (always), and for fstab config=,
 cache_dir=, cache_size=, log_level=, log_file=; nosuid, nodev, noexec, noatime, _netdev, noauto, nofail, user, x-* are
