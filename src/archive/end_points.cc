@@ -305,9 +305,10 @@ uint32_t TransfersAtATime(const ArchiveConfig& config, const EndPoints& ends) {
   if (ends.downloader_associations == nullptr) {
     return config.connections;
   }
-  // One is left for questions where both share them: a long transfer must not hold up a listing.
+  // One is left for questions where both share them: a long transfer must not hold up a listing. Of two, one fetches
+  // ahead and one serves who opens something meanwhile; a question then waits for the latter at most.
   const bool shared = ends.searcher_associations == ends.downloader_associations;
-  return std::max<uint32_t>(1, config.associations - (shared ? 1 : 0));
+  return config.associations > 2 && shared ? config.associations - 1 : config.associations;
 }
 
 EndPoints MakeEndPoints(const ArchiveConfig& config, const std::shared_ptr<LmdbEnvironment>& lmdb) {

@@ -166,6 +166,9 @@ std::vector<InstanceReference> Retriever::Impl::Assign(const JobPtr& job) {
   }
   size_t count = reading.wanted;
   if (downloader_->batching() == Downloader::Batching::kList) {
+    if (options_.connections == 1 && !queue_.empty()) {
+      return instances;  // nobody else can serve who waits
+    }
     const size_t share = reading.wanted / (2 * PrefetchLimit());
     const size_t longest = reading.pace.IsSlowToBegin() ? std::max(kShortestList, share) : job->next_list;
     count = std::min(count, longest);
