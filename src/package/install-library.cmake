@@ -5,13 +5,14 @@ install(TARGETS trolley EXPORT trolley-targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/trolley)
 install(DIRECTORY src/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/trolley COMPONENT development
-        FILES_MATCHING PATTERN "*.h" PATTERN "*_impl.h" EXCLUDE PATTERN "http_curl.h" EXCLUDE)
+        FILES_MATCHING PATTERN "*.h" PATTERN "*_impl.h" EXCLUDE PATTERN "http_curl.h" EXCLUDE
+        PATTERN "package" EXCLUDE)
 install(EXPORT trolley-targets NAMESPACE trolley:: DESTINATION ${trolley_package} COMPONENT development)
-configure_package_config_file(cmake/trolley-config.cmake.in ${PROJECT_BINARY_DIR}/trolley-config.cmake
+configure_package_config_file(src/package/trolley-config.cmake.in ${PROJECT_BINARY_DIR}/trolley-config.cmake
                               INSTALL_DESTINATION ${trolley_package})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/trolley-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/trolley-config.cmake ${PROJECT_BINARY_DIR}/trolley-config-version.cmake
-              cmake/trolley-dependencies.cmake
+              src/package/trolley-dependencies.cmake
         DESTINATION ${trolley_package} COMPONENT development)
 
 # Relative to where it lies, so that an installed tree can be moved.
@@ -21,5 +22,5 @@ set(trolley_pc_dcmtk)
 foreach(library ${trolley_dcmtk_libraries})
   string(APPEND trolley_pc_dcmtk " -l${library}")
 endforeach()
-configure_file(cmake/trolley.pc.in trolley.pc @ONLY)
+configure_file(src/package/trolley.pc.in trolley.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/trolley.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
