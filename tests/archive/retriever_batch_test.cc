@@ -155,6 +155,12 @@ class RetrieverBatchTest : public testing::Test {
   RetrieverBatchTest() { options_.archive = "test"; }
   ~RetrieverBatchTest() override { retriever_.reset(); }
 
+  // Ends the retriever before what its downloads use goes out of scope.
+  struct Ending {
+    std::unique_ptr<Retriever>& retriever;
+    ~Ending() { retriever.reset(); }
+  };
+
   Retriever& retriever() {
     if (retriever_ == nullptr) {
       InstanceCacheOptions cache;
@@ -234,7 +240,6 @@ class RetrieverBatchTest : public testing::Test {
   std::shared_ptr<SeriesArchive> archive_ = std::make_shared<SeriesArchive>();
   std::shared_ptr<InstanceCache> cache_;
 
- private:
   std::unique_ptr<Retriever> retriever_;
 };
 
@@ -351,6 +356,7 @@ TEST_F(RetrieverBatchTest, GoesOnForWhoWaitsHoweverLongThatTakes) {
 
 TEST_F(RetrieverBatchTest, ABrokenPartIsRequestedAgainForWhoReadsIt) {
   std::promise<void> half;
+  const Ending ending{retriever_};
   archive_->batch = [&](auto instances, DownloadSink& sink, const Context& context) {
     for (const InstanceReference& instance : instances) {
       if (instance != At(7)) {
@@ -482,6 +488,7 @@ TEST_F(RetrieverBatchTest, WhatIsHereCountsAsUnreadWhateverTheBatchSaysOfItLater
 
 TEST_F(RetrieverBatchTest, APartThatComesAgainWithOtherBytesFails) {
   std::promise<void> half;
+  const Ending ending{retriever_};
   archive_->batch = [&](auto instances, DownloadSink& sink, const Context& context) {
     sink.OnBegin(instances.back(), Content(instances.back()).size());
     sink.OnData(std::as_bytes(std::span("not what is stored")));
@@ -572,6 +579,7 @@ TEST_F(RetrieverBatchTest, WaitsWithWhatNobodyReads) {
   options_.max_ahead = 5 * Content(At(0)).size();
   options_.idle_stop = 20s;
   std::atomic<size_t> sent{0};
+  const Ending ending{retriever_};
   archive_->batch = [&](auto instances, DownloadSink& sink, const Context&) {
     for (const InstanceReference& instance : instances) {
       SeriesArchive::Send(instance, sink);
@@ -610,6 +618,7 @@ TEST_F(RetrieverBatchTest, FetchesAheadOneByOneWhereTheArchiveHasNothingBetter) 
 TEST_F(RetrieverBatchTest, AnInstanceThatFailsAheadIsNotAskedForAgainAndAgain) {
   archive_->kind = Downloader::Batching::kOneByOne;
   std::atomic<int> failed{0};
+  const Ending ending{retriever_};
   archive_->single = [&](const InstanceReference& instance, DownloadSink& sink, const Context&) {
     if (instance == At(5)) {
       ++failed;

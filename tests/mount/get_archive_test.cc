@@ -24,14 +24,15 @@ using testing::Not;
 
 constexpr int kInterrupted = 128 + SIGINT;
 
-// Names below `directory`, hidden ones too.
+// Names below `directory`, hidden ones too; also while files are renamed there.
 std::set<std::string> FilesBelow(const fs::path& directory) {
   std::set<std::string> files;
-  if (fs::exists(directory)) {
-    for (const auto& entry : fs::recursive_directory_iterator(directory)) {
-      if (!entry.is_directory()) {
-        files.insert(fs::relative(entry.path(), directory).string());
-      }
+  std::error_code error;
+  for (auto entry = fs::recursive_directory_iterator(directory, error);
+       !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    std::error_code gone;
+    if (!entry->is_directory(gone)) {
+      files.insert(entry->path().lexically_relative(directory).string());
     }
   }
   return files;
