@@ -151,9 +151,9 @@ TEST_F(WadoUriTest, FailsForWhatIsNotTheInstanceBeforeAnyOfItsBytes) {
 }
 
 TEST_F(WadoUriTest, FailsWhenTheEndCannotBeTold) {
-  wado_.server().SetHandler([this](const ReceivedRequest&, HttpReply& reply) {
+  wado_.server().SetHandler([file = file_](const ReceivedRequest&, HttpReply& reply) {
     reply.Head(200, {{"Content-Type", "application/dicom"}, {"Connection", "close"}});
-    reply.Send(file_);
+    reply.Send(file);
     reply.Close();
   });
   EXPECT_EQ(Get({one_}), std::nullopt);
