@@ -253,9 +253,7 @@ void InstanceCache::Impl::Forget(const CommitBatch& batch) {
     }
   }
   for (const auto& pending : batch.instances) {
-    if (!pending->placed) {
-      CacheDirectory::Move(pending->staged, {});
-    }
+    CacheDirectory::Move(pending->staged, {});
   }
 }
 
