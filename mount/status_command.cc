@@ -27,7 +27,8 @@
 namespace trolley {
 namespace {
 
-constexpr char kFooter[] = R"(Says whether the archive answers, what was transferred, and what the cache takes. A mount that hangs is waited for no
+constexpr char kFooter[] =
+    R"(Says whether the archive answers, what was transferred, and what the cache takes. A mount that hangs is waited for no
 longer than --timeout; one whose program has died is named as such.
 
 Exit codes: 0 the mount answers, 1 it does not or there is none, 2 wrong usage.)";
