@@ -25,6 +25,10 @@ class Retriever::Impl::BatchSink : public DownloadSink {
     retriever_.WaitUntilRead(job_);
     current_ = retriever_.ClaimForBatch(job_, instance);
     if (current_ == nullptr) {
+      const std::lock_guard lock(retriever_.mutex_);
+      if (retriever_.HasNothingLeft(*job_->reading)) {
+        throw Error(ErrorCode::kCancelled, "Cannot fetch ahead: all has come by itself");
+      }
       return;
     }
     Guard([&] {
@@ -148,6 +152,9 @@ bool Retriever::Impl::RunBatch(const JobPtr& job) {
   } catch (const std::exception& error) {
     failure = Error(ErrorCode::kProtocol, StrCat("Cannot fetch ahead: ", error.what()));
   }
+  if (const std::lock_guard lock(mutex_); failure && HasNothingLeft(*job->reading)) {
+    failure.reset();
+  }
   sink.Cut(failure.value_or(Error(ErrorCode::kProtocol, "Cannot fetch ahead: an instance did not end")));
   if (failure && !job->stop.stop_requested()) {
     LogInfo(StrCat("Instances of series ", job->reading->series.series.str(),
@@ -242,6 +249,11 @@ Retriever::Impl::TransferPtr Retriever::Impl::ClaimForBatch(const JobPtr& job, c
   std::erase(queue_, slot.transfer);
   slot.batch = true;
   return slot.transfer;
+}
+
+// Requests of their own brought the rest of what a stream was to bring.
+bool Retriever::Impl::HasNothingLeft(const Reading& reading) const {
+  return reading.assigned == 0 && downloader_->batching() == Downloader::Batching::kSeries;
 }
 
 // A part did not come as it should: whoever has it open gets it by a request of its own.

@@ -14,7 +14,8 @@
 namespace trolley {
 namespace {
 
-constexpr int kMeasureWeight = 4;  // of the past, in what a request takes
+constexpr int kMeasureWeight = 4;   // of the past, in what a request takes
+constexpr int kLatencyWeight = 16;  // of the past, while it takes longer than that
 
 }  // namespace
 
@@ -51,7 +52,10 @@ class Retriever::Impl::FetchSink : public DownloadSink {
     retriever_.NoteHere(transfer_->reference(), transfer_->arrived());
     const std::lock_guard lock(retriever_.mutex_);
     retriever_.single_ = (retriever_.single_ * (kMeasureWeight - 1) + (now - started_at_)) / kMeasureWeight;
-    retriever_.latency_ = (retriever_.latency_ * (kMeasureWeight - 1) + (begun_at_ - started_at_)) / kMeasureWeight;
+    // Close to the least that was seen lately: a busy machine is slow, too, but no long way.
+    const Clock::duration latency = begun_at_ - started_at_;
+    const Clock::duration before = retriever_.latency_.value_or(latency);
+    retriever_.latency_ = std::min(latency, before + (latency - before) / kLatencyWeight);
   }
 
   void OnMissing(const InstanceReference& /*instance*/) override {

@@ -162,6 +162,7 @@ class Retriever::Impl {
   TransferPtr ClaimForBatch(const JobPtr& job, const InstanceReference& instance);
   void FailPart(const TransferPtr& transfer, const Error& error);
   void WaitUntilRead(const JobPtr& job);
+  bool HasNothingLeft(const Reading& reading) const;
   uint32_t PrefetchLimit() const { return std::max(1U, options_.connections - 1); }
 
   const RetrieverOptions options_;
@@ -186,7 +187,7 @@ class Retriever::Impl {
   std::optional<StudyReference> read_through_;
   Clock::time_point read_through_at_{};
   Clock::duration single_{std::chrono::milliseconds(10)};  // what a direct request takes
-  Clock::duration latency_{std::chrono::milliseconds(5)};  // of which until its begin
+  std::optional<Clock::duration> latency_;                 // of which until its begin
 
   std::atomic<Clock::rep> last_progress_{Clock::now().time_since_epoch().count()};  // bytes came, of whatever instance
   std::atomic<uint64_t> transfers_{0};

@@ -10,7 +10,8 @@ constexpr size_t kManyOpened = 16;      // fewer opens in random order tell noth
 constexpr size_t kNear = 16;            // so far ahead of the stream it does not pay to ask again
 constexpr int kIntervalWeight = 8;      // of the past, in the mean interval
 constexpr Clock::duration kSlow = std::chrono::milliseconds(5);
-constexpr Clock::duration kStalled = std::chrono::milliseconds(50);
+constexpr Clock::duration kPatience = std::chrono::milliseconds(10);  // whatever a request takes
+constexpr Clock::duration kStalled = std::chrono::milliseconds(250);
 
 }  // namespace
 
@@ -68,8 +69,9 @@ bool StreamPace::IsSlowToBegin() const {
 
 bool StreamPace::WorthWaiting(size_t index, Clock::duration waited, Clock::duration single, size_t remaining,
                               Clock::time_point now) const {
+  const Clock::duration patience = std::max(2 * single, kPatience);
   if (arrivals_ < 2) {
-    return waited < 2 * single;
+    return waited < patience;
   }
   if (now - last_at_ > std::max(4 * (interval_ + single), kStalled)) {
     return false;
@@ -78,7 +80,7 @@ bool StreamPace::WorthWaiting(size_t index, Clock::duration waited, Clock::durat
     return interval_ * static_cast<int64_t>(remaining) <= 2 * single;
   }
   if (index <= last_) {
-    return waited < 2 * single;  // passed over: it may still come, or not
+    return waited < patience;  // passed over: it may still come, or not
   }
   return index - last_ <= kNear || interval_ * static_cast<int64_t>(index - last_) <= 2 * single;
 }

@@ -251,7 +251,8 @@ void Retriever::Impl::Launch(const ReadingPtr& reading) {
     return;
   }
   // Over a long way, a stream waits for the window to open: requests from the other end bring what it would bring last.
-  const bool helps = batch_runs && !reading->helped && latency_ > kLongWay && reading->pace.arrivals() >= kKnownPace &&
+  const bool helps = batch_runs && !reading->helped && latency_ && *latency_ > kLongWay &&
+                     reading->pace.arrivals() >= kKnownPace &&
                      single_ < 4 * static_cast<int64_t>(limit) * reading->pace.interval();
   if (reading->unread >= options_.max_ahead) {
     return;
@@ -322,7 +323,8 @@ void Retriever::Impl::Overtake(Reading& reading, Clock::time_point now) {
       return true;
     }
     if (reading.overtaking.size() >= kMaxOvertaking || (options_.connections <= 1 && now - progress < kGivesWay) ||
-        reading.pace.WorthWaiting(*index, now - transfer->created_at(), latency_, reading.assigned, now)) {
+        reading.pace.WorthWaiting(*index, now - transfer->created_at(), latency_.value_or(Clock::duration::zero()),
+                                  reading.assigned, now)) {
       return false;
     }
     reading.overtaking.push_back(transfer);

@@ -253,7 +253,9 @@ void InstanceCache::Impl::Forget(const CommitBatch& batch) {
     }
   }
   for (const auto& pending : batch.instances) {
-    CacheDirectory::Move(pending->staged, {});
+    if (!pending->placed) {
+      CacheDirectory::Move(pending->staged, {});
+    }
   }
 }
 

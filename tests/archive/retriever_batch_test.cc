@@ -615,6 +615,27 @@ TEST_F(RetrieverBatchTest, FetchesAheadOneByOneWhereTheArchiveHasNothingBetter) 
   }
 }
 
+TEST_F(RetrieverBatchTest, OverALongWayTheOtherEndIsRequestedBesideTheStream) {
+  archive_->single = [](const InstanceReference& instance, DownloadSink& sink, const Context&) {
+    std::this_thread::sleep_for(15ms);
+    SeriesArchive::Send(instance, sink);
+  };
+  std::atomic<size_t> streamed{0};
+  archive_->batch = [&](auto instances, DownloadSink& sink, const Context&) {
+    for (const InstanceReference& instance : instances) {
+      std::this_thread::sleep_for(10ms);
+      SeriesArchive::Send(instance, sink);
+      ++streamed;
+    }
+  };
+  BeginReading();
+  ASSERT_TRUE(WaitUntilAllIsCached());
+  EXPECT_LT(streamed, kSize - 10) << "the stream went on in vain";
+  for (size_t i = 2; i < kSize; ++i) {
+    EXPECT_LE(archive_->Asked(At(i)), 2U);
+  }
+}
+
 TEST_F(RetrieverBatchTest, AnInstanceThatFailsAheadIsNotAskedForAgainAndAgain) {
   archive_->kind = Downloader::Batching::kOneByOne;
   std::atomic<int> failed{0};
