@@ -73,6 +73,9 @@ Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
   retriever.connections = TransfersAtATime(config_, ends_);
   retriever.transfer_timeout = config_.transfer_timeout;
   retriever.series_list = [this](const SeriesReference& series) { return tree_->PeekInstances(series); };
+  retriever.next_series = [this](const SeriesReference& series, const Context& context) {
+    return tree_->NextSeries(series, context);
+  };
   retriever.max_ahead = std::min(retriever.max_ahead, config_.cache_max_size / 4);
   retriever_ = std::make_unique<Retriever>(std::move(retriever), ends_.downloader, instances_);
 }

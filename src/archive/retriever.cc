@@ -17,6 +17,9 @@ Retriever::Impl::Impl(RetrieverOptions options, std::shared_ptr<Downloader> down
     workers_.emplace_back([this] { Work(); });
   }
   if (ReadsAhead()) {
+    if (options_.next_series != nullptr) {
+      ahead_of_reader_ = std::make_unique<ThreadPool>(1, "next-series");
+    }
     planner_ = std::thread([this] { PlanLoop(); });
   }
 }
@@ -43,6 +46,7 @@ Retriever::Impl::~Impl() {
   if (planner_.joinable()) {
     planner_.join();
   }
+  ahead_of_reader_.reset();
   for (std::thread& worker : workers_) {
     worker.join();
   }

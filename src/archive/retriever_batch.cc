@@ -300,6 +300,9 @@ Retriever::Impl::TransferPtr Retriever::Impl::NextSingle(const JobPtr& job) {
   if (job->stop.stop_requested() || closing_ || !queue_.empty() || reading.unread >= options_.max_ahead) {
     return nullptr;
   }
+  if (job->from_end && !StreamNeedsHelp(reading)) {
+    return nullptr;
+  }
   const auto eligible = job->from_end ? Reading::State::kAssigned : Reading::State::kWanted;
   const size_t size = reading.items.size();
   const size_t start = reading.pattern->position();

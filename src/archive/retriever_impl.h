@@ -80,6 +80,12 @@ class Retriever::Impl {
     size_t wanted = 0;    // items in this state
     size_t assigned = 0;  // likewise
     uint64_t unread = 0;  // bytes that came and were not opened
+    size_t here = 0;      // items that came
+    uint64_t bytes = 0;   // of these
+
+    // The series that was read before this one, when this one is fetched ahead of its reader.
+    std::shared_ptr<SeriesUse> before;
+    bool led_on = false;  // read to the end: the next one was thought of
 
     std::vector<std::shared_ptr<Job>> jobs;
     std::vector<TransferPtr> waiting;     // opened, and a batch is to bring them
@@ -146,6 +152,10 @@ class Retriever::Impl {
   void SetList(Reading& reading, SeriesList list, const std::vector<bool>& cached);
   void Launch(const ReadingPtr& reading);
   void StartJob(const ReadingPtr& reading, Job::Kind kind, bool from_end);
+  bool StreamNeedsHelp(const Reading& reading) const;
+  // Somebody reads it to its end.
+  void LeadOn(const ReadingPtr& reading, Clock::time_point now);
+  void FetchNext(const SeriesReference& series, const std::shared_ptr<SeriesUse>& use, const std::stop_token& stop);
   bool IsIdle(const Reading& reading, Clock::time_point now) const;
   void StopJobs(Reading& reading);
   void Overtake(Reading& reading, Clock::time_point now);
@@ -183,8 +193,8 @@ class Retriever::Impl {
   bool plan_now_ = false;
   std::condition_variable_any read_on_;  // something that was fetched ahead is opened
   uint32_t last_job_ = 0;
-  // A series of it was read to the end in order, at this time: the next one will be, too.
-  std::optional<StudyReference> read_through_;
+  // This series was read to the end in order, at this time: the next one of its study will be, too.
+  std::optional<SeriesReference> read_through_;
   Clock::time_point read_through_at_{};
   Clock::duration single_{std::chrono::milliseconds(10)};  // what a direct request takes
   std::optional<Clock::duration> latency_;                 // of which until its begin
@@ -199,6 +209,8 @@ class Retriever::Impl {
 
   // Checking a big cached file takes time; it must not wait behind an archive that does not answer.
   std::unique_ptr<ThreadPool> verifiers_ = std::make_unique<ThreadPool>(2, "verify");
+  // Asking for the next series waits for the archive.
+  std::unique_ptr<ThreadPool> ahead_of_reader_;
   std::vector<std::thread> workers_;
   std::thread planner_;
 };

@@ -7,6 +7,7 @@ namespace {
 
 constexpr size_t kStreakAfterJump = 3;  // after a jump, neighbours in a row that are no accident
 constexpr size_t kManyOpened = 16;      // fewer opens in random order tell nothing
+constexpr size_t kShuffled = 8;         // so far from its place an instance comes when it was stored by several at once
 constexpr size_t kNear = 16;            // so far ahead of the stream it does not pay to ask again
 constexpr int kIntervalWeight = 8;      // of the past, in the mean interval
 constexpr Clock::duration kSlow = std::chrono::milliseconds(5);
@@ -55,16 +56,21 @@ void StreamPace::NoteArrival(size_t index, Clock::time_point now) {
     interval_ = arrivals_ == 1 ? gap : (interval_ * (kIntervalWeight - 1) + gap) / kIntervalWeight;
     pause_ = arrivals_ == 1 ? pause : (pause_ * (kIntervalWeight - 1) + pause) / kIntervalWeight;
   }
-  if (arrivals_ == 0 || index > last_) {
-    ++in_order_;
+  if (arrivals_ == 0) {
+    first_ = index;
   }
+  in_order_ += index + kShuffled > frontier_ ? 1 : 0;
   ++arrivals_;
-  last_ = index;
+  frontier_ = std::max(frontier_, index);
   last_at_ = now;
 }
 
 bool StreamPace::IsSlowToBegin() const {
   return arrivals_ >= 4 && pause_ > kSlow && pause_ > interval_ / 2;
+}
+
+bool StreamPace::InOrder() const {
+  return in_order_ * 5 >= arrivals_ * 4 && frontier_ - first_ + kShuffled >= arrivals_;
 }
 
 bool StreamPace::WorthWaiting(size_t index, Clock::duration waited, Clock::duration single, size_t remaining,
@@ -79,10 +85,10 @@ bool StreamPace::WorthWaiting(size_t index, Clock::duration waited, Clock::durat
   if (!InOrder()) {
     return interval_ * static_cast<int64_t>(remaining) <= 2 * single;
   }
-  if (index <= last_) {
+  if (index + kShuffled <= frontier_) {
     return waited < patience;  // passed over: it may still come, or not
   }
-  return index - last_ <= kNear || interval_ * static_cast<int64_t>(index - last_) <= 2 * single;
+  return index <= frontier_ + kNear || interval_ * static_cast<int64_t>(index - frontier_) <= 2 * single;
 }
 
 }  // namespace trolley

@@ -20,6 +20,7 @@ class ReadingPattern {
   // viewer that looks at the first, middle and last image.
   bool WantsRest() const;
   bool opened(size_t index) const { return opened_[index]; }
+  size_t distinct() const { return distinct_; }  // instances that were opened
   size_t position() const { return position_; }  // opened last
 
  private:
@@ -51,11 +52,13 @@ class StreamPace {
   bool IsSlowToBegin() const;
 
  private:
-  bool InOrder() const { return in_order_ * 5 >= arrivals_ * 4; }
+  // Roughly: neighbours may change places.
+  bool InOrder() const;
 
   size_t arrivals_ = 0;
   size_t in_order_ = 0;
-  size_t last_ = 0;
+  size_t first_ = 0;
+  size_t frontier_ = 0;  // the farthest that came
   Clock::time_point last_at_{};
   Clock::duration interval_{};
   Clock::time_point ended_at_{};

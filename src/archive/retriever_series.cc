@@ -1,5 +1,6 @@
 // Deciding what of a series is fetched before it is opened.
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "archive/retriever_impl.h"
@@ -18,6 +19,9 @@ constexpr Clock::duration kSlowTick = std::chrono::milliseconds(50);
 constexpr Clock::duration kReadThrough = std::chrono::seconds(5);
 constexpr Clock::duration kLongWay = std::chrono::milliseconds(8);  // beyond, several requests at a time pay
 constexpr Clock::duration kGivesWay = std::chrono::seconds(1);      // the only connection, when nothing comes over it
+constexpr Clock::duration kNextSeries = std::chrono::minutes(1);    // for the question that lists it
+constexpr double kFirstWindow = 14600;                              // bytes that TCP sends before it waits (RFC 6928)
+constexpr size_t kWorthHelp = 8;                                    // one in so many, at least, has to come beside it
 constexpr size_t kKnownPace = 4;                                    // arrivals
 constexpr size_t kMaxStops = 3;                                     // of a stream, which begins anew each time
 constexpr size_t kMaxOvertaking = 2;  // requests for what the batch of the series would bring, too
@@ -65,7 +69,7 @@ std::shared_ptr<SeriesUse> Retriever::Impl::NoteOpen(const InstanceReference& in
     reading->pattern->NoteOpen(*index);
   }
   const bool may_want_more =
-      reading->list == nullptr ? reading->recent.size() > 1 || reading->all : reading->wanted > 0;
+      reading->list == nullptr ? reading->recent.size() > 1 || reading->all : reading->wanted > 0 || !reading->led_on;
   if (reading->fetches && may_want_more) {
     AttendTo(reading);
   }
@@ -169,9 +173,9 @@ bool Retriever::Impl::Plan(const ReadingPtr& reading, std::unique_lock<std::mute
   } else if (reading->WantsRest() && now >= reading->retry_at) {
     Launch(reading);
   }
-  if (reading->list != nullptr && reading->wanted == 0 && reading->assigned == 0 && reading->WantsRest()) {
-    read_through_ = StudyReference{reading->series.study};
-    read_through_at_ = now;
+  if (reading->list != nullptr && reading->wanted == 0 && reading->assigned == 0 && reading->WantsRest() &&
+      reading->pattern->distinct() > 0) {
+    LeadOn(reading, now);
   }
   for (const JobPtr& job : reading->jobs) {
     if (job->part_began < now - options_.transfer_timeout) {
@@ -251,15 +255,63 @@ void Retriever::Impl::Launch(const ReadingPtr& reading) {
     return;
   }
   // Over a long way, a stream waits for the window to open: requests from the other end bring what it would bring last.
-  const bool helps = batch_runs && !reading->helped && latency_ && *latency_ > kLongWay &&
-                     reading->pace.arrivals() >= kKnownPace &&
-                     single_ < 4 * static_cast<int64_t>(limit) * reading->pace.interval();
+  const bool helps = batch_runs && !reading->helped && StreamNeedsHelp(*reading);
   if (reading->unread >= options_.max_ahead) {
     return;
   }
   const size_t left = batch_runs ? reading->assigned : reading->wanted;
   while ((!batch_runs || helps) && reading->jobs.size() < std::min(limit, left)) {
     StartJob(reading, Job::Kind::kSingles, batch_runs);
+  }
+}
+
+// Over a long way, where the window opens by half with each round trip. With the lock held.
+bool Retriever::Impl::StreamNeedsHelp(const Reading& reading) const {
+  if (!latency_ || *latency_ <= kLongWay || reading.pace.arrivals() < kKnownPace || reading.here == 0) {
+    return false;
+  }
+  const auto limit = static_cast<int64_t>(PrefetchLimit());
+  if (single_ >= 4 * limit * reading.pace.interval()) {
+    return false;
+  }
+  // Few rounds bring all of many small instances: requests of their own would bring hardly any of them meanwhile.
+  const double bytes =
+      static_cast<double>(reading.bytes) / static_cast<double>(reading.here) * static_cast<double>(reading.assigned);
+  const double rounds = std::log2(1 + bytes / kFirstWindow);
+  return rounds * static_cast<double>(limit) * kWorthHelp >= static_cast<double>(reading.assigned);
+}
+
+void Retriever::Impl::LeadOn(const ReadingPtr& reading, Clock::time_point now) {
+  const bool second = read_through_ && read_through_->study == reading->series.study &&
+                      read_through_->series != reading->series.series && now - read_through_at_ < kReadThrough;
+  if (second && !reading->led_on && ahead_of_reader_ != nullptr) {
+    ahead_of_reader_->Submit([this, series = reading->series, use = reading->use](const std::stop_token& stop) {
+      FetchNext(series, use, stop);
+    });
+  }
+  reading->led_on = reading->led_on || second;
+  read_through_ = reading->series;
+  read_through_at_ = now;
+}
+
+void Retriever::Impl::FetchNext(const SeriesReference& series, const std::shared_ptr<SeriesUse>& use,
+                                const std::stop_token& stop) {
+  try {
+    const auto next = options_.next_series(series, {stop, Clock::now() + kNextSeries});
+    if (!next) {
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    if (closing_ || Clock::now() - use->at() >= options_.idle_stop) {
+      return;
+    }
+    const ReadingPtr reading = ReadingOf(*next);
+    reading->all = true;
+    reading->fetches = true;
+    reading->before = use;
+    AttendTo(reading);
+  } catch (const std::exception& error) {
+    LogDebug(StrCat("Cannot fetch ahead the series after ", series.series.str(), ": ", error.what()));
   }
 }
 
@@ -275,7 +327,8 @@ void Retriever::Impl::StartJob(const ReadingPtr& reading, Job::Kind kind, bool f
 }
 
 bool Retriever::Impl::IsIdle(const Reading& reading, Clock::time_point now) const {
-  if (now - reading.use->at() < options_.idle_stop || !reading.waiting.empty()) {
+  const Clock::time_point used = reading.before ? std::max(reading.use->at(), reading.before->at()) : reading.use->at();
+  if (now - used < options_.idle_stop || !reading.waiting.empty()) {
     return false;
   }
   // Who waits for bytes does not ask for others meanwhile.
@@ -359,6 +412,8 @@ void Retriever::Impl::NoteHere(const InstanceReference& instance, uint64_t size)
   }
   reading.SetState(*index, Reading::State::kHere);
   reading.items[*index].size = size;
+  ++reading.here;
+  reading.bytes += size;
   if (!reading.pattern->opened(*index)) {
     reading.unread += size;
     ++ahead_;

@@ -57,6 +57,7 @@ class Tree::Impl {
   ListingPtr List(const DirectoryPtr& directory, const Context* context);
   QuickLookup Find(const DirectoryPtr& directory, std::string_view name, const Context* context);
   std::shared_ptr<const std::vector<Uid>> PeekInstances(const SeriesReference& series);
+  std::optional<SeriesReference> NextSeries(const SeriesReference& series, const Context& context);
   const DirectoryPtr& root() const { return root_; }
 
  private:
@@ -172,6 +173,24 @@ std::shared_ptr<const std::vector<Uid>> Tree::Impl::PeekInstances(const SeriesRe
     table = std::make_shared<const Table>(directory, answer->answer, options_.names);
   }
   return std::make_shared<const std::vector<Uid>>(table->Instances());
+}
+
+std::optional<SeriesReference> Tree::Impl::NextSeries(const SeriesReference& series, const Context& context) {
+  const auto answer = searcher_->PeekAny(StudyQuestion(StudyReference{series.study}));
+  if (!answer) {
+    return std::nullopt;
+  }
+  const auto study = std::make_shared<Directory>();
+  study->kind = DirectoryKind::kStudy;
+  study->study = StudyReference{series.study};
+  const Table table(*study, answer->answer, options_.names);
+  const auto index = table.IndexOfUid(series.series);
+  if (!index || *index + 1 >= table.size()) {
+    return std::nullopt;
+  }
+  const SeriesReference next = table.MakeNode(study, *index + 1, table.name(*index + 1)).directory->series.value();
+  (void)searcher_->FindDated(SeriesQuestion(next), context);
+  return next;
 }
 
 ListingPtr Tree::Impl::ListFixed(const DirectoryPtr& directory) {
@@ -406,6 +425,10 @@ std::optional<Node> Tree::Lookup(const DirectoryPtr& directory, std::string_view
 
 std::shared_ptr<const std::vector<Uid>> Tree::PeekInstances(const SeriesReference& series) {
   return impl_->PeekInstances(series);
+}
+
+std::optional<SeriesReference> Tree::NextSeries(const SeriesReference& series, const Context& context) {
+  return impl_->NextSeries(series, context);
 }
 
 std::optional<Node> Tree::Resolve(std::string_view path, const Context& context) {

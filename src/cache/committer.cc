@@ -33,7 +33,10 @@ void InstanceCache::Impl::AddPending(std::shared_ptr<PendingInstance> instance) 
   sizes_.erase(instance->key.hash);
   pending_[instance->key.hash] = instance;
   queue_.push_back(std::move(instance));
-  wake_committer_.notify_all();
+  // It gathers: what comes between the first and a full batch need not wake it.
+  if (queue_.size() == 1 || queue_.size() == kMaxInstances) {
+    wake_committer_.notify_all();
+  }
 }
 
 void InstanceCache::Impl::RememberSize(const std::string& key_hash, uint64_t size) {

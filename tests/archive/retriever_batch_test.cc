@@ -684,6 +684,74 @@ TEST_F(RetrieverBatchTest, FetchesTogetherWhatIsExpected) {
   EXPECT_THAT(archive_->Lists(), ElementsAre(kSize));
 }
 
+// Series 1.2.1, 1.2.2, ... follow one another in the study.
+class NextSeriesTest : public RetrieverBatchTest {
+ protected:
+  NextSeriesTest() {
+    options_.next_series = [this](const SeriesReference& series, const Context&) -> std::optional<SeriesReference> {
+      ++asked_;
+      const int number = series.series.str().back() - '0';
+      return SeriesReference{series.study, Uid("1.2." + std::to_string(number + 1))};
+    };
+  }
+  void ReadThrough(const char* series) {
+    for (size_t i = 0; i < kSize; ++i) {
+      EXPECT_TRUE(IsRight(At(i, series))) << series << " " << i;
+    }
+  }
+  bool Comes(const char* series) {
+    bool all = true;
+    for (size_t i = 0; i < kSize; ++i) {
+      all = all && WaitUntilCached(At(i, series));
+    }
+    return all;
+  }
+  std::atomic<int> asked_{0};
+};
+
+TEST_F(NextSeriesTest, WhoReadsASecondSeriesToItsEndFindsTheNextOneFetched) {
+  ReadThrough("1.2.1");
+  EXPECT_EQ(asked_, 0) << "one series may be all that somebody wants";
+  ReadThrough("1.2.2");
+  ASSERT_TRUE(Comes("1.2.3"));
+  EXPECT_EQ(asked_, 1);
+  EXPECT_EQ(archive_->Asked(At(0, "1.2.4")), 0U) << "one ahead, not all";
+  ReadThrough("1.2.3");
+  EXPECT_TRUE(Comes("1.2.4"));
+  EXPECT_EQ(archive_->Asked(At(0, "1.2.5")), 0U);
+  EXPECT_EQ(archive_->Asked(At(20, "1.2.3")), 1U);
+}
+
+TEST_F(NextSeriesTest, EndsSoonWhenTheReaderGoesAway) {
+  const Ending ending{retriever_};
+  archive_->batch = [&](SeriesArchive::Instances instances, DownloadSink& sink, const Context& context) {
+    if (instances.front().series == Uid("1.2.3")) {
+      SeriesArchive::Send(instances.front(), sink);
+      gate_.Wait(context);
+    }
+    SeriesArchive::SendAll(instances, sink, context);
+  };
+  options_.idle_stop = 300ms;
+  ReadThrough("1.2.1");
+  ReadThrough("1.2.2");
+  ASSERT_TRUE(gate_.Reached());
+  EXPECT_TRUE(gate_.Stopped());
+}
+
+TEST_F(NextSeriesTest, AFailedQuestionIsNobodysFailure) {
+  options_.next_series = [this](const SeriesReference&, const Context&) -> std::optional<SeriesReference> {
+    ++asked_;
+    throw Error(ErrorCode::kUnavailable, "gone");
+  };
+  ReadThrough("1.2.1");
+  ReadThrough("1.2.2");
+  for (int i = 0; i < 20000 && asked_ == 0; ++i) {
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_GE(asked_, 1);
+  ReadThrough("1.2.3");
+}
+
 TEST_F(RetrieverBatchTest, FetchesNothingAheadWhenTheDiskIsFull) {
   min_free_ = uint64_t{1} << 60;
   for (size_t i = 0; i < kSize; ++i) {
@@ -773,6 +841,20 @@ TEST(StreamPaceTest, KnowsNothingOfAnArchiveThatSendsInAnyOrder) {
   }
   EXPECT_FALSE(pace.WorthWaiting(101, 1ms, 5ms, 90, start + 9ms));
   EXPECT_TRUE(pace.WorthWaiting(101, 1ms, 50ms, 90, start + 9ms));
+}
+
+TEST(StreamPaceTest, WaitsForWhatAnArchiveSendsRoughlyInOrder) {
+  const auto start = Clock::now();
+  StreamPace pace;
+  pace.Restart(start);
+  for (size_t i = 0; i < 40; ++i) {
+    pace.NoteArrival((i / 4) * 4 + (3 - i % 4), start + static_cast<int>(i) * 10ms);  // 3 2 1 0 7 6 5 4 ...
+  }
+  const auto now = start + 390ms;
+  EXPECT_TRUE(pace.WorthWaiting(38, 100ms, 5ms, 100, now)) << "it is about to come";
+  EXPECT_TRUE(pace.WorthWaiting(43, 100ms, 5ms, 100, now));
+  EXPECT_FALSE(pace.WorthWaiting(5, 100ms, 5ms, 100, now)) << "it was passed over";
+  EXPECT_FALSE(pace.WorthWaiting(95, 1ms, 5ms, 100, now)) << "it comes in half a second";
 }
 
 TEST(StreamPaceTest, SeesThatEachIsWaitedFor) {
