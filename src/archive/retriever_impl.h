@@ -99,6 +99,10 @@ class Retriever::Impl {
 
     std::optional<size_t> IndexOf(const Uid& uid) const;
     void SetState(size_t index, State state);
+    // Nothing of it is left to fetch, and somebody reads it.
+    bool IsReadToEnd() const {
+      return list != nullptr && wanted == 0 && assigned == 0 && WantsRest() && pattern->distinct() > 0;
+    }
     bool WantsRest() const { return list != nullptr && (all || (pattern && pattern->WantsRest())); }
   };
   using ReadingPtr = std::shared_ptr<Reading>;

@@ -69,9 +69,11 @@ std::shared_ptr<SeriesUse> Retriever::Impl::NoteOpen(const InstanceReference& in
     reading->pattern->NoteOpen(*index);
   }
   const bool may_want_more =
-      reading->list == nullptr ? reading->recent.size() > 1 || reading->all : reading->wanted > 0 || !reading->led_on;
+      reading->list == nullptr ? reading->recent.size() > 1 || reading->all : reading->wanted > 0;
   if (reading->fetches && may_want_more) {
     AttendTo(reading);
+  } else if (reading->fetches && !reading->led_on && reading->IsReadToEnd()) {
+    LeadOn(reading, Clock::now());
   }
   return reading->use;
 }
@@ -173,8 +175,7 @@ bool Retriever::Impl::Plan(const ReadingPtr& reading, std::unique_lock<std::mute
   } else if (reading->WantsRest() && now >= reading->retry_at) {
     Launch(reading);
   }
-  if (reading->list != nullptr && reading->wanted == 0 && reading->assigned == 0 && reading->WantsRest() &&
-      reading->pattern->distinct() > 0) {
+  if (reading->IsReadToEnd()) {
     LeadOn(reading, now);
   }
   for (const JobPtr& job : reading->jobs) {
