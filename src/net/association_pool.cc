@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "net/request_pace.h"
 
 namespace trolley {
 namespace {
@@ -162,6 +163,9 @@ const DicomPeer& AssociationPool::peer() const {
 }
 
 AssociationLease AssociationPool::LeaseOne(const AssociationRequest& request, const Context& context, bool fresh) {
+  if (shared_->peer.pace != nullptr) {
+    shared_->peer.pace->Wait(context);  // before it takes a slot, which others could use meanwhile
+  }
   const Clock::time_point give_up = Clock::now() + shared_->peer.congestion_time;
   std::chrono::milliseconds pause = kFirstPause;
   for (;;) {

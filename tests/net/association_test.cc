@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "net/association_pool.h"
+#include "net/request_pace.h"
 #include "support/fake_scp.h"
 #include "support/sockets.h"
 
@@ -435,6 +436,23 @@ TEST(AssociationPoolTest, NeverOpensMoreThanAllowed) {
   // An idle one with other contexts makes room.
   pool.Lease({{{kCtStorage, {"1.2.840.10008.1.2"}}}}, {}).Keep();
   EXPECT_EQ(scp.connections(), 2);
+}
+
+TEST(AssociationPoolTest, AsksNoMoreOftenThanThePaceAllows) {
+  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  AssociationPool pool(With(scp.Peer(), [](DicomPeer& peer) {
+    peer.pace = std::make_shared<RequestPace>(1);
+    peer.max_associations = 1;
+  }));
+  Echo(pool, {});
+  EXPECT_EQ(FailureOf([&] { Echo(pool, Context::WithTimeout(50ms)); }).code, ErrorCode::kTimedOut);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(FailureOf([&] { Echo(pool, {stop.get_token()}); }).code, ErrorCode::kCancelled);
+  const auto begin = Clock::now();
+  Echo(pool, {});
+  EXPECT_GE(Clock::now() - begin, 500ms);
+  EXPECT_EQ(scp.connections(), 1);
 }
 
 TEST(AssociationPoolTest, ReplacesAKeptAssociationThatThePeerHadClosed) {
