@@ -58,6 +58,8 @@ void Run(char** argv) {
     }
   }
   std::printf("%.6f %.6f\n", listed, Since(listed_at));
+  const RetrieverStatus status = retriever.Status();
+  std::fprintf(stderr, "fill_cache: %lu requests for one instance, %lu for many\n", status.transfers, status.batches);
 
   if (out.empty()) {
     return;

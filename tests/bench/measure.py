@@ -149,7 +149,7 @@ def curl_each(place, series, out):
     with open(f"{out}/list", "w") as f:
         for number in range(1, series.instances + 1):
             f.write(f'url = "{series_url(place, series)}/instances/{series.uid(number)}"\noutput = "{out}/{number}"\n')
-    return curl(place, "-Z", "--parallel-max", "32", "-K", f"{out}/list")
+    return curl(place, "--no-progress-meter", "-Z", "--parallel-max", "32", "-K", f"{out}/list")
 
 
 def drop_page_cache():
