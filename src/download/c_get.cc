@@ -450,6 +450,8 @@ class CGet : public Downloader {
     return pool_->round_trip() < options_.long_way ? Batching::kSeries : Batching::kList;
   }
 
+  bool shares_lists() const override { return batching() == Batching::kList; }
+
   void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) override {
     const RetrieveModel& model = options_.patient_root ? PatientRoot() : StudyRoot();
     for (const SeriesBatch& batch : GroupBySeries(instances)) {

@@ -98,6 +98,15 @@ std::unique_ptr<Association> AssociationLease::Shared::TakeSlot(const Associatio
       }
       std::erase_if(idle, [](const Idle& one) { return one.association == nullptr; });
     }
+    if (found == nullptr && !question) {
+      // Some archives serve few associations at a time and keep others waiting without a word (Orthanc: 4).
+      for (Idle& one : idle) {
+        if (!IsTransfer(one.association->request())) {
+          unwanted.push_back(std::move(one.association));
+        }
+      }
+      std::erase_if(idle, [](const Idle& one) { return one.association == nullptr; });
+    }
     const size_t room = std::max<size_t>(peer.max_associations, 1) - in_use - 1;
     while (idle.size() > room) {
       unwanted.push_back(std::move(idle.front().association));

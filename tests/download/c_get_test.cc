@@ -146,6 +146,8 @@ TEST_F(CGetTest, SharesOutListsOverALongWay) {
   options_.long_way = {};
   const auto far = MakeCGetDownloader(options_, std::make_shared<AssociationPool>(scp_->Peer()));
   EXPECT_EQ(far->batching(), Downloader::Batching::kList);
+  EXPECT_TRUE(far->shares_lists());
+  EXPECT_FALSE(downloader().shares_lists());
 }
 
 TEST_F(CGetTest, StreamsInConstantMemory) {

@@ -448,6 +448,14 @@ TEST(AssociationPoolTest, KnowsHowLongTheWayIs) {
   EXPECT_LT(pool.round_trip(), 1s);
 }
 
+TEST(AssociationPoolTest, AnIdleAssociationForQuestionsMakesRoomForATransfer) {
+  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  AssociationPool pool(scp.Peer());
+  Echo(pool, {});
+  const AssociationLease transfer = pool.Lease({{{kCtStorage, {"1.2.840.10008.1.2"}, true}}}, {});
+  EXPECT_EQ(scp.WaitForEnds(1).front(), "release");
+}
+
 TEST(AssociationPoolTest, AQuestionGoesBeforeTransfersThatWait) {
   FakeScp scp(FakeScp::Serving(AnswerEcho));
   AssociationPool pool(With(scp.Peer(), [](DicomPeer& peer) { peer.max_associations = 1; }));
