@@ -170,7 +170,7 @@ std::vector<InstanceReference> Retriever::Impl::Assign(const JobPtr& job) {
       return instances;  // nobody else can serve who waits
     }
     const size_t share = reading.wanted / (2 * PrefetchLimit());
-    const size_t longest = reading.pace.IsSlowToBegin() ? std::max(kShortestList, share) : job->next_list;
+    const size_t longest = reading.slow_to_begin ? std::max(kShortestList, share) : job->next_list;
     count = std::min(count, longest);
     job->next_list = std::min(2 * job->next_list, kLongestList);
   }

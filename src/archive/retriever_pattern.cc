@@ -10,6 +10,7 @@ constexpr size_t kManyOpened = 16;      // fewer opens in random order tell noth
 constexpr size_t kNear = 16;            // so far ahead of the stream it does not pay to ask again
 constexpr int kIntervalWeight = 8;      // of the past, in the mean interval
 constexpr Clock::duration kSlow = std::chrono::milliseconds(5);
+constexpr Clock::duration kSoon = std::chrono::seconds(2);
 constexpr Clock::duration kStalled = std::chrono::milliseconds(50);
 
 }  // namespace
@@ -67,7 +68,7 @@ bool StreamPace::IsSlowToBegin() const {
 }
 
 bool StreamPace::WorthWaiting(size_t index, Clock::duration waited, Clock::duration single, size_t remaining,
-                              Clock::time_point now) const {
+                              Clock::time_point now, bool reads_on) const {
   if (arrivals_ < 2) {
     return waited < 2 * single;
   }
@@ -75,7 +76,7 @@ bool StreamPace::WorthWaiting(size_t index, Clock::duration waited, Clock::durat
     return false;
   }
   if (!InOrder()) {
-    return interval_ * static_cast<int64_t>(remaining) <= 2 * single;
+    return interval_ * static_cast<int64_t>(remaining) <= (reads_on ? kSoon : 2 * single);
   }
   if (index <= last_) {
     return waited < 2 * single;  // passed over: it may still come, or not

@@ -238,7 +238,8 @@ void Retriever::Impl::Launch(const ReadingPtr& reading) {
   const size_t limit = PrefetchLimit();
   const auto batching = downloader_->batching();
   if (batching == Downloader::Batching::kList) {
-    if (reading->wanted > 0 && (!batch_runs || (reading->pace.IsSlowToBegin() && reading->jobs.size() < limit))) {
+    reading->slow_to_begin = reading->slow_to_begin || downloader_->shares_lists() || reading->pace.IsSlowToBegin();
+    if (reading->wanted > 0 && (!batch_runs || (reading->slow_to_begin && reading->jobs.size() < limit))) {
       StartJob(reading, Job::Kind::kBatch, false);
     }
     return;
@@ -322,7 +323,8 @@ void Retriever::Impl::Overtake(Reading& reading, Clock::time_point now) {
       return true;
     }
     if (reading.overtaking.size() >= kMaxOvertaking || (options_.connections <= 1 && now - progress < kGivesWay) ||
-        reading.pace.WorthWaiting(*index, now - transfer->created_at(), latency_, reading.assigned, now)) {
+        reading.pace.WorthWaiting(*index, now - transfer->created_at(), latency_, reading.assigned, now,
+                                  reading.pattern->ReadsOn())) {
       return false;
     }
     reading.overtaking.push_back(transfer);
