@@ -87,6 +87,7 @@ class Retriever::Impl {
     StreamPace pace;
     bool attended = false;  // by the planner
     int failures = 0;
+    size_t sharers = 0;          // batches that have not taken their share of the lists yet
     bool slow_to_begin = false;  // it was once; several streams at a time hide it from the pace
     size_t stops = 0;            // of batches, because nobody read on
     bool helped = false;         // nothing is left to fetch beside the batch
