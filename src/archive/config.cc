@@ -72,6 +72,7 @@ void ReadLimits(ConfigTable& table, const std::filesystem::path& base, ArchiveCo
   if (auto limits = table.Table("limits")) {
     limits->Number("connections", 1, 256, archive.connections);
     limits->Number("associations", 1, 64, archive.associations);
+    limits->Number("requests_per_second", 1, 10000, archive.requests_per_second);
     limits->RefuseUnknownKeys();
   }
   if (auto cache = table.Table("cache")) {

@@ -96,6 +96,7 @@ struct ArchiveConfig {
   std::chrono::milliseconds transfer_timeout{3600000};  // for one instance, from its first byte to its last
   uint32_t connections = 8;                             // at most so many transfers at a time
   uint32_t associations = 2;                            // at most so many DICOM associations at a time
+  uint32_t requests_per_second = 0;                     // to the archive, over HTTP or associations; 0: no limit
   std::filesystem::path cache_directory;                // empty: DefaultCacheDirectory()
   uint64_t cache_max_size = uint64_t{10} << 30;
   uint64_t cache_min_free = uint64_t{512} << 20;

@@ -19,6 +19,7 @@
 #include "download/wado_uri.h"
 #include "net/auth_login.h"
 #include "net/orthanc_rest.h"
+#include "net/request_pace.h"
 #include "search/c_find.h"
 #include "search/mint.h"
 #include "search/orthanc_sizes.h"
@@ -77,7 +78,11 @@ bool SamePeer(const DicomConfig& a, const DicomConfig& b) {
 // Makes the parts of one archive; what both ends can share is made once.
 class Maker {
  public:
-  Maker(const ArchiveConfig& config, const std::shared_ptr<LmdbEnvironment>& lmdb) : config_(config), lmdb_(lmdb) {}
+  Maker(const ArchiveConfig& config, const std::shared_ptr<LmdbEnvironment>& lmdb) : config_(config), lmdb_(lmdb) {
+    if (config.requests_per_second > 0) {
+      pace_ = std::make_shared<RequestPace>(config.requests_per_second);
+    }
+  }
 
   EndPoints Make() {
     if (config_.searcher.type == "folder" || config_.downloader.type == "folder") {
@@ -109,17 +114,19 @@ class Maker {
   // One for both ends, unless one has an authentication of its own: connections and tokens are shared.
   std::shared_ptr<HttpClient> Http(const EndPointConfig& end_point) {
     if (end_point.auth) {
-      return MakeHttpClient(config_, end_point);
+      return MakeHttpClient(config_, end_point, pace_);
     }
     if (http_ == nullptr) {
-      http_ = MakeHttpClient(config_, end_point);
+      http_ = MakeHttpClient(config_, end_point, pace_);
     }
     return http_;
   }
 
   std::shared_ptr<AssociationPool> Associations(const DicomConfig& dicom) {
     if (pool_ == nullptr || !SamePeer(dicom, pool_peer_)) {
-      pool_ = std::make_shared<AssociationPool>(MakePeer(config_, dicom));
+      DicomPeer peer = MakePeer(config_, dicom);
+      peer.pace = pace_;
+      pool_ = std::make_shared<AssociationPool>(std::move(peer));
       pool_peer_ = dicom;
     }
     return pool_;
@@ -239,6 +246,7 @@ class Maker {
   const ArchiveConfig& config_;
   const std::shared_ptr<LmdbEnvironment>& lmdb_;
   EndPoints ends_;
+  std::shared_ptr<RequestPace> pace_;  // null: no limit
   std::shared_ptr<HttpClient> http_;
   std::shared_ptr<OrthancRest> rest_;  // null unless it is used
   std::shared_ptr<AssociationPool> pool_;
@@ -291,8 +299,10 @@ std::shared_ptr<Authenticator> MakeAuthenticator(const AuthConfig& auth, const A
   return nullptr;
 }
 
-std::shared_ptr<HttpClient> MakeHttpClient(const ArchiveConfig& config, const EndPointConfig& end_point) {
+std::shared_ptr<HttpClient> MakeHttpClient(const ArchiveConfig& config, const EndPointConfig& end_point,
+                                           std::shared_ptr<RequestPace> pace) {
   HttpOptions options = PlainHttpOptions(config);
+  options.pace = std::move(pace);
   if (end_point.auth) {
     // What is this end's is not shown to the other one's host.
     options.home = {end_point.url};

@@ -32,7 +32,8 @@ EndPoints MakeEndPoints(const ArchiveConfig& config, const std::shared_ptr<LmdbE
 uint32_t TransfersAtATime(const ArchiveConfig& config, const EndPoints& ends);
 
 std::shared_ptr<Authenticator> MakeAuthenticator(const AuthConfig& auth, const ArchiveConfig& config);
-std::shared_ptr<HttpClient> MakeHttpClient(const ArchiveConfig& config, const EndPointConfig& end_point);
+std::shared_ptr<HttpClient> MakeHttpClient(const ArchiveConfig& config, const EndPointConfig& end_point,
+                                           std::shared_ptr<RequestPace> pace = nullptr);
 
 }  // namespace trolley
 

@@ -172,12 +172,17 @@ std::vector<InstanceReference> Retriever::Impl::Assign(const JobPtr& job) {
     return instances;
   }
   size_t count = reading.wanted;
-  if (downloader_->batching() == Downloader::Batching::kList) {
+  size_t step = 1;  // every so many of what is wanted
+  if (downloader_->shares_lists()) {
+    step = std::max<size_t>(reading.sharers, 1);
+    reading.sharers -= reading.sharers > 0 ? 1 : 0;
+    count = std::min((count + step - 1) / step, kLongestList);
+  } else if (downloader_->batching() == Downloader::Batching::kList) {
     if (options_.connections == 1 && !queue_.empty()) {
       return instances;  // nobody else can serve who waits
     }
     const size_t share = reading.wanted / (2 * PrefetchLimit());
-    const size_t longest = reading.pace.IsSlowToBegin() ? std::max(kShortestList, share) : job->next_list;
+    const size_t longest = reading.slow_to_begin ? std::max(kShortestList, share) : job->next_list;
     count = std::min(count, longest);
     job->next_list = std::min(2 * job->next_list, kLongestList);
   }
@@ -187,9 +192,10 @@ std::vector<InstanceReference> Retriever::Impl::Assign(const JobPtr& job) {
   }
   const size_t size = reading.items.size();
   const size_t start = reading.pattern->position();
+  size_t seen = 0;
   for (size_t i = 0; i < size && instances.size() < count; ++i) {
     const size_t index = (start + i) % size;
-    if (reading.items[index].state != Reading::State::kWanted) {
+    if (reading.items[index].state != Reading::State::kWanted || seen++ % step != 0) {
       continue;
     }
     InstanceReference instance{reading.series.study, reading.series.series, (*reading.list)[index]};

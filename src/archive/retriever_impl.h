@@ -93,8 +93,10 @@ class Retriever::Impl {
     StreamPace pace;
     bool attended = false;  // by the planner
     int failures = 0;
-    size_t stops = 0;     // of batches, because nobody read on
-    bool helped = false;  // nothing is left to fetch beside the batch
+    size_t sharers = 0;          // batches that have not taken their share of the lists yet
+    bool slow_to_begin = false;  // it was once; several streams at a time hide it from the pace
+    size_t stops = 0;            // of batches, because nobody read on
+    bool helped = false;         // nothing is left to fetch beside the batch
     Clock::time_point retry_at{};
 
     std::optional<size_t> IndexOf(const Uid& uid) const;

@@ -12,6 +12,7 @@ constexpr size_t kNear = 16;            // so far ahead of the stream it does no
 constexpr int kIntervalWeight = 8;      // of the past, in the mean interval
 constexpr Clock::duration kSlow = std::chrono::milliseconds(5);
 constexpr Clock::duration kPatience = std::chrono::milliseconds(10);  // whatever a request takes
+constexpr Clock::duration kSoon = std::chrono::seconds(2);
 constexpr Clock::duration kStalled = std::chrono::milliseconds(250);
 
 }  // namespace
@@ -74,7 +75,7 @@ bool StreamPace::InOrder() const {
 }
 
 bool StreamPace::WorthWaiting(size_t index, Clock::duration waited, Clock::duration single, size_t remaining,
-                              Clock::time_point now) const {
+                              Clock::time_point now, bool reads_on) const {
   const Clock::duration patience = std::max(2 * single, kPatience);
   if (arrivals_ < 2) {
     return waited < patience;
@@ -83,7 +84,7 @@ bool StreamPace::WorthWaiting(size_t index, Clock::duration waited, Clock::durat
     return false;
   }
   if (!InOrder()) {
-    return interval_ * static_cast<int64_t>(remaining) <= 2 * single;
+    return interval_ * static_cast<int64_t>(remaining) <= (reads_on ? kSoon : 2 * single);
   }
   if (index + kShuffled <= frontier_) {
     return waited < patience;  // passed over: it may still come, or not

@@ -19,6 +19,8 @@ class ReadingPattern {
   // Neighbours are opened one after the other, or so many instances that whoever reads will hardly stop. Not for a
   // viewer that looks at the first, middle and last image.
   bool WantsRest() const;
+  // What was opened last is a neighbour of what was opened before.
+  bool ReadsOn() const { return streak_ > 0; }
   bool opened(size_t index) const { return opened_[index]; }
   size_t distinct() const { return distinct_; }  // instances that were opened
   size_t position() const { return position_; }  // opened last
@@ -41,9 +43,10 @@ class StreamPace {
   void NoteEnd(Clock::time_point now) { ended_at_ = now; }
 
   // Whether an instance that somebody waits for since `waited` comes about as soon with the stream as by a request of
-  // its own, which takes `single`. `remaining`: instances that the stream has still to bring.
+  // its own, which takes `single`. `remaining`: instances that the stream has still to bring. Who `reads_on` will want
+  // all of them: what comes in another order comes soon enough.
   bool WorthWaiting(size_t index, Clock::duration waited, Clock::duration single, size_t remaining,
-                    Clock::time_point now) const;
+                    Clock::time_point now, bool reads_on = false) const;
   size_t arrivals() const { return arrivals_; }
   // Mean time between two arrivals. Precondition: arrivals() > 1.
   Clock::duration interval() const { return interval_; }

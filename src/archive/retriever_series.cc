@@ -243,7 +243,15 @@ void Retriever::Impl::Launch(const ReadingPtr& reading) {
   const size_t limit = PrefetchLimit();
   const auto batching = downloader_->batching();
   if (batching == Downloader::Batching::kList) {
-    if (reading->wanted > 0 && (!batch_runs || (reading->pace.IsSlowToBegin() && reading->jobs.size() < limit))) {
+    // Shared out at once where it is known that this pays: some archives (DCMTK's) let a list begin only when those
+    // that run have ended.
+    while (downloader_->shares_lists() && !batch_runs && reading->sharers < std::min(limit, reading->wanted)) {
+      StartJob(reading, Job::Kind::kBatch, false);
+      ++reading->sharers;
+    }
+    reading->slow_to_begin = reading->slow_to_begin || reading->pace.IsSlowToBegin();
+    if (reading->wanted > 0 && !downloader_->shares_lists() &&
+        (!batch_runs || (reading->slow_to_begin && reading->jobs.size() < limit))) {
       StartJob(reading, Job::Kind::kBatch, false);
     }
     return;
@@ -342,6 +350,7 @@ void Retriever::Impl::StopJobs(Reading& reading) {
   for (const JobPtr& job : reading.jobs) {
     job->stop.request_stop();
   }
+  reading.sharers = 0;
   std::erase_if(prefetch_, [&](const JobPtr& job) {
     const bool mine = job->reading.get() == &reading;
     if (mine) {
@@ -358,6 +367,9 @@ void Retriever::Impl::Overtake(Reading& reading, Clock::time_point now) {
     return slot != active_.end() && slot->second.transfer == transfer ? &slot->second : nullptr;
   };
   const Clock::time_point progress{Clock::duration(last_progress_.load())};
+  // Shares of a list are as the spokes of a wheel: what comes next is the next of one of them.
+  const size_t remaining =
+      downloader_->shares_lists() ? std::min<size_t>(reading.assigned, 2 * PrefetchLimit()) : reading.assigned;
   std::erase_if(reading.overtaking, [&](const TransferPtr& transfer) {
     const Slot* slot = slot_of(transfer);
     return slot == nullptr || slot->batch;
@@ -378,7 +390,7 @@ void Retriever::Impl::Overtake(Reading& reading, Clock::time_point now) {
     }
     if (reading.overtaking.size() >= kMaxOvertaking || (options_.connections <= 1 && now - progress < kGivesWay) ||
         reading.pace.WorthWaiting(*index, now - transfer->created_at(), latency_.value_or(Clock::duration::zero()),
-                                  reading.assigned, now)) {
+                                  remaining, now, reading.pattern->ReadsOn())) {
       return false;
     }
     reading.overtaking.push_back(transfer);

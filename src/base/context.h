@@ -14,6 +14,7 @@ using Clock = std::chrono::steady_clock;
 struct Context {
   std::stop_token stop;
   Clock::time_point deadline = Clock::time_point::max();  // max(): only the protocol's own time-outs apply
+  bool ahead = false;                                     // for nobody who waits already: others go first
 
   static Context WithTimeout(Clock::duration timeout, std::stop_token stop = {}) {
     return {std::move(stop), Clock::now() + timeout};

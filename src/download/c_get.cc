@@ -24,7 +24,8 @@ namespace {
 
 constexpr uint16_t kDataSetMismatch = 0xA900;  // PS3.4 table B.2-1
 constexpr size_t kFewClasses = 6;
-constexpr size_t kSample = 8;  // instances whose storage class is looked up before a series is fetched
+constexpr size_t kWorthSeries = 16;  // fewer instances are asked for by their UIDs
+constexpr size_t kSample = 8;        // instances whose storage class is looked up before a series is fetched
 
 // What was learned of the archive. Thread-safe.
 class Experience {
@@ -79,16 +80,20 @@ class Experience {
 
 using Instances = std::vector<InstanceReference>;
 
+// What is asked for: the instances by their UIDs, or the series. Many archives (Orthanc) look up each UID of a list on
+// its own, which takes several times as long as to send a small instance.
+enum class Asking { kList, kSeriesThenList, kSeries };
+
 // Fetches some instances of one series.
 class Fetch {
  public:
   Fetch(const RetrieveModel& model, AssociationPool& pool, Experience& experience, SeriesReference series,
-        std::span<const InstanceReference> wanted, bool whole_series, DownloadSink& sink, const Context& context)
+        std::span<const InstanceReference> wanted, Asking asking, DownloadSink& sink, const Context& context)
       : model_(model),
         pool_(pool),
         experience_(experience),
         series_(std::move(series)),
-        whole_series_(whole_series),
+        asking_(asking),
         sink_(sink),
         context_(context) {
     for (const InstanceReference& instance : wanted) {
@@ -157,20 +162,26 @@ class Fetch {
   // True when it may be worth while to propose other classes.
   bool FetchClasses(const std::vector<std::string>& classes, Instances instances) {
     tried_.insert(classes.begin(), classes.end());
-    if (!experience_.TakesLists() && instances.size() > 1 && !whole_series_) {
+    if (!experience_.TakesLists() && instances.size() > 1 && asking_ != Asking::kSeries) {
       return FetchOneByOne(classes, instances);
     }
+    const bool series_first = asking_ == Asking::kSeriesThenList;
     RetrieveResult result = FetchWithChoices(classes, instances);
     instances = StillWanted(instances);
+    // Left out without a word; or the archive does not send series.
+    if (series_first && !instances.empty() && (!result.some_failed() || IsRefused(result))) {
+      result = FetchWithChoices(classes, instances);
+      instances = StillWanted(instances);
+    }
     // Some archives refuse a list that names an instance which they do not have (Orthanc).
-    if (IsRefused(result) && instances.size() > 1 && !whole_series_ && TellAbsent(instances)) {
+    if (IsRefused(result) && instances.size() > 1 && asking_ != Asking::kSeries && TellAbsent(instances)) {
       instances = StillWanted(instances);
       if (!instances.empty()) {
         result = FetchWithChoices(classes, instances);
         instances = StillWanted(instances);
       }
     }
-    if (IsRefused(result) && instances.size() > 1 && !whole_series_) {
+    if (IsRefused(result) && instances.size() > 1 && asking_ != Asking::kSeries) {
       const size_t before = wanted_.size();
       FetchWithChoices(classes, {instances.front()});
       if (wanted_.size() < before) {
@@ -254,7 +265,7 @@ class Fetch {
     std::vector<ProposedContext> storage = StorageContexts(classes, choice);
     request.contexts.insert(request.contexts.end(), storage.begin(), storage.end());
     const std::string identifier =
-        whole_series_ ? RetrieveIdentifier(series_, {}) : RetrieveIdentifier(series_, instances);
+        asking_ == Asking::kList ? RetrieveIdentifier(series_, instances) : RetrieveIdentifier(series_, {});
     uint16_t message_id = 0;
     const auto ask = [&](Association& association) {
       const uint8_t context_id = association.ContextFor(model_.get).id;
@@ -275,6 +286,7 @@ class Fetch {
       association.Send(context_id, command, identifier, context_);
     };
     AssociationLease lease = pool_.Ask(request, ask, context_);
+    asking_ = asking_ == Asking::kSeries ? Asking::kSeries : Asking::kList;
     for (;;) {
       const DimseMessage message = lease->ReceiveCommand(context_);
       if (message.command.field() == dimse::kCStoreRq) {
@@ -379,7 +391,7 @@ class Fetch {
   void SettleWithoutLookup(const InstanceReference& instance) {
     std::vector<std::string> accepted;
     const std::vector<std::string> classes(tried_.begin(), tried_.end());
-    whole_series_ = false;
+    asking_ = Asking::kList;
     try {
       const RetrieveResult result = Request(classes, SyntaxChoice(kEachSyntax), {instance}, accepted);
       if (!wanted_.contains(instance.instance)) {
@@ -417,7 +429,7 @@ class Fetch {
   AssociationPool& pool_;
   Experience& experience_;
   const SeriesReference series_;
-  bool whole_series_;
+  Asking asking_;  // the next time
   DownloadSink& sink_;
   const Context& context_;
   std::map<Uid, InstanceReference> wanted_;  // of which the sink was not told yet
@@ -432,24 +444,43 @@ class CGet : public Downloader {
  public:
   CGet(CGetOptions options, std::shared_ptr<AssociationPool> pool) : options_(options), pool_(std::move(pool)) {}
 
-  Batching batching() const override { return Batching::kList; }
+  // Over a short way, one association brings instances as fast as they can be sent. Over a long way each waits for the
+  // acknowledgement of the one before, and lists can be shared out among associations.
+  Batching batching() const override {
+    return pool_->round_trip() < options_.long_way ? Batching::kSeries : Batching::kList;
+  }
+
+  bool shares_lists() const override { return batching() == Batching::kList; }
 
   void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) override {
     const RetrieveModel& model = options_.patient_root ? PatientRoot() : StudyRoot();
     for (const SeriesBatch& batch : GroupBySeries(instances)) {
       const std::span<const InstanceReference> all = batch.instances;
-      const bool whole_series = options_.whole_series_from > 0 && all.size() >= options_.whole_series_from;
-      const size_t step = whole_series ? all.size() : std::max<size_t>(options_.batch, 1);
+      const Asking asking = HowToAsk(model, batch, context);
+      const size_t step = asking == Asking::kList ? std::max<size_t>(options_.batch, 1) : all.size();
       for (size_t begin = 0; begin < all.size(); begin += step) {
         context.Check("download instances");
-        Fetch(model, *pool_, experience_, batch.series, all.subspan(begin, std::min(step, all.size() - begin)),
-              whole_series, sink, context)
+        Fetch(model, *pool_, experience_, batch.series, all.subspan(begin, std::min(step, all.size() - begin)), asking,
+              sink, context)
             .Run();
       }
     }
   }
 
  private:
+  Asking HowToAsk(const RetrieveModel& model, const SeriesBatch& batch, const Context& context) {
+    const size_t wanted = batch.instances.size();
+    if (options_.whole_series_from > 0 && wanted >= options_.whole_series_from) {
+      return Asking::kSeries;
+    }
+    // For most of a series only: what is not wanted of it comes in vain.
+    if (wanted < kWorthSeries || batching() != Batching::kSeries) {
+      return Asking::kList;
+    }
+    const size_t count = CountInstances(*pool_, model, batch.series, context);
+    return count > 0 && wanted * 4 >= count * 3 ? Asking::kSeriesThenList : Asking::kList;
+  }
+
   const CGetOptions options_;
   const std::shared_ptr<AssociationPool> pool_;
   Experience experience_;

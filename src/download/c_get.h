@@ -1,6 +1,7 @@
 #ifndef TROLLEY_DOWNLOAD_C_GET_H_
 #define TROLLEY_DOWNLOAD_C_GET_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 
@@ -15,6 +16,8 @@ struct CGetOptions {
   uint32_t batch = 200;            // instances of a series that one request asks for
   uint32_t whole_series_from = 0;  // so many wanted instances of a series are fetched as the whole series, for archives
                                    // that take no lists of UIDs; 0: never
+  std::chrono::milliseconds long_way{5};  // a round trip beyond which lists are shared out among associations, and one
+                                          // within which a series that is wanted for the most part comes as a whole
 };
 
 // C-GET of DICOM, PS3.4 §C.4.3: instances come over the association that asked for them. Bit-preserving: each (storage

@@ -47,6 +47,8 @@ class Downloader {
     kList,      // one exchange for just the instances asked for (C-GET): lists may be split
   };
   virtual Batching batching() const { return Batching::kOneByOne; }
+  // With kList: each instance of a list waits for a round trip of a long way, so that several lists at a time pay.
+  virtual bool shares_lists() const { return false; }
 
   // A whole series without naming its instances, where the protocol has that: each instance that comes is told to the
   // sink (OnBegin to OnEnd, or OnFailed), once. Returns when the archive said that this was all; whether it was has to

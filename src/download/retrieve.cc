@@ -184,6 +184,21 @@ bool Find(AssociationPool& pool, const RetrieveModel& model, const Elements& key
   }
 }
 
+// An attribute of `series`; "" when the archive does not say.
+std::string FindOfSeries(AssociationPool& pool, const RetrieveModel& model, const SeriesReference& series, Tag wanted,
+                         const Context& context) {
+  Elements keys = Keys(series, {});
+  keys[wanted] = "";
+  std::string value;
+  const auto take = [&](const std::string& data_set) {
+    const Attributes row = Decode(data_set).value_or(Attributes());
+    if (row.Get(tag::kSeriesInstanceUID) == series.series.str()) {
+      value = row.Get(wanted);
+    }
+  };
+  return Find(pool, model, keys, take, context) ? value : "";
+}
+
 }  // namespace
 
 const RetrieveModel& StudyRoot() {
@@ -250,16 +265,13 @@ std::optional<SopClasses> FindSopClasses(AssociationPool& pool, const RetrieveMo
 
 std::string FindModality(AssociationPool& pool, const RetrieveModel& model, const SeriesReference& series,
                          const Context& context) {
-  Elements keys = Keys(series, {});
-  keys[tag::kModality] = "";
-  std::string modality;
-  const auto take = [&](const std::string& data_set) {
-    const Attributes row = Decode(data_set).value_or(Attributes());
-    if (row.Get(tag::kSeriesInstanceUID) == series.series.str()) {
-      modality = row.Get(tag::kModality);
-    }
-  };
-  return Find(pool, model, keys, take, context) ? modality : "";
+  return FindOfSeries(pool, model, series, tag::kModality, context);
+}
+
+size_t CountInstances(AssociationPool& pool, const RetrieveModel& model, const SeriesReference& series,
+                      const Context& context) {
+  const auto count = ParseUint(FindOfSeries(pool, model, series, tag::kNumberOfSeriesRelatedInstances, context));
+  return count ? static_cast<size_t>(*count) : 0;
 }
 
 }  // namespace trolley

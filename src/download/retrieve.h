@@ -57,6 +57,9 @@ using SopClasses = std::map<Uid, std::string>;
 std::optional<SopClasses> FindSopClasses(AssociationPool& pool, const RetrieveModel& model,
                                          const SeriesReference& series, std::span<const InstanceReference> instances,
                                          const Context& context);
+// How many instances `series` has; 0: the archive does not say.
+size_t CountInstances(AssociationPool& pool, const RetrieveModel& model, const SeriesReference& series,
+                      const Context& context);
 // The Modality of `series`; "" when the archive does not say.
 std::string FindModality(AssociationPool& pool, const RetrieveModel& model, const SeriesReference& series,
                          const Context& context);

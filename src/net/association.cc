@@ -132,6 +132,8 @@ class Association::Impl {
     }
   }
 
+  Clock::duration RoundTrip() const { return stream_.RoundTrip(); }
+
   bool Readable() { return begin_ < end_ || stream_.Readable(); }
 
   void Release() noexcept {
@@ -500,6 +502,10 @@ void Association::SendCancel(uint8_t context_id, uint16_t message_id, const Cont
   CommandSet cancel(dimse::kCCancelRq);
   cancel.SetNumber(dimse::kMessageIdBeingRespondedTo, message_id);
   impl_->Send(context_id, cancel, nullptr, context);
+}
+
+Clock::duration Association::RoundTrip() const {
+  return impl_->RoundTrip();
 }
 
 bool Association::broken() const {

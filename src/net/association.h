@@ -118,6 +118,9 @@ class Association {
   // Asks the peer to end the operation (C-CANCEL); answers still come until its final one.
   void SendCancel(uint8_t context_id, uint16_t message_id, const Context& context);
 
+  // What a packet takes to the peer and back, as TCP has measured it.
+  Clock::duration RoundTrip() const;
+
   bool broken() const;  // nothing more can be said on it
   // Ends it in order; what goes wrong thereby is of no interest. Waits two seconds at most.
   void Release() noexcept;

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "net/request_pace.h"
 
 namespace trolley {
 namespace {
@@ -19,11 +20,16 @@ namespace {
 constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLongestPause{2000};
 
+// The peer sends instances to us.
+bool IsTransfer(const AssociationRequest& request) {
+  return std::any_of(request.contexts.begin(), request.contexts.end(),
+                     [](const ProposedContext& context) { return context.scp_role; });
+}
+
 // Whether what `request` wants was asked for by `earlier`, too. Where the peer sends to us (C-GET), what else was
 // proposed decides in which context it does.
 bool Covers(const AssociationRequest& earlier, const AssociationRequest& request) {
-  if (std::any_of(request.contexts.begin(), request.contexts.end(),
-                  [](const ProposedContext& context) { return context.scp_role; })) {
+  if (IsTransfer(request)) {
     return earlier == request;
   }
   const auto has = [](const auto& all, const auto& one) { return std::find(all.begin(), all.end(), one) != all.end(); };
@@ -53,8 +59,10 @@ struct AssociationLease::Shared {
   std::mutex mutex;
   std::condition_variable_any changed;
   size_t in_use = 0;
+  size_t questions = 0;   // that wait for a slot
   std::deque<Idle> idle;  // the one used last is the last
   bool closed = false;
+  Clock::duration round_trip{};  // the shortest so far
   std::optional<std::jthread> reaper;
 };
 
@@ -64,9 +72,19 @@ std::unique_ptr<Association> AssociationLease::Shared::TakeSlot(const Associatio
   std::unique_ptr<Association> found;
   {
     std::unique_lock lock(mutex);
-    const auto free = [&] { return in_use < std::max<size_t>(peer.max_associations, 1); };
-    if (!changed.wait_until(lock, context.stop, std::min(context.deadline, Clock::now() + std::chrono::hours(24)),
-                            free)) {
+    // A question is short and somebody waits for it; a transfer that comes after it loses little.
+    const bool question = !IsTransfer(request);
+    const auto free = [&] {
+      return in_use < std::max<size_t>(peer.max_associations, 1) && (question || questions == 0);
+    };
+    questions += question ? 1 : 0;
+    const bool got =
+        changed.wait_until(lock, context.stop, std::min(context.deadline, Clock::now() + std::chrono::hours(24)), free);
+    questions -= question ? 1 : 0;
+    if (question) {
+      changed.notify_all();
+    }
+    if (!got) {
       context.Check(StrCat("get an association with ", PeerForLog(peer)).c_str());
       throw Error(ErrorCode::kTimedOut, StrCat("Cannot get an association with ", PeerForLog(peer),
                                                ": all are in use; max_associations may be too low"));
@@ -76,6 +94,15 @@ std::unique_ptr<Association> AssociationLease::Shared::TakeSlot(const Associatio
       for (auto one = idle.rbegin(); one != idle.rend() && !found; ++one) {
         if (Covers(one->association->request(), request) && !one->association->Readable()) {
           found = std::move(one->association);
+        }
+      }
+      std::erase_if(idle, [](const Idle& one) { return one.association == nullptr; });
+    }
+    if (found == nullptr && !question) {
+      // Some archives serve few associations at a time and keep others waiting without a word (Orthanc: 4).
+      for (Idle& one : idle) {
+        if (!IsTransfer(one.association->request())) {
+          unwanted.push_back(std::move(one.association));
         }
       }
       std::erase_if(idle, [](const Idle& one) { return one.association == nullptr; });
@@ -157,11 +184,19 @@ AssociationPool::~AssociationPool() {
   }
 }
 
+Clock::duration AssociationPool::round_trip() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->round_trip;
+}
+
 const DicomPeer& AssociationPool::peer() const {
   return shared_->peer;
 }
 
 AssociationLease AssociationPool::LeaseOne(const AssociationRequest& request, const Context& context, bool fresh) {
+  if (shared_->peer.pace != nullptr) {
+    shared_->peer.pace->Wait(context);  // before it takes a slot, which others could use meanwhile
+  }
   const Clock::time_point give_up = Clock::now() + shared_->peer.congestion_time;
   std::chrono::milliseconds pause = kFirstPause;
   for (;;) {
@@ -172,6 +207,10 @@ AssociationLease AssociationPool::LeaseOne(const AssociationRequest& request, co
     try {
       lease.association_ = Association::Open(shared_->peer, request, context);
       lease.fresh_ = true;
+      const Clock::duration round_trip = lease->RoundTrip();
+      const std::lock_guard lock(shared_->mutex);
+      const bool first = shared_->round_trip == Clock::duration::zero();
+      shared_->round_trip = first ? round_trip : std::min(shared_->round_trip, round_trip);
       return lease;
     } catch (const CongestionError& congestion) {
       if (Clock::now() + pause >= give_up) {

@@ -41,8 +41,12 @@ class AssociationPool {
   AssociationPool& operator=(const AssociationPool&) = delete;
 
   const DicomPeer& peer() const;
+  // The shortest that was measured when an association was opened; zero before the first.
+  Clock::duration round_trip() const;
 
-  // An idle association whose request had all that is wanted, or a new one; waits while all are in use. A transient
+  // An idle association whose request had all that is wanted, or a new one; waits while all are in use: questions go
+  // before requests on which the peer would send instances. An idle
+  // association for questions makes room for one of the latter. A transient
   // rejection (local limit exceeded, temporary congestion) is tried again, more and more slowly, for congestion_time;
   // then kUnavailable. Otherwise Errors as from Association::Open.
   AssociationLease Lease(const AssociationRequest& request, const Context& context);

@@ -160,6 +160,13 @@ bool AssociationStream::Readable() {
   return channel_->HasBuffered() || poll(&fd, 1, 0) != 0;
 }
 
+Clock::duration AssociationStream::RoundTrip() const {
+  tcp_info info{};
+  socklen_t length = sizeof(info);
+  getsockopt(socket_.get(), IPPROTO_TCP, TCP_INFO, &info, &length);
+  return std::chrono::microseconds(info.tcpi_rtt);
+}
+
 // A peer that leaves Nagle's algorithm on sends its next small message only after our acknowledgement, which the
 // kernel would delay by 40 ms. The kernel forgets this option now and then.
 void AssociationStream::AcknowledgeAtOnce() const {

@@ -51,6 +51,7 @@ class AssociationStream {
   // Waits until there is something to read; it may be the connection's end.
   void WaitReadable(const Context& context, const char* doing);
   bool Readable();
+  Clock::duration RoundTrip() const;            // as the kernel has measured it
   std::string Cannot(const char* doing) const;  // "Cannot <doing> (VNA@host:104): "
 
  private:

@@ -5,10 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace trolley {
+
+class RequestPace;
 
 // Gives a secret when it is needed (from a file, the environment, ...), so that it is never kept in a configuration.
 // Throws Error when there is none.
@@ -44,6 +47,7 @@ struct DicomPeer {
   std::chrono::milliseconds congestion_time{15000};  // "rejected, transient" is tried again for so long
   std::optional<DicomTls> tls = {};
   std::optional<DicomUser> user = {};
+  std::shared_ptr<RequestPace> pace = {};  // of operations; null: as fast as they come
 };
 
 // "VNA@vna.example:104", for messages.

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "net/auth_challenge.h"
 #include "net/http_curl.h"
+#include "net/request_pace.h"
 
 namespace trolley {
 namespace {
@@ -139,6 +140,9 @@ class HttpClient::Impl {
     int renewals = 0;
     int redirects = 0;
     while (true) {
+      if (options_.pace != nullptr) {
+        options_.pace->Wait(context);
+      }
       const bool at_home = IsHome(exchange.url, *origin);
       const AuthRequest asked{exchange.method, exchange.url, context};
       const std::vector<std::string> credentials = SetHeaders(request, asked, exchange, at_home);

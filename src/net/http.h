@@ -18,6 +18,8 @@
 
 namespace trolley {
 
+class RequestPace;
+
 // What this client shows of itself to servers that ask for a certificate. PEM files.
 struct ClientCertificate {
   std::string certificate_file =
@@ -38,6 +40,7 @@ struct HttpOptions {
   std::vector<CustomHeader> headers = {};
   ClientCertificate client_certificate = {};
   std::string user_agent = "trolleyfs";
+  std::shared_ptr<RequestPace> pace = {};  // null: as fast as they come
 };
 
 struct HttpRequest {  // every member has a default, so that callers can name just some

@@ -88,7 +88,7 @@ names      = "uid"
 sizes      = "exact"
 search_expiry = "2 min"
 timeouts   = { connect = "1 s", stall = 5, query = "500 ms", transfer = "2 h" }
-limits     = { connections = 4 }
+limits     = { connections = 4, associations = 3, requests_per_second = 20 }
 cache      = { directory = "/var/cache/x", max_size = "50 GiB", min_free = 1048576 }
 )");
   EXPECT_EQ(a.name, "a");
@@ -109,6 +109,8 @@ cache      = { directory = "/var/cache/x", max_size = "50 GiB", min_free = 10485
   EXPECT_EQ(a.query_timeout, milliseconds(500));
   EXPECT_EQ(a.transfer_timeout, milliseconds(7200000));
   EXPECT_EQ(a.connections, 4u);
+  EXPECT_EQ(a.associations, 3u);
+  EXPECT_EQ(a.requests_per_second, 20u);
   EXPECT_EQ(a.cache_directory, "/var/cache/x");
   EXPECT_EQ(a.cache_max_size, uint64_t{50} << 30);
   EXPECT_EQ(a.cache_min_free, 1048576u);
@@ -119,6 +121,7 @@ TEST(ConfigTest, TakesTheDownloaderFromTheSearcher) {
   EXPECT_EQ(web.downloader.type, "wado-rs");
   EXPECT_EQ(web.downloader.url, kUrl);
   EXPECT_EQ(web.browse, "StudyDate=last 30 days");
+  EXPECT_EQ(web.requests_per_second, 0u);
   const ArchiveConfig folder = Parse("searcher = { type = \"folder\", path = \"data\" }");
   EXPECT_EQ(folder.downloader.type, "folder");
   EXPECT_EQ(folder.folder, "/etc/t/data");
@@ -158,6 +161,7 @@ TEST(ConfigTest, RefusesWhatIsWrongWithItsLine) {
       {"timeouts = \"1 s\"", "table"},
       {"limits = { connections = 0 }", "1 to 256"},
       {"limits = { connections = 4294967297 }", "1 to 256"},
+      {"limits = { requests_per_second = 0 }", "1 to 10000"},
       {"cache = { max_size = \"big\" }", "size"},
       {"cache = { max_size = -5 }", "size"},
       {"browse = \"PatientNam=B*\"", "PatientName"},

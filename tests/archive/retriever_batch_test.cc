@@ -857,6 +857,18 @@ TEST(StreamPaceTest, WaitsForWhatAnArchiveSendsRoughlyInOrder) {
   EXPECT_FALSE(pace.WorthWaiting(95, 1ms, 5ms, 100, now)) << "it comes in half a second";
 }
 
+TEST(StreamPaceTest, WhoReadsOnWaitsForWhatComesInAnyOrder) {
+  const auto start = Clock::now();
+  StreamPace pace;
+  pace.Restart(start);
+  for (int i = 0; i < 10; ++i) {
+    pace.NoteArrival(static_cast<size_t>(100 - i), start + i * 1ms);
+  }
+  EXPECT_TRUE(pace.WorthWaiting(101, 1ms, 5ms, 90, start + 9ms, true));
+  EXPECT_FALSE(pace.WorthWaiting(101, 1ms, 5ms, 90000, start + 9ms, true)) << "it may take a minute and a half";
+  EXPECT_FALSE(pace.WorthWaiting(101, 1ms, 5ms, 90, start + 2s, true)) << "nothing comes any more";
+}
+
 TEST(StreamPaceTest, SeesThatEachIsWaitedFor) {
   auto now = Clock::now();
   StreamPace pace;

@@ -1,5 +1,4 @@
 """Mounts, times and compares."""
-import hashlib
 import os
 import resource
 import statistics
@@ -23,16 +22,17 @@ def empty(directory):
 
 
 class Mount:
-    """The program, with an empty cache, for as long as the block lasts."""
+    """The program, with an empty cache, for as long as the block lasts. `place` is where the archive is seen from."""
 
-    def __init__(self, program, url, root):
-        self.program, self.url, self.root = program, url, root
+    def __init__(self, program, place, root):
+        self.program, self.place, self.root = program, place, root
         self.path = f"{root}/mnt"
 
     def __enter__(self):
         os.makedirs(self.path, exist_ok=True)
         self.cache = new_directory(self.root, "cache")
-        self.process = subprocess.Popen([self.program, "mount", "-f", "--cache-dir", self.cache, self.url, self.path],
+        self.process = subprocess.Popen([*self.place.prefix, self.program, "mount", "-f", "--cache-dir", self.cache,
+                                         self.place.url, self.path],
                                         stdout=subprocess.DEVNULL, stderr=open(f"{self.root}/mount.log", "a"))
         wait_for(lambda: os.path.ismount(self.path) or self.process.poll() is not None, "the mount")
         if self.process.poll() is not None:
@@ -44,11 +44,7 @@ class Mount:
     def __exit__(self, *_):
         subprocess.run([self.program, "umount", self.path], check=False, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
         empty(self.cache)
 
     def at(self, series):
@@ -81,6 +77,44 @@ class Mount:
         return ticks / os.sysconf("SC_CLK_TCK")
 
 
+class RcloneMount:
+    """Debian's rclone on Orthanc's WebDAV, with an empty cache, for as long as the block lasts."""
+
+    def __init__(self, server, root):
+        self.server, self.root = server, root
+        self.path = f"{root}/rclone"
+
+    def __enter__(self):
+        os.makedirs(self.path, exist_ok=True)
+        self.cache = new_directory(self.root, "cache")
+        with open(f"{self.root}/rclone.conf", "w") as f:
+            f.write(f"[bench]\ntype = webdav\nurl = {self.server.root}/webdav/\nvendor = other\n")
+        self.process = subprocess.Popen(
+            ["rclone", "--config", f"{self.root}/rclone.conf", "mount", "bench:", self.path, "--read-only",
+             "--vfs-cache-mode", "full", "--cache-dir", self.cache], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=open(f"{self.root}/rclone.log", "a"))
+        wait_for(lambda: os.path.ismount(self.path) or self.process.poll() is not None, "rclone's mount")
+        if self.process.poll() is not None:
+            raise SystemExit(f"rclone's mount failed; see {self.root}/rclone.log")
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["fusermount3", "-uz", self.path], check=False, stderr=subprocess.DEVNULL)
+        end(self.process)
+        empty(self.cache)
+
+    def at(self, series):
+        return f"{self.path}/by-uids/{series.study}/{series.series}"
+
+
+def end(process):
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def timed(command, **options):
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **options)
@@ -94,26 +128,28 @@ def cpu_of(command):
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def curl_series(url, series, out):
-    return ["curl", "-sf", "-H", f"Accept: {ACCEPT}", "-o", out, f"{url}/studies/{series.study}/series/{series.series}"]
+def curl(place, *arguments):
+    return [*place.prefix, "curl", "-sf", "-H", f"Accept: {ACCEPT}", *arguments]
 
 
-def curl_instance(url, series, number, out):
-    return ["curl", "-sf", "-H", f"Accept: {ACCEPT}", "-o", out,
-            f"{url}/studies/{series.study}/series/{series.series}/instances/{series.series}.{number}"]
+def series_url(place, series):
+    return f"{place.url}/studies/{series.study}/series/{series.series}"
 
 
-def digest(files):
-    total = hashlib.sha256()
-    for name in files:
-        with open(name, "rb") as f:
-            while piece := f.read(1 << 20):
-                total.update(piece)
-    return total.hexdigest()
+def curl_series(place, series, out):
+    return curl(place, "-o", out, series_url(place, series))
 
 
-def listed(directory):
-    return [f"{directory}/{name}" for name in sorted(os.listdir(directory))]
+def curl_instance(place, series, number, out):
+    return curl(place, "-o", out, f"{series_url(place, series)}/instances/{series.uid(number)}")
+
+
+def curl_each(place, series, out):
+    """All instances of the series, 32 at a time."""
+    with open(f"{out}/list", "w") as f:
+        for number in range(1, series.instances + 1):
+            f.write(f'url = "{series_url(place, series)}/instances/{series.uid(number)}"\noutput = "{out}/{number}"\n')
+    return curl(place, "--no-progress-meter", "-Z", "--parallel-max", "32", "-K", f"{out}/list")
 
 
 def drop_page_cache():

@@ -41,6 +41,14 @@ class CGetTest : public testing::Test {
     }
     return CodeOf([&] { downloader().Download(wanted, sink_, {}); });
   }
+  // The first `count` of them.
+  std::optional<ErrorCode> Get(int count) {
+    std::vector<std::string> uids;
+    for (int i = 1; i <= count; ++i) {
+      uids.push_back("1." + std::to_string(i));
+    }
+    return Get(uids);
+  }
   bool IsWhole(const std::string& uid) { return sink_.whole[Ref(uid)] == FakeFile(uid, archive_.instances[uid]); }
 
   CGetOptions options_;
@@ -77,6 +85,69 @@ TEST_F(CGetTest, AsksInBatches) {
   EXPECT_EQ(Get({"1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7"}), std::nullopt);
   EXPECT_EQ(sink_.whole.size(), 7U);
   EXPECT_EQ(archive_.gets, 3);
+}
+
+TEST_F(CGetTest, AsksForTheSeriesWhenMostOfItIsWanted) {
+  Add(20);
+  EXPECT_EQ(Get(18), std::nullopt);
+  EXPECT_EQ(sink_.whole.size(), 18U);
+  EXPECT_TRUE(IsWhole("1.18"));
+  EXPECT_EQ(archive_.series_gets, 1);
+  EXPECT_EQ(archive_.gets, 1);
+}
+
+TEST_F(CGetTest, AsksByListWhenLittleOfASeriesIsWanted) {
+  Add(40);
+  EXPECT_EQ(Get(20), std::nullopt);
+  EXPECT_EQ(sink_.whole.size(), 20U);
+  EXPECT_EQ(archive_.series_gets, 0);
+}
+
+TEST_F(CGetTest, AsksByListWhenTheSeriesLengthIsNotKnown) {
+  archive_.tells_count = false;
+  Add(20);
+  EXPECT_EQ(Get(20), std::nullopt);
+  EXPECT_EQ(sink_.whole.size(), 20U);
+  EXPECT_EQ(archive_.series_gets, 0);
+}
+
+TEST_F(CGetTest, AsksByNameForWhatASeriesLeavesOut) {
+  archive_.left_out = {"1.3", "1.7"};
+  Add(20);
+  EXPECT_EQ(Get(20), std::nullopt);
+  EXPECT_EQ(sink_.whole.size(), 20U);
+  EXPECT_TRUE(IsWhole("1.3"));
+  EXPECT_EQ(archive_.series_gets, 1);
+  EXPECT_EQ(archive_.gets, 2);
+}
+
+TEST_F(CGetTest, AsksByListAfterPartOfASeriesFailed) {
+  archive_.broken = {"1.3"};
+  Add(20);
+  EXPECT_EQ(Get(20), std::nullopt);
+  EXPECT_EQ(sink_.whole.size(), 19U);
+  EXPECT_EQ(sink_.failed[Ref("1.3")], ErrorCode::kProtocol);
+  EXPECT_EQ(archive_.series_gets, 1) << "it was sent all over again";
+}
+
+TEST_F(CGetTest, AsksByListWhereSeriesAreRefused) {
+  archive_.takes_series = false;
+  Add(20);
+  EXPECT_EQ(Get(20), std::nullopt);
+  EXPECT_EQ(sink_.whole.size(), 20U);
+  EXPECT_EQ(archive_.gets, 2) << "lists are taken";
+}
+
+TEST_F(CGetTest, SharesOutListsOverALongWay) {
+  Add(20);
+  EXPECT_EQ(downloader().batching(), Downloader::Batching::kSeries);
+  Get(20);
+  EXPECT_EQ(downloader().batching(), Downloader::Batching::kSeries);
+  options_.long_way = {};
+  const auto far = MakeCGetDownloader(options_, std::make_shared<AssociationPool>(scp_->Peer()));
+  EXPECT_EQ(far->batching(), Downloader::Batching::kList);
+  EXPECT_TRUE(far->shares_lists());
+  EXPECT_FALSE(downloader().shares_lists());
 }
 
 TEST_F(CGetTest, StreamsInConstantMemory) {

@@ -49,12 +49,16 @@ struct FakeGetArchive {
   bool tells_classes = true;             // in the rows
   bool first_context_only = false;       // as dcmqrscp: fails what is not stored in a class's first context
   bool takes_lists = true;               // else A900
+  bool takes_series = true;              // likewise
+  bool tells_count = true;               // of a series' instances
+  std::set<std::string> left_out;        // of a series, without a word
   bool counts = true;                    // the sub-operations, in the final response
   std::set<std::string> broken;          // fail
   std::optional<uint16_t> final_status;  // instead of doing anything
   std::string comment;                   // of the final response
   std::vector<std::string> extra;        // are sent as well
   std::atomic<int> gets{0};
+  std::atomic<int> series_gets{0};  // of these, without a list
   std::atomic<int> finds_asked{0};
 
   FakeScp::Script Script() {
@@ -78,6 +82,11 @@ struct FakeGetArchive {
   void Find(FakeConversation& talk, const FakeMessage& message) {
     ++finds_asked;
     const Attributes keys = DecodeIdentifier(message.data_set, false, "ISO_IR 100");
+    if (keys.Get(tag::kSOPInstanceUID).empty() && tells_count) {
+      const std::map<Tag, std::string> row = {{tag::kSeriesInstanceUID, std::string(keys.Get(tag::kSeriesInstanceUID))},
+                                              {tag::kNumberOfSeriesRelatedInstances, std::to_string(instances.size())}};
+      talk.Respond(message, dimse::kPending, EncodeIdentifier(row, false, ""));
+    }
     for (const std::string_view uid : Split(keys.Get(tag::kSOPInstanceUID), '\\')) {
       const auto found = instances.find(std::string(uid));
       if (found != instances.end()) {
@@ -113,7 +122,17 @@ struct FakeGetArchive {
     for (const std::string_view uid : Split(keys.Get(tag::kSOPInstanceUID), '\\')) {
       wanted.emplace_back(uid);
     }
-    if (final_status || (!takes_lists && wanted.size() > 1)) {
+    const bool whole = keys.Get(tag::kSOPInstanceUID).empty();
+    if (whole) {
+      ++series_gets;
+      wanted.clear();
+      for (const auto& [uid, instance] : instances) {
+        if (!left_out.contains(uid)) {
+          wanted.push_back(uid);
+        }
+      }
+    }
+    if (final_status || (whole ? !takes_series : !takes_lists && wanted.size() > 1)) {
       End(talk, message, final_status.value_or(0xA900), 0, 0, "");
       return;
     }

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "base/error.h"
 #include "net/association_pool.h"
+#include "net/request_pace.h"
 #include "support/fake_scp.h"
 #include "support/sockets.h"
 
@@ -435,6 +437,76 @@ TEST(AssociationPoolTest, NeverOpensMoreThanAllowed) {
   // An idle one with other contexts makes room.
   pool.Lease({{{kCtStorage, {"1.2.840.10008.1.2"}}}}, {}).Keep();
   EXPECT_EQ(scp.connections(), 2);
+}
+
+TEST(AssociationPoolTest, KnowsHowLongTheWayIs) {
+  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  AssociationPool pool(scp.Peer());
+  EXPECT_EQ(pool.round_trip(), Clock::duration::zero());
+  Echo(pool, {});
+  EXPECT_GT(pool.round_trip(), Clock::duration::zero());
+  EXPECT_LT(pool.round_trip(), 1s);
+}
+
+TEST(AssociationPoolTest, AnIdleAssociationForQuestionsMakesRoomForATransfer) {
+  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  AssociationPool pool(scp.Peer());
+  Echo(pool, {});
+  const AssociationLease transfer = pool.Lease({{{kCtStorage, {"1.2.840.10008.1.2"}, true}}}, {});
+  EXPECT_EQ(scp.WaitForEnds(1).front(), "release");
+}
+
+TEST(AssociationPoolTest, AQuestionGoesBeforeTransfersThatWait) {
+  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  AssociationPool pool(With(scp.Peer(), [](DicomPeer& peer) { peer.max_associations = 1; }));
+  const AssociationRequest transfer{{{kCtStorage, {"1.2.840.10008.1.2"}, true}}};
+  std::optional<AssociationLease> running(pool.Lease(transfer, {}));
+  std::mutex mutex;
+  std::vector<std::string> order;
+  const auto note = [&](const char* what) {
+    const std::lock_guard lock(mutex);
+    order.emplace_back(what);
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 3; ++i) {
+      threads.emplace_back([&] {
+        const AssociationLease lease = pool.Lease(transfer, {});
+        note("transfer");
+      });
+    }
+    std::this_thread::sleep_for(50ms);
+    threads.emplace_back([&] {
+      const AssociationLease lease = pool.Lease(kRequest, {});
+      note("question");
+    });
+    std::this_thread::sleep_for(50ms);
+    running.reset();
+  }
+  ASSERT_EQ(order.size(), 4U);
+  EXPECT_EQ(order.front(), "question");
+  // A question that gave up holds nobody back.
+  std::optional<AssociationLease> again(pool.Lease(transfer, {}));
+  EXPECT_EQ(FailureOf([&] { pool.Lease(kRequest, Context::WithTimeout(20ms)); }).code, ErrorCode::kTimedOut);
+  again.reset();
+  pool.Lease(transfer, Context::WithTimeout(10s));
+}
+
+TEST(AssociationPoolTest, AsksNoMoreOftenThanThePaceAllows) {
+  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  AssociationPool pool(With(scp.Peer(), [](DicomPeer& peer) {
+    peer.pace = std::make_shared<RequestPace>(1);
+    peer.max_associations = 1;
+  }));
+  Echo(pool, {});
+  EXPECT_EQ(FailureOf([&] { Echo(pool, Context::WithTimeout(50ms)); }).code, ErrorCode::kTimedOut);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(FailureOf([&] { Echo(pool, {stop.get_token()}); }).code, ErrorCode::kCancelled);
+  const auto begin = Clock::now();
+  Echo(pool, {});
+  EXPECT_GE(Clock::now() - begin, 500ms);
+  EXPECT_EQ(scp.connections(), 1);
 }
 
 TEST(AssociationPoolTest, ReplacesAKeptAssociationThatThePeerHadClosed) {

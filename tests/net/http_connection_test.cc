@@ -9,6 +9,7 @@
 
 #include "net/http.h"
 #include "net/http_fixture.h"
+#include "net/request_pace.h"
 #include "support/sockets.h"
 
 namespace trolley {
@@ -50,6 +51,23 @@ TEST_F(HttpConnectionTest, KeepsConnections) {
     Get("/");
   }
   EXPECT_EQ(server_.CountConnections(), 1u);
+}
+
+TEST_F(HttpConnectionTest, SendsNoMoreRequestsThanThePaceAllows) {
+  server_.SetHandler([](const ReceivedRequest& request, HttpReply& reply) {
+    request.target == "/" ? reply.Respond(302, "", "", {{"Location", "/there"}}) : reply.Respond(200, "", "ok");
+  });
+  options_.pace = std::make_shared<RequestPace>(1);
+  Get("/there");
+  const auto hurried = [] { return Context::WithTimeout(std::chrono::milliseconds(100)); };
+  EXPECT_EQ(GetError("/there", hurried()).code(), ErrorCode::kTimedOut);
+  EXPECT_EQ(server_.CountRequests(), 1u);
+  Get("/there");
+  EXPECT_EQ(server_.CountRequests(), 2u);
+  // What a redirect leads to is a request, too.
+  EXPECT_EQ(GetError("/", Context::WithTimeout(std::chrono::milliseconds(1500))).code(), ErrorCode::kTimedOut);
+  EXPECT_EQ(server_.CountRequests("/there"), 2u);
+  EXPECT_EQ(server_.CountRequests(), 3u);
 }
 
 TEST_F(HttpConnectionTest, KeepsConnectionsAfterErrorStatuses) {
