@@ -32,6 +32,10 @@ bool IsOfWord(char c) {
   return IsDigit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '+' || c == '.' || c == 'E';
 }
 
+bool IsSpace(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 std::string_view SkipDigits(std::string_view text) {
   size_t digits = 0;
   while (digits < text.size() && IsDigit(text[digits])) {
@@ -97,7 +101,13 @@ void JsonStream::Read(std::string_view piece) {
   while (at != end) {
     switch (inside_) {
       case Inside::kNothing:
-        at = ReadBetween(at);
+        if (IsSpace(*at)) {  // most of a text that is made to be read
+          do {
+            ++at;
+          } while (at != end && IsSpace(*at));
+        } else {
+          at = ReadBetween(at);
+        }
         break;
       case Inside::kString:
         at = ReadString(at, end);
@@ -126,14 +136,9 @@ void JsonStream::Finish() {
   }
 }
 
-// A character outside of strings and words; gives where to read on.
+// A character outside of strings and words that is no white space; gives where to read on.
 const char* JsonStream::ReadBetween(const char* at) {
   switch (*at) {
-    case ' ':
-    case '\n':
-    case '\t':
-    case '\r':
-      break;
     case '\0':
       if (expect_ != Expect::kNothing) {
         Fail(at);

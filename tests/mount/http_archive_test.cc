@@ -122,6 +122,7 @@ TEST_F(HttpArchiveTest, OrthancIsRecognised) {
   // The names are those that DICOMweb gives.
   std::filesystem::remove_all(directory_ / "cache");
   Mount(Wado("wado-rs", "/dicom-web") + "\nprofile = \"generic\"");
+  options.directory = At(series.front()).parent_path();
   EXPECT_EQ(RunShell("ls | sha256sum", options).out, names.out);
   EXPECT_EQ(proxy_.CountRequests("/system"), 1u);
 }

@@ -103,7 +103,7 @@ TEST_F(OrthancListingTest, AsksDicomWebWhatRestDoesNotTell) {
         Query(Level::kInstance).Where(tag::kSeriesInstanceUID, "1.2.1.1").IncludeSize(),
         Query::ForStudy({Uid("1.2.1")}, Level::kInstance).IncludeSize()}) {
     Asked();
-    EXPECT_THAT(List(query), Not(IsEmpty())) << query.Describe();
+    EXPECT_THAT(List(query), testing::Not(IsEmpty())) << query.Describe();
     EXPECT_GE(Asked().first, 1u) << query.Describe();
   }
 }
@@ -167,7 +167,7 @@ TEST_F(OrthancListingTest, ARefusalIsForDicomWeb) {
                                                                              {"/tools", 500},
                                                                              {"/series/b0/i", 404},
                                                                              {"/statistics", 404},
-                                                                             {"/s", 200}}) {
+                                                                             {"/series/b0", 200}}) {
     SCOPED_TRACE(part + " " + std::to_string(status));
     orthanc_.Refuse(part, status);
     Make(OrthancRest::Basis::kTold);
@@ -260,9 +260,11 @@ TEST_F(OrthancListingTest, AnInterruptedGuessIsMadeAgain) {
     EXPECT_EQ(error.code(), ErrorCode::kCancelled);
   }
   orthanc_.server().SetHandler([&](const ReceivedRequest& request, HttpReply& reply) {
-    const bool orthanc = request.target == "/system" || request.target == "/plugins/dicom-web";
-    orthanc ? reply.Respond(200, "application/json", R"({"ApiVersion":16,"Version":"1.10.1","ID":"dicom-web"})")
-            : qido_.Answer(request, reply);
+    if (request.target == "/system" || request.target == "/plugins/dicom-web") {
+      reply.Respond(200, "application/json", R"({"ApiVersion":16,"Version":"1.10.1","ID":"dicom-web"})");
+    } else {
+      qido_.Answer(request, reply);
+    }
   });
   EXPECT_TRUE(rest_->Usable({}));
 }
