@@ -92,7 +92,9 @@ size_t FileSystem::AddDirectoryEntry(fuse_req* request, const OpenDirectory& dir
     entry.attr.st_ino = Inodes::NumberOf(Node{shown, std::nullopt});
     entry.attr.st_mode = S_IFDIR;
   } else if (plus) {
-    remembered.push_back(RememberEntry(directory.listing->node(index - 2), entry).inode->id);
+    const InodeView view = inodes_.Remember(directory.listing->node(index - 2), directory.listing, index - 2);
+    FillEntry(view, entry);
+    remembered.push_back(view.inode->id);
   } else {
     entry.attr.st_ino = Inodes::NumberOf(directory.listing->node(index - 2));
     entry.attr.st_mode = directory.listing->is_directory(index - 2) ? S_IFDIR : S_IFREG;

@@ -121,6 +121,8 @@ class FileSystem {
   uint64_t SizeOf(const InodeView& view);
   // Counts a lookup; the caller gives it back when the kernel does not get the entry.
   InodeView RememberEntry(const Node& node, fuse_entry_param& entry);
+  // Of a view that was just remembered; forgets it when that fails.
+  void FillEntry(const InodeView& view, fuse_entry_param& entry);
   double AttributeTimeout(const InodeView& view) const;
   // How long the kernel may rely on a name without asking us.
   double EntryTimeout() const;

@@ -70,35 +70,66 @@ void PublishedSize::Corrected(Correction correction) {
   }
 }
 
-bool Inodes::Equal::operator()(const Node* a, const Node* b) const {
-  if (a->file.has_value() != b->file.has_value()) {
-    return false;
+uint64_t Inodes::HashOf(const SeriesReference* series, const Uid& instance) {
+  Fnv hash;
+  hash.Add("instance").Add(instance.str());
+  if (series != nullptr) {
+    hash.Add(series->series.str()).Add(series->study.str());
   }
-  if (!a->file) {
-    return a->directory->path == b->directory->path;
-  }
-  if (IsInstance(*a) != IsInstance(*b)) {
-    return false;
-  }
-  if (!IsInstance(*a)) {
-    return a->file->control == b->file->control;
-  }
-  return *a->file->instance == *b->file->instance && a->file->directory->series == b->file->directory->series;
+  return hash.value();
 }
 
 uint64_t Inodes::HashOf(const Node& node) {
-  Fnv hash;
-  if (!node.file) {
-    hash.Add("directory").Add(node.directory->path);
-  } else if (!node.file->instance) {
-    hash.Add("control").Add(node.file->control);
-  } else {
-    hash.Add("instance").Add(node.file->instance->str());
-    if (const auto& series = node.file->directory->series) {
-      hash.Add(series->series.str()).Add(series->study.str());
-    }
+  if (IsInstance(node)) {
+    const auto& series = node.file->directory->series;
+    return HashOf(series ? &*series : nullptr, *node.file->instance);
   }
-  return hash.value();
+  Fnv hash;
+  if (node.file) {
+    return hash.Add("control").Add(node.file->control).value();
+  }
+  return hash.Add("directory").Add(node.directory->path).value();
+}
+
+uint64_t Inodes::HashOf(const Entry& entry) {
+  if (const Node* node = entry.node()) {
+    return HashOf(*node);
+  }
+  return HashOf(entry.listing().series(), *entry.listing().instance(entry.index));
+}
+
+bool Inodes::Is(const Entry& entry, const Node& node) {
+  const auto is_instance = [&](const SeriesReference* series, const Uid& instance) {
+    const auto& asked = node.file->directory->series;
+    return instance == *node.file->instance && (series != nullptr) == asked.has_value() &&
+           (series == nullptr || *series == *asked);
+  };
+  const Node* known = entry.node();
+  if (known == nullptr) {
+    return IsInstance(node) && is_instance(entry.listing().series(), *entry.listing().instance(entry.index));
+  }
+  if (known->file.has_value() != node.file.has_value() || IsInstance(*known) != IsInstance(node)) {
+    return false;
+  }
+  if (!node.file) {
+    return known->directory->path == node.directory->path;
+  }
+  if (!IsInstance(node)) {
+    return known->file->control == node.file->control;
+  }
+  const auto& series = known->file->directory->series;
+  return is_instance(series ? &*series : nullptr, *known->file->instance);
+}
+
+std::shared_ptr<const Node> Inodes::NodeOf(const Entry& entry) {
+  if (entry.index == Entry::kIsNode) {
+    return std::static_pointer_cast<const Node>(entry.source);
+  }
+  return std::make_shared<const Node>(entry.listing().node(entry.index));
+}
+
+InodeView Inodes::ViewOf(const Entry& entry, std::shared_ptr<const Node> node) {
+  return {std::shared_ptr<Inode>(entry.self, &entry.self->inode), std::move(node)};
 }
 
 uint64_t Inodes::NumberOf(const Node& node) {
@@ -124,68 +155,107 @@ Inodes::Inodes(DirectoryPtr root) {
   Remember(Node{std::move(root), std::nullopt});
 }
 
+Inodes::~Inodes() {
+  by_id_.ForEach([](const Entry& entry) {
+    // The entry may end here.
+    const std::shared_ptr<Entry> last = std::move(entry.self->self);
+  });
+}
+
 InodeView Inodes::Remember(const Node& node) {
+  auto kept = std::make_shared<const Node>(node);
+  return Keep(*kept, kept, Entry::kIsNode);
+}
+
+InodeView Inodes::Remember(const Node& node, const ListingPtr& listing, size_t index) {
+  const bool fits = index < Entry::kIsNode && IsInstance(node) && listing->instance(index) != nullptr;
+  return fits ? Keep(node, listing, static_cast<uint32_t>(index)) : Remember(node);
+}
+
+InodeView Inodes::Keep(const Node& node, std::shared_ptr<const void> source, uint32_t index) {
+  const uint64_t hash = HashOf(node);
+  const auto hash_of = [](const Entry& entry) { return HashOf(entry); };
+  std::shared_ptr<const void> old;  // declared first: a listing may end with it, outside the lock
   const std::lock_guard lock(mutex_);
-  const auto known = ids_.find(&node);
-  if (known == ids_.end()) {
-    auto inode = std::make_shared<Inode>();
-    inode->id = next_id_++;
-    inode->number = NumberOf(node);
-    auto kept = std::make_shared<const Node>(node);
-    InodeView view{std::move(inode), kept};
-    entries_.emplace(view.inode->id, Entry{view, 1});
-    ids_.emplace(kept.get(), view.inode->id);
-    return view;
+  if (Entry* known = by_identity_.Find(hash, [&](const Entry& entry) { return Is(entry, node); })) {
+    ++known->lookups;
+    // What is newer replaces what was known; its identity is the same.
+    old = std::exchange(known->source, std::move(source));
+    known->index = index;
+    return ViewOf(*known, index == Entry::kIsNode ? NodeOf(*known) : std::make_shared<const Node>(node));
   }
-  Entry& entry = entries_.at(known->second);
-  ++entry.lookups;
-  const bool same = node.file ? node.file->directory == entry.view.node->file->directory &&
-                                    node.file->estimated_size == entry.view.node->file->estimated_size
-                              : node.directory == entry.view.node->directory;
-  if (!same) {
-    const NodeId id = known->second;
-    ids_.erase(known);
-    entry.view.node = std::make_shared<const Node>(node);
-    ids_.emplace(entry.view.node.get(), id);
+  auto entry = std::make_shared<Entry>();
+  entry->inode.id = next_id_;
+  entry->inode.number = NumberOf(node);
+  entry->lookups = 1;
+  entry->source = std::move(source);
+  entry->index = index;
+  const auto hash_of_id = [](const Entry& other) { return other.inode.id; };
+  by_id_.Insert(entry.get(), entry->inode.id, hash_of_id);
+  try {
+    by_identity_.Insert(entry.get(), hash, hash_of);
+  } catch (...) {
+    by_id_.Erase(entry.get(), entry->inode.id, hash_of_id);
+    throw;
   }
-  return entry.view;
+  ++next_id_;
+  entry->self = entry;
+  return ViewOf(*entry, index == Entry::kIsNode ? NodeOf(*entry) : std::make_shared<const Node>(node));
 }
 
 InodeView Inodes::Find(NodeId id) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(id);
-  return found == entries_.end() ? InodeView{} : found->second.view;
+  std::shared_ptr<const Entry> found;
+  std::shared_ptr<const void> source;
+  uint32_t index = Entry::kIsNode;
+  {
+    const std::lock_guard lock(mutex_);
+    const Entry* entry = by_id_.Find(id, [id](const Entry& other) { return other.inode.id == id; });
+    if (entry == nullptr) {
+      return {};
+    }
+    if (entry->index == Entry::kIsNode) {
+      return ViewOf(*entry, NodeOf(*entry));
+    }
+    found = entry->self;
+    source = entry->source;
+    index = entry->index;
+  }
+  // Made of the listing outside the lock.
+  const auto& listing = *static_cast<const Listing*>(source.get());
+  return {std::shared_ptr<Inode>(found, const_cast<Inode*>(&found->inode)),
+          std::make_shared<const Node>(listing.node(index))};
 }
 
 void Inodes::Forget(NodeId id, uint64_t lookups) {
+  std::shared_ptr<Entry> forgotten;  // declared first: it ends outside the lock
   const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(id);
-  if (found == entries_.end() || id == kRootNodeId) {
+  Entry* entry = by_id_.Find(id, [id](const Entry& other) { return other.inode.id == id; });
+  if (entry == nullptr || id == kRootNodeId) {
     return;
   }
-  Entry& entry = found->second;
-  if (lookups < entry.lookups) {
-    entry.lookups -= lookups;
+  if (lookups < entry->lookups) {
+    entry->lookups -= lookups;
     return;
   }
-  ids_.erase(entry.view.node.get());
-  entries_.erase(found);
+  by_identity_.Erase(entry, HashOf(*entry), [](const Entry& other) { return HashOf(other); });
+  by_id_.Erase(entry, id, [](const Entry& other) { return other.inode.id; });
+  forgotten = std::move(entry->self);
 }
 
 std::vector<InodeView> Inodes::Directories() const {
   std::vector<InodeView> directories;
   const std::lock_guard lock(mutex_);
-  for (const auto& [id, entry] : entries_) {
-    if (entry.view.is_directory()) {
-      directories.push_back(entry.view);
+  by_id_.ForEach([&](const Entry& entry) {
+    if (entry.node() != nullptr && !entry.node()->file) {
+      directories.push_back(ViewOf(entry, NodeOf(entry)));
     }
-  }
+  });
   return directories;
 }
 
 size_t Inodes::size() const {
   const std::lock_guard lock(mutex_);
-  return entries_.size();
+  return by_id_.size();
 }
 
 }  // namespace trolley

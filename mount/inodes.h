@@ -6,10 +6,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "archive/tree.h"
+#include "mount/pointer_table.h"
 
 namespace trolley {
 
@@ -63,10 +63,16 @@ struct InodeView {
 class Inodes {
  public:
   explicit Inodes(DirectoryPtr root);
+  ~Inodes();
+  Inodes(const Inodes&) = delete;
+  Inodes& operator=(const Inodes&) = delete;
 
   // Finds or makes the inode and counts one lookup by the kernel. What is newer about a known node (a query that means
   // another date today) replaces what was known.
   InodeView Remember(const Node& node);
+  // An instance in a listing, which is `node`. As long as the kernel knows it, the listing is kept instead of the node:
+  // the kernel knows all of a listing that a program has read.
+  InodeView Remember(const Node& node, const ListingPtr& listing, size_t index);
   InodeView Find(NodeId id) const;
   void Forget(NodeId id, uint64_t lookups);
   std::vector<InodeView> Directories() const;
@@ -76,23 +82,31 @@ class Inodes {
   static uint64_t NumberOf(const Node& node);
 
  private:
-  static uint64_t HashOf(const Node& node);
+  // A hundred bytes or so for each instance that the kernel knows, and it may know a million.
   struct Entry {
-    InodeView view;
+    Inode inode;
     uint64_t lookups = 0;
+    std::shared_ptr<const void> source;  // a Node or a Listing
+    uint32_t index = kIsNode;            // in the listing
+    std::shared_ptr<Entry> self;         // until it is forgotten
+
+    static constexpr uint32_t kIsNode = UINT32_MAX;
+    const Node* node() const { return index == kIsNode ? static_cast<const Node*>(source.get()) : nullptr; }
+    const Listing& listing() const { return *static_cast<const Listing*>(source.get()); }
   };
-  struct Hash {
-    size_t operator()(const Node* node) const { return static_cast<size_t>(HashOf(*node)); }
-  };
-  struct Equal {
-    bool operator()(const Node* a, const Node* b) const;
-  };
+
+  static uint64_t HashOf(const Node& node);
+  static uint64_t HashOf(const SeriesReference* series, const Uid& instance);
+  static uint64_t HashOf(const Entry& entry);
+  static bool Is(const Entry& entry, const Node& node);
+  static std::shared_ptr<const Node> NodeOf(const Entry& entry);
+  static InodeView ViewOf(const Entry& entry, std::shared_ptr<const Node> node);
+  InodeView Keep(const Node& node, std::shared_ptr<const void> source, uint32_t index);
 
   mutable std::mutex mutex_;
   NodeId next_id_ = kRootNodeId;
-  std::unordered_map<NodeId, Entry> entries_;
-  // The key is the node that the entry holds: identifiers are kept once.
-  std::unordered_map<const Node*, NodeId, Hash, Equal> ids_;
+  PointerTable<Entry> by_id_;
+  PointerTable<Entry> by_identity_;  // path, UIDs or name: they are kept once, in the source
 };
 
 }  // namespace trolley

@@ -69,6 +69,11 @@ void FileSystem::GetAttributes(fuse_req* request, NodeId id) {
 
 InodeView FileSystem::RememberEntry(const Node& node, fuse_entry_param& entry) {
   InodeView view = inodes_.Remember(node);
+  FillEntry(view, entry);
+  return view;
+}
+
+void FileSystem::FillEntry(const InodeView& view, fuse_entry_param& entry) {
   try {
     FillAttributes(view, entry.attr);
   } catch (...) {
@@ -79,7 +84,6 @@ InodeView FileSystem::RememberEntry(const Node& node, fuse_entry_param& entry) {
   entry.generation = 1;
   entry.entry_timeout = EntryTimeout();
   entry.attr_timeout = AttributeTimeout(view);
-  return view;
 }
 
 double FileSystem::EntryTimeout() const {

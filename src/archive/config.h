@@ -77,8 +77,9 @@ struct ArchiveConfig {
   EndPointConfig searcher;
   EndPointConfig downloader;
   std::filesystem::path folder;  // folder: absolute
-  ServerProfile profile = ServerProfile::kGeneric;
-  std::string orthanc_url;  // profile orthanc: where Orthanc's own REST interface is; empty: above its DICOMweb
+  ServerProfile profile = ServerProfile::kAuto;
+  std::string
+      orthanc_url;  // profiles orthanc and auto: where Orthanc's own REST interface is; empty: above its DICOMweb
   AuthConfig auth;
   std::vector<HeaderConfig> headers;  // sent with each HTTP request to the archive
   // PEM, for https and DICOM TLS.

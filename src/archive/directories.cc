@@ -74,11 +74,7 @@ Query StudyQuestion(const StudyReference& study) {
 }
 
 Query SeriesQuestion(const SeriesReference& series) {
-  Query query = Query::ForSeries(series);
-  for (const Tag tag : {tag::kInstanceNumber, tag::kNumberOfFrames, tag::kRows, tag::kColumns, tag::kBitsAllocated}) {
-    query.Include(tag);
-  }
-  return query;
+  return Query::ForSeries(series).Include(tag::kInstanceNumber).IncludeSize();
 }
 
 std::string ChildPath(const Directory& parent, std::string_view name) {

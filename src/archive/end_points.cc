@@ -88,10 +88,8 @@ class Maker {
     if (config_.searcher.type == "folder" || config_.downloader.type == "folder") {
       OpenFolder();
     }
-    if (config_.profile == ServerProfile::kOrthanc && config_.searcher.type == "qido-rs") {
-      rest_ = std::make_shared<OrthancRest>(
-          config_.orthanc_url.empty() ? OrthancRoot(config_.searcher.url) : config_.orthanc_url,
-          Http(config_.searcher));
+    if (config_.searcher.type == "qido-rs") {
+      UseOrthanc();
     }
     ends_.searcher = MakeSearcher();
     ends_.downloader = MakeDownloader();
@@ -99,6 +97,24 @@ class Maker {
   }
 
  private:
+  void UseOrthanc() {
+    const bool guess = config_.profile == ServerProfile::kAuto;
+    if (!guess && config_.profile != ServerProfile::kOrthanc) {
+      return;
+    }
+    std::string url = config_.orthanc_url;
+    try {
+      url = url.empty() ? OrthancRoot(config_.searcher.url) : url;
+    } catch (const Error&) {
+      if (guess) {
+        return;  // nothing is above the service
+      }
+      throw;
+    }
+    rest_ = std::make_shared<OrthancRest>(std::move(url), Http(config_.searcher),
+                                          guess ? OrthancRest::Basis::kGuess : OrthancRest::Basis::kTold);
+  }
+
   void OpenFolder() {
     FolderOptions options;
     options.path = config_.folder;

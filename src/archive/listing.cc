@@ -25,6 +25,8 @@ class TableListing : public Listing {
   bool is_directory(size_t) const override { return directory_->kind != DirectoryKind::kSeries; }
   Node node(size_t index) const override { return table_->MakeNode(directory_, index, table_->name(index)); }
   std::optional<size_t> IndexOf(std::string_view name) const override { return table_->IndexOf(name); }
+  const Uid* instance(size_t index) const override { return table_->instance(index); }
+  const SeriesReference* series() const override { return directory_->series ? &*directory_->series : nullptr; }
   std::chrono::system_clock::time_point asked_at() const override { return asked_at_; }
   bool stale() const override { return stale_; }
 
@@ -77,15 +79,15 @@ const Study* FindStudy(const Studies& studies, const Uid& uid) {
 
 }  // namespace
 
-NameTable::NameTable(const std::vector<std::string_view>& sorted) {
+NameTable::NameTable(size_t count, const std::function<std::string_view(size_t index)>& name) {
   size_t bytes = 0;
-  for (const std::string_view name : sorted) {
-    bytes += name.size();
+  for (size_t i = 0; i < count; ++i) {
+    bytes += name(i).size();
   }
   text_.reserve(bytes);
-  ends_.reserve(sorted.size());
-  for (const std::string_view name : sorted) {
-    text_.append(name);
+  ends_.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    text_.append(name(i));
     ends_.push_back(static_cast<uint32_t>(text_.size()));
   }
 }
@@ -181,7 +183,9 @@ void Table::AddInstances(const Directory& directory, ArchiveConfig::Names style)
     return;
   }
   const std::vector<std::string> names = InstanceFileNames(*series_, style);
-  Fill(Indices(names.size()), [&](uint32_t row, int) { return names[row]; });
+  rows_ = Indices(names.size());
+  std::sort(rows_.begin(), rows_.end(), [&](uint32_t a, uint32_t b) { return names[a] < names[b]; });
+  names_ = NameTable(names.size(), [&](size_t index) -> std::string_view { return names[rows_[index]]; });
 }
 
 // Names each row; equal names get a longer suffix, all of them, so that it does not matter which came first.
@@ -208,14 +212,11 @@ void Table::Fill(const std::vector<uint32_t>& rows, const NameOf& name_of) {
     }
     std::sort(named.begin(), named.end());
   }
-  std::vector<std::string_view> names;
-  names.reserve(named.size());
   rows_.reserve(named.size());
   for (const auto& [name, row] : named) {
-    names.push_back(name);
     rows_.push_back(row);
   }
-  names_ = NameTable(names);
+  names_ = NameTable(named.size(), [&](size_t index) -> std::string_view { return named[index].first; });
 }
 
 const std::string& Table::IdOf(uint32_t row) const {

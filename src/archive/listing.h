@@ -17,7 +17,9 @@ namespace trolley {
 // Names in one piece of memory, in order.
 class NameTable {
  public:
-  explicit NameTable(const std::vector<std::string_view>& sorted);
+  NameTable() = default;
+  // `name` gives them in order.
+  NameTable(size_t count, const std::function<std::string_view(size_t index)>& name);
   size_t size() const { return ends_.size(); }
   std::string_view operator[](size_t index) const;
   std::optional<size_t> IndexOf(std::string_view name) const;
@@ -41,6 +43,10 @@ class Table {
   // Where a UID is (in patients/: none), or a PatientID.
   std::optional<size_t> IndexOfUid(const Uid& uid) const;
   std::optional<size_t> IndexOfPatient(std::string_view patient_id) const;
+  // In a series; null elsewhere.
+  const Uid* instance(size_t index) const {
+    return series_ == nullptr ? nullptr : &series_->instances[rows_[index]].uid;
+  }
   // In a series: its instances in the order of their names.
   std::vector<Uid> Instances() const;
   // The row as `name` in `directory`, which asked this table's question.
@@ -60,7 +66,7 @@ class Table {
   const Study* study_ = nullptr;    // kStudy, kSeries
   const Series* series_ = nullptr;  // kSeries
   std::vector<uint32_t> rows_;      // indices into studies, series or instances, in the order of names_
-  NameTable names_{{}};
+  NameTable names_;
   mutable std::once_flag by_id_made_;
   mutable std::vector<uint32_t> by_id_;  // indices into rows_, in the order of UIDs
 };

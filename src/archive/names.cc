@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <unordered_map>
+#include <functional>
 
+#include "base/index_set.h"
 #include "base/text.h"
 
 namespace trolley {
@@ -116,36 +117,53 @@ std::string EncodePatientId(std::string_view id) {
   return name;
 }
 
-// "00012"; empty for numbers that are missing or make no sense.
-std::string PaddedNumber(const Attributes& attributes, Tag tag, int digits) {
+constexpr int64_t kNoNumber = -1;
+
+// kNoNumber for those that are missing or make no sense.
+int64_t SensibleNumber(const Attributes& attributes, Tag tag) {
   const auto number = attributes.Number(tag);
-  if (!number || *number < 0 || *number > 9999999999) {
-    return "";
+  return number && *number >= 0 && *number <= 9999999999 ? *number : kNoNumber;
+}
+
+int64_t NumberOf(const Instance& instance) {
+  return SensibleNumber(instance.attributes, tag::kInstanceNumber);
+}
+
+// "00012"; empty for kNoNumber.
+std::string NumberText(int64_t number, size_t digits) {
+  std::string text = number == kNoNumber ? "" : std::to_string(number);
+  return text.empty() || text.size() >= digits ? text : text.insert(0, digits - text.size(), '0');
+}
+
+// Which of `count` things are equal to another one of them.
+template <typename Hash, typename Equals>
+std::vector<bool> NotUnique(size_t count, const Hash& hash, const Equals& equals) {
+  std::vector<bool> not_unique(count);
+  IndexSet set;
+  for (uint32_t i = 0; i < count; ++i) {
+    const auto [first, is_new] = set.Insert(
+        i, hash(i), [&](uint32_t other) { return equals(other, i); }, hash);
+    not_unique[i] = !is_new;
+    not_unique[first] = not_unique[first] || !is_new;
   }
-  std::array<char, 24> text{};
-  std::snprintf(text.data(), text.size(), "%0*lld", digits, static_cast<long long>(*number));
-  return text.data();
+  return not_unique;
 }
 
 // Makes equal ones of `names` different, by their own UID alone.
-void MakeUnique(const Series& series, const std::vector<std::string>& numbers, std::vector<std::string>& names) {
+void MakeUnique(const Series& series, std::vector<std::string>& names) {
   for (const Suffix suffix : {Suffix::kLong, Suffix::kFull}) {
-    std::unordered_map<std::string_view, uint32_t> count;
-    for (const std::string& name : names) {
-      ++count[name];
-    }
-    if (count.size() == names.size()) {
+    const std::vector<bool> equal = NotUnique(
+        names.size(), [&](uint32_t i) { return std::hash<std::string>()(names[i]); },
+        [&](uint32_t a, uint32_t b) { return names[a] == names[b]; });
+    if (std::find(equal.begin(), equal.end(), true) == equal.end()) {
       return;
     }
-    std::vector<size_t> equal;
     for (size_t i = 0; i < names.size(); ++i) {
-      if (count[names[i]] > 1) {
-        equal.push_back(i);
+      if (equal[i]) {
+        const std::string number = NumberText(NumberOf(series.instances[i]), 5);
+        names[i] = StrCat(number, number.empty() ? "" : "~", HashSuffix(series.instances[i].uid.str(), suffix),
+                          kFileExtension);
       }
-    }
-    for (const size_t i : equal) {
-      names[i] = StrCat(numbers[i], numbers[i].empty() ? "" : "~", HashSuffix(series.instances[i].uid.str(), suffix),
-                        kFileExtension);
     }
   }
 }
@@ -196,7 +214,7 @@ std::string SeriesDirectoryName(const Series& series, ArchiveConfig::Names style
   }
   const std::string modality = CleanName(series.attributes.First(tag::kModality));
   const std::string description = CleanName(series.attributes.First(tag::kSeriesDescription));
-  return JoinName({PaddedNumber(series.attributes, tag::kSeriesNumber, 3),
+  return JoinName({NumberText(SensibleNumber(series.attributes, tag::kSeriesNumber), 3),
                    BeginsWithWord(description, modality) ? "" : modality, description},
                   "series", HashSuffix(series.uid.str(), suffix));
 }
@@ -210,24 +228,27 @@ std::vector<std::string> InstanceFileNames(const Series& series, ArchiveConfig::
     }
     return names;
   }
-  std::vector<std::string> numbers;
+  std::vector<int64_t> numbers;
   numbers.reserve(series.instances.size());
-  std::unordered_map<std::string, uint32_t> count;
   for (const Instance& instance : series.instances) {
-    numbers.push_back(PaddedNumber(instance.attributes, tag::kInstanceNumber, 5));
-    ++count[numbers.back()];
+    numbers.push_back(NumberOf(instance));
   }
+  const std::vector<bool> shared = NotUnique(
+      numbers.size(), [&](uint32_t i) { return static_cast<size_t>(numbers[i]); },
+      [&](uint32_t a, uint32_t b) { return numbers[a] == numbers[b]; });
   for (size_t i = 0; i < numbers.size(); ++i) {
     const std::string& uid = series.instances[i].uid.str();
-    if (numbers[i].empty()) {
+    if (numbers[i] == kNoNumber) {
       names.push_back(StrCat(Hash(uid).substr(0, 8), kFileExtension));
-    } else if (count[numbers[i]] > 1) {
-      names.push_back(StrCat(numbers[i], "~", HashSuffix(uid, Suffix::kShort), kFileExtension));
-    } else {
-      names.push_back(StrCat(numbers[i], kFileExtension));
+      continue;
     }
+    std::string name = NumberText(numbers[i], 5);
+    if (shared[i]) {
+      name.append("~").append(HashSuffix(uid, Suffix::kShort));
+    }
+    names.push_back(std::move(name.append(kFileExtension)));
   }
-  MakeUnique(series, numbers, names);
+  MakeUnique(series, names);
   return names;
 }
 

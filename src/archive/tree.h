@@ -75,6 +75,9 @@ class Listing {
   virtual bool is_directory(size_t index) const = 0;
   virtual Node node(size_t index) const = 0;
   virtual std::optional<size_t> IndexOf(std::string_view name) const = 0;
+  // Of a series' directory: the instance that the entry is. Null in other directories.
+  virtual const Uid* instance(size_t) const { return nullptr; }
+  virtual const SeriesReference* series() const { return nullptr; }
   // When the archive was asked; now for directories answered from memory.
   virtual std::chrono::system_clock::time_point asked_at() const = 0;
   virtual bool stale() const = 0;  // expired, and the archive could not be asked

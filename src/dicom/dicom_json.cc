@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
+#include "base/json_stream.h"
 #include "base/text.h"
 #include "dicom/row_builder.h"
 
@@ -32,31 +34,30 @@ std::string Printable(std::string_view text) {
 // Where in an answer the parser stands.
 enum class Where { kOutside, kRows, kDataSet, kAttribute, kValues, kName };
 
-// nlohmann's SAX interface, whose names these are.
-class Handler final : public nlohmann::json_sax<nlohmann::json> {
+class Handler final : public JsonEvents {
  public:
-  std::vector<Attributes> TakeRows() { return std::move(rows_); }
+  explicit Handler(DicomJsonReader::OnRow each) : each_(std::move(each)) {}
 
-  bool null() override { return Scalar(std::nullopt); }
-  bool boolean(bool value) override { return Scalar(value ? "true" : "false"); }
-  bool number_integer(number_integer_t value) override { return Scalar(std::to_string(value)); }
-  bool number_unsigned(number_unsigned_t value) override { return Scalar(std::to_string(value)); }
-  bool number_float(number_float_t value, const string_t& literal) override {
-    // An integer too long for 64 bits arrives here as well: its digits are exact, the double is not.
-    if (literal.find_first_not_of("-0123456789") == string_t::npos) {
-      return Scalar(literal);
+  void OnNull() override { Scalar(std::nullopt); }
+  void OnBoolean(bool value) override { Scalar(value ? "true" : "false"); }
+  void OnNumber(std::string_view literal) override {
+    // An integer's digits are exact, also of one too long for 64 bits.
+    if (literal.find_first_not_of("-0123456789") == std::string_view::npos) {
+      Scalar(literal == "-0" ? "0" : literal);
+      return;
     }
+    double value = 0;
+    std::from_chars(literal.data(), literal.data() + literal.size(), value);  // stays 0 when it is smaller than any
     char text[64];
     const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-    return Scalar(std::string_view(text, static_cast<size_t>(end - text)));
+    Scalar(std::string_view(text, static_cast<size_t>(end - text)));
   }
-  bool string(string_t& value) override { return Scalar(value); }
-  bool binary(binary_t&) override { return false; }
+  void OnString(std::string_view text) override { Scalar(text); }
 
-  bool start_object(size_t) override {
+  void OnBeginObject() override {
     Descend();
     if (skipping()) {
-      return true;
+      return;
     }
     switch (where_) {
       case Where::kOutside:
@@ -85,12 +86,11 @@ class Handler final : public nlohmann::json_sax<nlohmann::json> {
         Skip();
         break;
     }
-    return true;
   }
 
-  bool end_object() override {
+  void OnEndObject() override {
     if (!Ascend()) {
-      return true;
+      return;
     }
     switch (where_) {
       case Where::kName:
@@ -104,13 +104,12 @@ class Handler final : public nlohmann::json_sax<nlohmann::json> {
       default:
         EndDataSet();
     }
-    return true;
   }
 
-  bool start_array(size_t) override {
+  void OnBeginArray() override {
     Descend();
     if (skipping()) {
-      return true;
+      return;
     }
     switch (where_) {
       case Where::kOutside:
@@ -135,19 +134,17 @@ class Handler final : public nlohmann::json_sax<nlohmann::json> {
         Skip();
         break;
     }
-    return true;
   }
 
-  bool end_array() override {
+  void OnEndArray() override {
     if (Ascend()) {
       where_ = where_ == Where::kValues ? Where::kAttribute : Where::kOutside;
     }
-    return true;
   }
 
-  bool key(string_t& name) override {
+  void OnKey(std::string_view name) override {
     if (skipping()) {
-      return true;
+      return;
     }
     key_ = name;
     if (where_ == Where::kDataSet) {
@@ -158,14 +155,7 @@ class Handler final : public nlohmann::json_sax<nlohmann::json> {
     } else if (where_ == Where::kName && !attribute_.SetGroup(name, "")) {
       attribute_.LeaveOut();  // an item of a sequence
     }
-    return true;
   }
-
-  bool parse_error(size_t position, const std::string&, const nlohmann::json::exception&) override {
-    error_position_ = position;  // the exception's own text quotes the answer: patient data
-    return false;
-  }
-  size_t error_position() const { return error_position_; }
 
  private:
   bool skipping() const { return skip_depth_ != 0; }
@@ -204,11 +194,11 @@ class Handler final : public nlohmann::json_sax<nlohmann::json> {
     if (has_others_ && !has_tags_) {
       Fail(StrCat("an object without DICOM attributes: ", Printable(excerpt_)));
     }
-    if (rows_.size() == kMaxDataSets) {
+    if (++rows_ > kMaxDataSets) {
       throw Error(ErrorCode::kTooMany,
                   StrCat("Cannot read DICOM JSON: more than ", kMaxDataSets, " data sets in one answer"));
     }
-    rows_.push_back(row_.Take());
+    each_(row_.Take());
     where_ = in_array_ ? Where::kRows : Where::kOutside;
   }
 
@@ -219,9 +209,9 @@ class Handler final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   // nullopt: null.
-  bool Scalar(std::optional<std::string_view> value) {
+  void Scalar(std::optional<std::string_view> value) {
     if (skipping()) {
-      return true;
+      return;
     }
     const std::string_view text = value.value_or("");
     switch (where_) {
@@ -251,7 +241,6 @@ class Handler final : public nlohmann::json_sax<nlohmann::json> {
         attribute_.SetGroup(key_, text);
         break;
     }
-    return true;
   }
 
   // Members of what may turn out to be an error object.
@@ -271,31 +260,101 @@ class Handler final : public nlohmann::json_sax<nlohmann::json> {
   bool has_tags_ = false;
   bool has_others_ = false;
   std::string excerpt_;
-  size_t error_position_ = 0;
   RowBuilder row_;
   AttributeBuilder attribute_;
-  std::vector<Attributes> rows_;
+  const DicomJsonReader::OnRow each_;
+  size_t rows_ = 0;
 };
 
 }  // namespace
 
-std::vector<Attributes> ParseDicomJson(std::string_view json) {
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  if (json.starts_with(kByteOrderMark)) {
-    json.remove_prefix(kByteOrderMark.size());
-  }
-  const std::string_view text = Trim(json);
-  if (text.empty()) {
-    return {};
-  }
-  Handler handler;
-  if (!nlohmann::json::sax_parse(text.data(), text.data() + text.size(), &handler)) {
-    if (text.front() == '[' || text.front() == '{') {  // no excerpt: it would show patient data
-      Fail(StrCat("it is malformed or cut off at byte ", handler.error_position(), " of ", text.size()));
+class DicomJsonReader::Impl {
+ public:
+  explicit Impl(OnRow each) : handler_(std::move(each)), stream_(handler_) {}
+
+  void Read(std::string_view piece) {
+    std::string all;
+    if (!begun_ && !beginning_.empty()) {
+      all = StrCat(beginning_, piece);
+      piece = all;
     }
-    Fail(StrCat("it begins with: ", Printable(text)));
+    if (!begun_ && (piece = Begin(piece)).empty()) {
+      return;
+    }
+    if (is_json_) {
+      Parse([&] { stream_.Read(piece); });
+    } else if (excerpt_.size() < kMaxExcerpt) {
+      excerpt_.append(piece.substr(0, kMaxExcerpt));
+    }
   }
-  return handler.TakeRows();
+
+  void Finish() {
+    if (begun_ && is_json_) {
+      Parse([&] { stream_.Finish(); });
+    } else if (begun_ || (beginning_ != kByteOrderMark && !Trim(beginning_).empty())) {
+      Fail(StrCat("it begins with: ", Printable(Trim(begun_ ? excerpt_ : beginning_))));
+    }
+  }
+
+ private:
+  static constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+  // What is to be read of all that came so far: nothing while that is white space, or the mark of the byte order.
+  std::string_view Begin(std::string_view all) {
+    std::string_view text = all;
+    if (text.starts_with(kByteOrderMark)) {
+      text.remove_prefix(kByteOrderMark.size());
+    }
+    while (!text.empty() && Trim(text.substr(0, 1)).empty()) {
+      text.remove_prefix(1);
+    }
+    if (text.empty() || kByteOrderMark.starts_with(all)) {
+      beginning_ = all.substr(0, kByteOrderMark.size());
+      return {};
+    }
+    begun_ = true;
+    is_json_ = text.front() == '[' || text.front() == '{';
+    return text;
+  }
+
+  template <typename F>
+  static void Parse(F&& parse) {
+    try {
+      parse();
+    } catch (const Error& error) {
+      // Where it is malformed, and no excerpt: that would show patient data.
+      if (error.code() == ErrorCode::kProtocol && !std::string_view(error.what()).starts_with("Cannot ")) {
+        Fail(error.what());
+      }
+      throw;
+    }
+  }
+
+  Handler handler_;
+  JsonStream stream_;
+  std::string beginning_;  // of what came, as long as that says nothing
+  bool begun_ = false;
+  bool is_json_ = false;
+  std::string excerpt_;  // of what is not
+};
+
+DicomJsonReader::DicomJsonReader(OnRow each) : impl_(std::make_unique<Impl>(std::move(each))) {}
+DicomJsonReader::~DicomJsonReader() = default;
+
+void DicomJsonReader::Read(std::string_view piece) {
+  impl_->Read(piece);
+}
+
+void DicomJsonReader::Finish() {
+  impl_->Finish();
+}
+
+std::vector<Attributes> ParseDicomJson(std::string_view json) {
+  std::vector<Attributes> rows;
+  DicomJsonReader reader([&rows](Attributes row) { rows.push_back(std::move(row)); });
+  reader.Read(json);
+  reader.Finish();
+  return rows;
 }
 
 }  // namespace trolley

@@ -280,6 +280,14 @@ Query& Query::SetOffset(std::optional<uint32_t> offset) {
   return *this;
 }
 
+Query& Query::IncludeSize() {
+  for (const Tag tag : {tag::kNumberOfFrames, tag::kRows, tag::kColumns, tag::kBitsAllocated}) {
+    Include(tag);
+  }
+  includes_size_ = true;
+  return *this;
+}
+
 Query& Query::SetFuzzy(bool fuzzy) {
   fuzzy_ = fuzzy;
   return *this;
@@ -309,7 +317,7 @@ std::string Query::Describe() const {
 
 std::string Query::CacheKey() const {
   // The leading number is the form's version. Values carry their length, so that no two queries look alike.
-  std::string out = StrCat("1", LevelName(level_), fuzzy_ ? "f" : "");
+  std::string out = StrCat("1", LevelName(level_), fuzzy_ ? "f" : "", includes_size_ ? "s" : "");
   if (limit_) {
     out += StrCat("l", *limit_);
   }

@@ -40,6 +40,9 @@ class Query {
   // Asks for an attribute to be returned. Throws kInvalidArgument for an unknown keyword.
   Query& Include(std::string_view keyword);
   Query& Include(Tag tag);
+  // Asks for Instance::size, or else for what it can be estimated from (NumberOfFrames, Rows, Columns, BitsAllocated):
+  // those are included, but may be missing from an answer that tells the size of every instance.
+  Query& IncludeSize();
   Query& SetLevel(Level level);
   Query& SetLimit(std::optional<uint32_t> limit);    // at most so many rows are wanted; nullopt: all
   Query& SetOffset(std::optional<uint32_t> offset);  // first row wanted
@@ -54,6 +57,7 @@ class Query {
   std::optional<uint32_t> limit() const { return limit_; }
   std::optional<uint32_t> offset() const { return offset_; }
   bool fuzzy() const { return fuzzy_; }
+  bool includes_size() const { return includes_size_; }
 
   // For logs: keyword=value terms with patient data redacted (see Sensitive).
   std::string Describe() const;
@@ -69,6 +73,7 @@ class Query {
   std::optional<uint32_t> limit_;
   std::optional<uint32_t> offset_;
   bool fuzzy_ = false;
+  bool includes_size_ = false;
 };
 
 }  // namespace trolley

@@ -53,7 +53,7 @@ class Orthanc : public Downloader {
     for (const bool fresh : {false, true}) {
       std::optional<std::string> url;
       try {
-        if (!rest_->Usable(context)) {
+        if (!rest_->UsableByNow(context)) {
           return false;
         }
         url = rest_->FileUrl(instance, fresh, context);

@@ -148,7 +148,7 @@ class HttpClient::Impl {
       const std::vector<std::string> credentials = SetHeaders(request, asked, exchange, at_home);
       std::string next;
       exchange.on_head = [&](const HttpHead& head) {
-        if (at_home && MayRenew(head, renewals) && auth_->Renew(asked, head, credentials)) {
+        if (at_home && MayRenew(request, head, renewals) && auth_->Renew(asked, head, credentials)) {
           ++renewals;
           next = request.url;
         } else if (request.follow_redirects && IsRedirect(head.status) && request.method == "GET" &&
@@ -231,8 +231,9 @@ class HttpClient::Impl {
                           : origin && std::find(homes_.begin(), homes_.end(), *origin) != homes_.end();
   }
 
-  bool MayRenew(const HttpHead& head, int renewals) const {
-    return auth_ != nullptr && auth_->Refused(head) && (renewals == 0 || (renewals < kMaxStale && IsStale(head)));
+  bool MayRenew(const HttpRequest& request, const HttpHead& head, int renewals) const {
+    const bool free = renewals == 0 && request.renew_credentials;
+    return auth_ != nullptr && auth_->Refused(head) && (free || (renewals < kMaxStale && IsStale(head)));
   }
 
   // Sets what the exchange's URL may see; returns the lines that are the authenticator's.

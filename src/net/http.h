@@ -50,6 +50,7 @@ struct HttpRequest {  // every member has a default, so that callers can name ju
   std::string body = {};
   bool accept_gzip = false;  // for JSON; never for pixel data: it costs more than it saves
   bool follow_redirects = true;
+  bool renew_credentials = true;  // when they are refused; false: a refusal here says nothing of them
 };
 
 // Status line and headers. Told once for the final response (not for 100, 401-then-retried, or redirects that are

@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <utility>
-#include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "net/orthanc_guess.h"
+#include "net/orthanc_instances.h"
 
 namespace trolley {
 namespace {
@@ -20,6 +22,8 @@ using nlohmann::json;
 constexpr size_t kMaxBody = size_t{256} << 20;
 constexpr size_t kMaxRemembered = 100000;  // identifiers; a few tens of MB
 constexpr auto kTryAgainAfter = std::chrono::minutes(10);
+constexpr auto kGuessAgainAfter = std::chrono::hours(1);  // where something else is
+constexpr auto kGuessPatience = std::chrono::seconds(2);
 constexpr auto kPatience = std::chrono::seconds(10);  // all of it can be done without
 constexpr std::string_view kDoing = "use Orthanc's REST interface";
 
@@ -42,38 +46,30 @@ std::string Text(const json& object, const char* member) {
   throw Error(ErrorCode::kProtocol, StrCat("Cannot ", kDoing, ": ", what));
 }
 
-struct StoredInstance {
-  std::string id;
-  std::optional<uint64_t> size;
-};
-using StoredInstances = std::unordered_map<Uid, StoredInstance>;
+using Identifiers = std::unordered_map<Uid, std::string>;
 
-// Adds one of Orthanc's descriptions of an instance.
-void AddInstance(const json& described, StoredInstances& instances) {
-  const auto tags = described.find("MainDicomTags");
-  std::optional<Uid> uid;
-  if (tags != described.end() && tags->is_object()) {
-    uid = Uid::Parse(Text(*tags, "SOPInstanceUID"));
+struct StoredInstances {
+  OrthancRest::Sizes sizes;
+  Identifiers ids;
+
+  void Add(OrthancInstance instance) {
+    if (!instance.uid || !IsIdentifier(instance.id)) {
+      NotOrthanc("an instance is described without its identifiers");
+    }
+    if (!ids.try_emplace(*instance.uid, std::move(instance.id)).second) {
+      sizes.erase(*instance.uid);  // stored under two PatientIDs: who knows which is meant
+    } else if (instance.size && *instance.size > 0) {
+      sizes.emplace(*std::move(instance.uid), *instance.size);
+    }
   }
-  const std::string id = Text(described, "ID");
-  if (!uid || !IsIdentifier(id)) {
-    NotOrthanc("an instance is described without its identifiers");
-  }
-  StoredInstance stored{id, std::nullopt};
-  if (const auto size = described.find("FileSize"); size != described.end() && size->is_number_unsigned()) {
-    stored.size = size->get<uint64_t>();
-  }
-  const auto [at, is_new] = instances.try_emplace(*std::move(uid), std::move(stored));
-  if (!is_new) {
-    at->second.size.reset();  // stored under two PatientIDs: who knows which is meant
-  }
-}
+};
 
 }  // namespace
 
 class OrthancRest::Impl {
  public:
-  Impl(std::string url, std::shared_ptr<HttpClient> http) : base_(std::move(url)), http_(std::move(http)) {
+  Impl(std::string url, std::shared_ptr<HttpClient> http, Basis basis)
+      : base_(std::move(url)), http_(std::move(http)), basis_(basis) {
     while (base_.ends_with('/')) {
       base_.pop_back();
     }
@@ -85,25 +81,23 @@ class OrthancRest::Impl {
       if (usable_) {
         return true;
       }
-      if (Clock::now() < not_before_) {
+      if (guessing_ || Clock::now() < not_before_) {
         return false;
       }
+      guessing_ = is_guess();
     }
-    HttpRequest request;
-    request.url = base_ + "/system";
-    const HttpResponse response = Fetch(request, context);
-    if (!Refuses(response.head.status)) {
-      CheckStatus(response.head, kDoing, response.body);
-    }
-    const json system = json::parse(response.body, nullptr, false);
-    if (response.head.status != 200 || !system.is_object() || !system.contains("ApiVersion")) {
-      GiveUp(StrCat("HTTP ", response.head.status, " for ", UrlForLog(request.url)));
-      return false;
+    return is_guess() ? Guess(context) : AskSystem(context);
+  }
+
+  bool UsableByNow(const Context& context) {
+    if (!is_guess()) {
+      return Usable(context);
     }
     const std::lock_guard lock(mutex_);
-    usable_ = true;
-    return true;
+    return usable_;
   }
+
+  bool is_guess() const { return basis_ == Basis::kGuess; }
 
   void GiveUp(std::string_view reason) {
     const std::lock_guard lock(mutex_);
@@ -124,38 +118,155 @@ class OrthancRest::Impl {
       }
     }
     const json found = Find("Instance", instance.series_reference(), &instance.instance, false, context);
-    const std::vector<std::string> ids = Identifiers(found);
+    const std::vector<std::string> ids = IdentifiersIn(found);
     if (ids.empty()) {
       return std::nullopt;
     }
-    Remember(instance.series_reference(), {{instance.instance, {ids.front(), std::nullopt}}});
+    Remember(instance.series_reference(), {{instance.instance, ids.front()}});
     return UrlOf(ids.front());
   }
 
   Sizes SizesOf(const SeriesReference& series, const Context& context) {
-    StoredInstances instances;
-    for (const std::string& id : Identifiers(Find("Series", series, nullptr, false, context))) {
-      HttpRequest request;
-      request.url = StrCat(base_, "/series/", id, "/instances");
-      request.accept_gzip = true;
-      const json listed = Ask(request, context);
-      AddAll(listed, instances);
+    StoredInstances found;
+    for (const std::string& id : IdentifiersIn(Find("Series", series, nullptr, false, context))) {
+      AskForInstances(
+          id, [&](OrthancInstance instance) { found.Add(std::move(instance)); }, context);
     }
-    return Learn(series, instances);
+    Remember(series, std::move(found.ids));
+    return std::move(found.sizes);
   }
 
   Sizes SizesOf(const InstanceReference& instance, const Context& context) {
-    StoredInstances instances;
-    AddAll(Find("Instance", instance.series_reference(), &instance.instance, true, context), instances);
-    return Learn(instance.series_reference(), instances);
+    StoredInstances found;
+    OrthancInstanceReader reader([&](OrthancInstance described) { found.Add(std::move(described)); });
+    const std::string described =
+        Find("Instance", instance.series_reference(), &instance.instance, true, context).dump();
+    reader.Read(described);
+    reader.Finish();
+    Remember(instance.series_reference(), std::move(found.ids));
+    return std::move(found.sizes);
+  }
+
+  std::optional<std::vector<Instance>> List(const SeriesReference& series, const Context& context) {
+    std::vector<Instance> instances;
+    Identifiers ids;
+    for (const json& described : Find("Series", series, nullptr, true, context)) {
+      const std::string id = described.is_object() ? Text(described, "ID") : "";
+      const auto tags = described.find("MainDicomTags");
+      const auto children = described.find("Instances");
+      if (!IsIdentifier(id) || tags == described.end() || Text(*tags, "SeriesInstanceUID") != series.series.str() ||
+          children == described.end() || !children->is_array()) {
+        NotOrthanc("a series is not described");
+      }
+      const size_t before = instances.size();
+      uint64_t bytes = 0;
+      bool doubtful = false;
+      const auto add = [&](OrthancInstance instance) {
+        const bool here = instance.series_id.empty() || instance.series_id == id;
+        if (!here || !instance.uid || !IsIdentifier(instance.id) || instance.size.value_or(0) == 0) {
+          doubtful = true;
+          return;
+        }
+        bytes += *instance.size;
+        doubtful = doubtful || !ids.try_emplace(*instance.uid, std::move(instance.id)).second;
+        Attributes attributes{{tag::kSOPInstanceUID, instance.uid->str()}};
+        if (!instance.number.empty()) {
+          attributes.Set(tag::kInstanceNumber, instance.number);
+        }
+        attributes.ShrinkToFit();
+        instances.push_back({*std::move(instance.uid), std::move(attributes), instance.size});
+      };
+      instances.reserve(before + std::min(children->size(), kMaxRemembered));
+      AskForInstances(id, add, context);
+      if (doubtful || instances.size() - before != children->size() || !IsSumOfSizes(id, bytes, context)) {
+        return std::nullopt;
+      }
+    }
+    if (instances.empty()) {
+      return std::nullopt;
+    }
+    Remember(series, std::move(ids));
+    return instances;
   }
 
  private:
+  bool AskSystem(const Context& context) {
+    HttpRequest request;
+    request.url = base_ + "/system";
+    const HttpResponse response = Fetch(request, context);
+    if (!Refuses(response.head.status)) {
+      CheckStatus(response.head, kDoing, response.body);
+    }
+    const json system = json::parse(response.body, nullptr, false);
+    if (response.head.status != 200 || !system.is_object() || !system.contains("ApiVersion")) {
+      GiveUp(StrCat("HTTP ", response.head.status, " for ", UrlForLog(request.url)));
+      return false;
+    }
+    const std::lock_guard lock(mutex_);
+    usable_ = true;
+    return true;
+  }
+
+  bool Guess(const Context& context) {
+    Context limited = context;
+    limited.deadline = std::min(context.deadline, Clock::now() + kGuessPatience);
+    std::optional<std::string> version;
+    Clock::duration pause = kTryAgainAfter;
+    try {
+      version = RecogniseOrthanc(base_, *http_, limited);
+      pause = kGuessAgainAfter;
+    } catch (const Error& error) {
+      if (context.stop.stop_requested()) {
+        const std::lock_guard lock(mutex_);
+        guessing_ = false;
+        throw;
+      }
+      LogDebug(StrCat("Whether this is an Orthanc cannot be told: ", error.what()));
+    }
+    if (version) {
+      LogInfo(StrCat("This is an Orthanc ", *version, ": its own REST interface is used where that is faster"));
+    }
+    const std::lock_guard lock(mutex_);
+    guessing_ = false;
+    usable_ = version.has_value();
+    not_before_ = Clock::now() + pause;
+    return usable_;
+  }
+
+  // Whether the files of a series have so many bytes together, as against modulo 4 GiB each. What else is kept of an
+  // instance counts as well.
+  bool IsSumOfSizes(const std::string& series_id, uint64_t bytes, const Context& context) {
+    HttpRequest request;
+    request.url = StrCat(base_, "/series/", series_id, "/statistics");
+    const json statistics = Ask(request, context);
+    std::string told = Text(statistics, "DicomUncompressedSize");
+    told = told.empty() ? Text(statistics, "UncompressedSize") : told;
+    const std::optional<uint64_t> total = ParseUint(told);
+    return total && *total >= bytes && *total - bytes < uint64_t{1} << 32;
+  }
+
+  void AskForInstances(const std::string& series_id, const std::function<void(OrthancInstance)>& each,
+                       const Context& context) {
+    HttpRequest request;
+    request.url = StrCat(base_, "/series/", series_id, "/instances");
+    request.accept_gzip = true;
+    OrthancInstanceSink sink(each, kMaxBody);
+    const HttpHead head =
+        Patiently(context, [&](const Context& limited) { return http_->Stream(request, sink, limited); });
+    CheckAnswer(head, request, sink.text());
+    sink.Finish();
+  }
+
   HttpResponse Fetch(const HttpRequest& request, const Context& context) {
+    return Patiently(context, [&](const Context& limited) { return http_->Fetch(request, limited, kMaxBody); });
+  }
+
+  template <typename F>
+  auto Patiently(const Context& context, const F& ask) -> decltype(ask(context)) {
     Context limited = context;
     limited.deadline = std::min(context.deadline, Clock::now() + kPatience);
     try {
-      return http_->Fetch(request, limited, kMaxBody);
+      return ask(limited);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kTimedOut || Clock::now() >= context.deadline) {
         throw;
@@ -180,26 +291,37 @@ class OrthancRest::Impl {
     request.url = base_ + "/tools/find";
     request.headers = {"Content-Type: application/json"};
     request.body = json{{"Level", level}, {"Expand", expand}, {"Query", query}}.dump();
-    return Ask(request, context);
+    json found = Ask(request, context);
+    if (!found.is_array()) {
+      NotOrthanc("the answer is not the list that it should be");
+    }
+    return found;
   }
 
+  // A list or an object.
   json Ask(const HttpRequest& request, const Context& context) {
     const HttpResponse response = Fetch(request, context);
-    const int status = response.head.status;
-    if (Refuses(status)) {
-      const std::string reason = StrCat("HTTP ", status, " for ", UrlForLog(request.url));
-      GiveUp(reason);
-      throw Error(ErrorCode::kUnsupported, StrCat("Cannot ", kDoing, ": ", reason));
-    }
-    CheckStatus(response.head, kDoing, response.body);
+    CheckAnswer(response.head, request, response.body);
     json answer = json::parse(response.body, nullptr, false);
-    if (status != 200 || !answer.is_array()) {
-      NotOrthanc("the answer is not the list that it should be");
+    if (!answer.is_structured()) {
+      NotOrthanc("the answer is not JSON");
     }
     return answer;
   }
 
-  static std::vector<std::string> Identifiers(const json& found) {
+  void CheckAnswer(const HttpHead& head, const HttpRequest& request, std::string_view body) {
+    if (Refuses(head.status)) {
+      const std::string reason = StrCat("HTTP ", head.status, " for ", UrlForLog(request.url));
+      GiveUp(reason);
+      throw Error(ErrorCode::kUnsupported, StrCat("Cannot ", kDoing, ": ", reason));
+    }
+    CheckStatus(head, kDoing, body);
+    if (head.status != 200) {
+      NotOrthanc(StrCat("HTTP ", head.status));
+    }
+  }
+
+  static std::vector<std::string> IdentifiersIn(const json& found) {
     std::vector<std::string> ids;
     for (const json& id : found) {
       if (!id.is_string() || !IsIdentifier(id.get_ref<const std::string&>())) {
@@ -210,35 +332,16 @@ class OrthancRest::Impl {
     return ids;
   }
 
-  static void AddAll(const json& described, StoredInstances& instances) {
-    for (const json& instance : described) {
-      if (!instance.is_object()) {
-        NotOrthanc("an instance is not described");
-      }
-      AddInstance(instance, instances);
-    }
-  }
-
-  Sizes Learn(const SeriesReference& series, const StoredInstances& instances) {
-    Sizes sizes;
-    for (const auto& [uid, stored] : instances) {
-      if (stored.size && *stored.size > 0) {
-        sizes.emplace(uid, *stored.size);
-      }
-    }
-    Remember(series, instances);
-    return sizes;
-  }
-
-  void Remember(const SeriesReference& series, const StoredInstances& instances) {
+  void Remember(const SeriesReference& series, Identifiers ids) {
     const std::lock_guard lock(mutex_);
     const auto [at, is_new] = known_.try_emplace(series);
     if (is_new) {
       order_.push_back(series);
     }
-    for (const auto& [uid, stored] : instances) {
-      remembered_ += at->second.insert_or_assign(uid, stored.id).second ? 1 : 0;
-    }
+    remembered_ -= at->second.size();
+    ids.merge(at->second);  // the newer ones count
+    at->second = std::move(ids);
+    remembered_ += at->second.size();
     while (remembered_ > kMaxRemembered && order_.size() > 1) {
       const auto oldest = known_.find(order_.front());
       remembered_ -= oldest->second.size();
@@ -249,22 +352,32 @@ class OrthancRest::Impl {
 
   std::string base_;
   const std::shared_ptr<HttpClient> http_;
+  const Basis basis_;
   std::mutex mutex_;
   bool usable_ = false;
+  bool guessing_ = false;
   bool told_ = false;
   Clock::time_point not_before_ = Clock::time_point::min();
-  std::unordered_map<SeriesReference, std::unordered_map<Uid, std::string>> known_;  // Orthanc's identifiers
-  std::deque<SeriesReference> order_;                                                // of known_, oldest first
+  std::unordered_map<SeriesReference, Identifiers> known_;  // Orthanc's identifiers
+  std::deque<SeriesReference> order_;                       // of known_, oldest first
   size_t remembered_ = 0;
 };
 
-OrthancRest::OrthancRest(std::string url, std::shared_ptr<HttpClient> http)
-    : impl_(std::make_unique<Impl>(std::move(url), std::move(http))) {}
+OrthancRest::OrthancRest(std::string url, std::shared_ptr<HttpClient> http, Basis basis)
+    : impl_(std::make_unique<Impl>(std::move(url), std::move(http), basis)) {}
 
 OrthancRest::~OrthancRest() = default;
 
 bool OrthancRest::Usable(const Context& context) {
   return impl_->Usable(context);
+}
+
+bool OrthancRest::UsableByNow(const Context& context) {
+  return impl_->UsableByNow(context);
+}
+
+bool OrthancRest::is_guess() const {
+  return impl_->is_guess();
 }
 
 void OrthancRest::GiveUp(std::string_view reason) {
@@ -281,6 +394,10 @@ OrthancRest::Sizes OrthancRest::SizesOf(const SeriesReference& series, const Con
 
 OrthancRest::Sizes OrthancRest::SizesOf(const InstanceReference& instance, const Context& context) {
   return impl_->SizesOf(instance, context);
+}
+
+std::optional<std::vector<Instance>> OrthancRest::List(const SeriesReference& series, const Context& context) {
+  return impl_->List(series, context);
 }
 
 std::string OrthancRoot(std::string_view dicom_web_url) {

@@ -10,8 +10,8 @@ namespace trolley {
 namespace {
 
 // In the order of the enumeration.
-constexpr std::array<std::string_view, 7> kNames = {"generic", "orthanc", "dcm4chee", "google",
-                                                    "azure",   "aws",     "vitrea"};
+constexpr std::array<std::string_view, 8> kNames = {"generic", "orthanc", "dcm4chee", "google",
+                                                    "azure",   "aws",     "vitrea",   "auto"};
 
 }  // namespace
 

@@ -136,6 +136,7 @@ std::optional<RememberedAnswer> AnswerMemory::FindCovering(const Query& query, c
     const RememberedAnswer& known = it->second.entry->remembered;
     const auto& fields = known.query.include_fields();
     if ((*known.answer)[it->second.position].uid == *study && known.query.level() >= query.level() &&
+        (query.includes_size() || !known.query.includes_size()) &&
         std::includes(fields.begin(), fields.end(), query.include_fields().begin(), query.include_fields().end()) &&
         is_fresh(known)) {
       places.push_back(it->second);

@@ -1,19 +1,44 @@
 #include "search/answer_store.h"
 
+#include <algorithm>
+#include <limits>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/checksum.h"
+#include "base/text.h"
 
 namespace trolley {
 namespace {
 
 // magic, body, XXH3-128 of both. Numbers are LEB128, texts have their length before them. The body:
-//   microseconds since 1970 (zigzag), studies; each: UID, attributes, series; each: UID, attributes, instances; each:
-//   UID, attributes, size + 1 or 0
-constexpr std::string_view kMagic = "trolley answer 1";
+//   microseconds since 1970 (zigzag), studies; each: row, series; each: row, instances; each: row, size + 1 or 0
+// A row is its UID and its attributes: how many; each: tag, text. Rows repeat what the one before them at their level
+// had, so a UID, and the text of a tag that this one had as well, are how many bytes are the same as there, and the
+// rest; and instead of the number of attributes 0 says that the tags are the same (else it is the number + 1).
+constexpr std::string_view kMagic = "trolley answer 2";
 constexpr size_t kChecksumSize = 16;
 constexpr int64_t kMaxMicroseconds = 9000000000000000;  // what nanoseconds in 64 bits can hold
+constexpr uint64_t kMaxExpanded = uint64_t{2} << 30;    // bytes of texts in one answer
+
+// A row as the next one of its level is told by.
+struct Previous {
+  std::string uid;
+  Attributes attributes;
+};
+
+bool HaveSameTags(const Attributes& a, const Attributes& b) {
+  std::vector<Tag> tags;
+  a.ForEach([&](Tag tag, std::string_view) { tags.push_back(tag); });
+  size_t same = 0;
+  size_t count = 0;
+  b.ForEach([&](Tag tag, std::string_view) {
+    same += count < tags.size() && tags[count] == tag ? 1 : 0;
+    ++count;
+  });
+  return count == tags.size() && same == count;
+}
 
 class Writer {
  public:
@@ -26,13 +51,23 @@ class Writer {
     }
     out_.push_back(static_cast<char>(value));
   }
-  void Text(std::string_view text) {
-    Number(text.size());
-    out_.append(text);
-  }
-  void Row(const Uid& uid, const Attributes& attributes) {
-    Text(uid.str());
-    Text(attributes.Serialize());
+  void Row(const Uid& uid, const Attributes& attributes, Previous& previous) {
+    Difference(uid.str(), previous.uid);
+    const bool same_tags = HaveSameTags(attributes, previous.attributes);
+    if (same_tags) {
+      Number(0);
+    } else {
+      uint64_t count = 0;
+      attributes.ForEach([&](Tag, std::string_view) { ++count; });
+      Number(count + 1);
+    }
+    attributes.ForEach([&](Tag tag, std::string_view text) {
+      if (!same_tags) {
+        Number(tag.value);
+      }
+      Difference(text, previous.attributes.Get(tag));
+    });
+    previous = {uid.str(), attributes};
   }
   std::string Finish() && {
     out_.append(ChecksumOf(out_));
@@ -40,6 +75,15 @@ class Writer {
   }
 
  private:
+  void Difference(std::string_view text, std::string_view before) {
+    const size_t most = std::min(text.size(), before.size());
+    const auto differs = std::mismatch(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(most), before.begin());
+    const auto same = static_cast<size_t>(differs.first - text.begin());
+    Number(same);
+    Number(text.size() - same);
+    out_.append(text.substr(same));
+  }
+
   std::string out_;
 };
 
@@ -84,54 +128,97 @@ class Reader {
     rest_.remove_prefix(size);
     return text;
   }
-  Uid ReadUid() {
-    const std::string_view text = Text();
-    auto uid = Uid::Parse(text);
-    if (!uid || uid->str() != text) {
-      throw Malformed();
+  // Takes the place of `previous`.
+  void Row(Previous& previous) {
+    std::string uid = Difference(previous.uid);
+    uint64_t count = Number();
+    Attributes attributes;
+    if (count == 0) {
+      previous.attributes.ForEach(
+          [&](Tag tag, std::string_view before) { attributes.Set(tag, ValidText(Difference(before))); });
+    } else {
+      std::optional<Tag> last;
+      for (--count; count > 0; --count) {
+        const uint64_t value = Number();
+        const Tag tag{static_cast<uint32_t>(value)};
+        if (value > std::numeric_limits<uint32_t>::max() || (last && tag <= *last)) {
+          throw Malformed();
+        }
+        attributes.Set(tag, ValidText(Difference(previous.attributes.Get(tag))));
+        last = tag;
+      }
     }
-    return *std::move(uid);
-  }
-  Attributes ReadAttributes() {
-    auto attributes = Attributes::Parse(Text());
-    if (!attributes) {
-      throw Malformed();
-    }
-    return *std::move(attributes);
+    attributes.ShrinkToFit();
+    previous = {std::move(uid), std::move(attributes)};
   }
   bool AtEnd() const { return rest_.empty(); }
 
  private:
+  std::string Difference(std::string_view before) {
+    const uint64_t same = Number();
+    if (same > before.size()) {
+      throw Malformed();
+    }
+    const std::string_view rest = Text();
+    expanded_ += same + rest.size();
+    if (expanded_ > kMaxExpanded) {
+      throw Malformed();
+    }
+    std::string text(before.substr(0, same));
+    return text.append(rest);
+  }
+  static const std::string& ValidText(const std::string& text) {
+    if (!IsValidUtf8(text)) {
+      throw Malformed();
+    }
+    return text;
+  }
+
   std::string_view rest_;
+  uint64_t expanded_ = 0;
 };
 
-constexpr size_t kLeastRow = 4;  // lengths of two texts, a UID of a character, a number
+constexpr size_t kLeastRow = 4;  // two numbers of a UID's difference, attributes, and what is below it
 
-Instance ReadInstance(Reader& reader) {
-  Uid uid = reader.ReadUid();
-  Attributes attributes = reader.ReadAttributes();
-  const uint64_t size = reader.Number();
-  return {std::move(uid), std::move(attributes), size == 0 ? std::nullopt : std::optional(size - 1)};
+Uid ToUid(const std::string& text) {
+  auto uid = Uid::Parse(text);
+  if (!uid || uid->str() != text) {
+    throw Malformed();
+  }
+  return *std::move(uid);
 }
 
-Series ReadSeries(Reader& reader) {
-  Uid uid = reader.ReadUid();
-  Series series{std::move(uid), reader.ReadAttributes(), {}};
+// The latest row of each level.
+struct Latest {
+  Previous study;
+  Previous series;
+  Previous instance;
+};
+
+Instance ReadInstance(Reader& reader, Latest& latest) {
+  reader.Row(latest.instance);
+  const uint64_t size = reader.Number();
+  return {ToUid(latest.instance.uid), latest.instance.attributes, size == 0 ? std::nullopt : std::optional(size - 1)};
+}
+
+Series ReadSeries(Reader& reader, Latest& latest) {
+  reader.Row(latest.series);
+  Series series{ToUid(latest.series.uid), latest.series.attributes, {}};
   const size_t count = reader.Count(kLeastRow);
   series.instances.reserve(count);
   for (size_t i = 0; i < count; ++i) {
-    series.instances.push_back(ReadInstance(reader));
+    series.instances.push_back(ReadInstance(reader, latest));
   }
   return series;
 }
 
-Study ReadStudy(Reader& reader) {
-  Uid uid = reader.ReadUid();
-  Study study{std::move(uid), reader.ReadAttributes(), {}};
+Study ReadStudy(Reader& reader, Latest& latest) {
+  reader.Row(latest.study);
+  Study study{ToUid(latest.study.uid), latest.study.attributes, {}};
   const size_t count = reader.Count(kLeastRow);
   study.series.reserve(count);
   for (size_t i = 0; i < count; ++i) {
-    study.series.push_back(ReadSeries(reader));
+    study.series.push_back(ReadSeries(reader, latest));
   }
   return study;
 }
@@ -143,10 +230,11 @@ DatedAnswer ReadAnswer(Reader& reader) {
     throw Malformed();
   }
   Studies studies;
+  Latest latest;
   const size_t count = reader.Count(kLeastRow);
   studies.reserve(count);
   for (size_t i = 0; i < count; ++i) {
-    studies.push_back(ReadStudy(reader));
+    studies.push_back(ReadStudy(reader, latest));
   }
   if (!reader.AtEnd()) {
     throw Malformed();
@@ -159,18 +247,19 @@ DatedAnswer ReadAnswer(Reader& reader) {
 
 std::string SerializeAnswer(const DatedAnswer& answer) {
   Writer writer;
+  Latest latest;
   const auto since_1970 = answer.asked_at.time_since_epoch();
   const int64_t microseconds = std::chrono::duration_cast<std::chrono::microseconds>(since_1970).count();
   writer.Number(static_cast<uint64_t>(microseconds) << 1 ^ static_cast<uint64_t>(microseconds >> 63));
   writer.Number(answer.answer->size());
   for (const Study& study : *answer.answer) {
-    writer.Row(study.uid, study.attributes);
+    writer.Row(study.uid, study.attributes, latest.study);
     writer.Number(study.series.size());
     for (const Series& series : study.series) {
-      writer.Row(series.uid, series.attributes);
+      writer.Row(series.uid, series.attributes, latest.series);
       writer.Number(series.instances.size());
       for (const Instance& instance : series.instances) {
-        writer.Row(instance.uid, instance.attributes);
+        writer.Row(instance.uid, instance.attributes, latest.instance);
         writer.Number(instance.size ? *instance.size + 1 : 0);
       }
     }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/index_set.h"
 #include "base/text.h"
 #include "dicom/matching.h"
 #include "dicom/uid.h"
@@ -52,8 +53,10 @@ std::optional<Uid> SingleUid(const Query& query, Tag tag) {
 
 class Assembler {
  public:
-  explicit Assembler(const Query& query)
+  // `rows`: so many will be added at most.
+  Assembler(const Query& query, size_t rows)
       : query_(query),
+        rows_(rows),
         study_key_(SingleUid(query, tag::kStudyInstanceUID)),
         series_key_(SingleUid(query, tag::kSeriesInstanceUID)) {}
 
@@ -70,11 +73,18 @@ class Assembler {
       return;
     }
     Uid uid = UidFor(row, tag::kSOPInstanceUID, Level::kInstance, std::nullopt);
-    const auto [at, is_new] = series.instances.try_emplace(uid, out.instances.size());
+    const std::hash<Uid> hash;
+    const auto [at, is_new] = series.instances.Insert(
+        static_cast<uint32_t>(out.instances.size()), hash(uid),
+        [&](uint32_t other) { return out.instances[other].uid == uid; },
+        [&](uint32_t other) { return hash(out.instances[other].uid); });
     if (is_new) {
       out.instances.push_back({std::move(uid), {}, std::nullopt});
     }
-    Distribute(row, study.study.attributes, &out.attributes, &out.instances[at->second].attributes);
+    Distribute(row, study.study.attributes, &out.attributes, &out.instances[at].attributes);
+    if (is_new) {
+      out.instances[at].attributes.ShrinkToFit();
+    }
   }
 
   Answer Finish() {
@@ -90,7 +100,7 @@ class Assembler {
  private:
   struct SeriesNode {
     size_t index = 0;  // in study.series
-    std::unordered_map<Uid, size_t> instances;
+    IndexSet instances;
   };
   struct StudyNode {
     Study study;
@@ -119,6 +129,9 @@ class Assembler {
     if (is_new) {
       at->second.index = study.study.series.size();
       study.study.series.push_back({uid, {}, {}});
+      if (query_.level() == Level::kInstance && series_key_ == uid) {
+        study.study.series.back().instances.reserve(rows_);  // a vector that grows is in memory twice
+      }
     }
     return at->second;
   }
@@ -151,13 +164,11 @@ class Assembler {
     for (Series& series : study.series) {
       series.attributes.ShrinkToFit();
       series.instances.shrink_to_fit();
-      for (Instance& instance : series.instances) {
-        instance.attributes.ShrinkToFit();
-      }
     }
   }
 
   const Query& query_;
+  const size_t rows_;
   const std::optional<Uid> study_key_;
   const std::optional<Uid> series_key_;
   std::vector<StudyNode> nodes_;  // in the archive's order
@@ -174,7 +185,7 @@ Level LevelOf(Tag tag) {
 }
 
 Answer Assemble(const Query& query, std::vector<Attributes> rows) {
-  Assembler assembler(query);
+  Assembler assembler(query, rows.size());
   for (Attributes& row : rows) {
     if (!Contradicts(query, row)) {
       assembler.Add(row);

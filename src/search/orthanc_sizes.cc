@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -33,22 +34,67 @@ class OrthancSizes : public Searcher {
       : searcher_(std::move(searcher)), rest_(std::move(rest)) {}
 
   Answer Find(const Query& query, const Context& context) override {
+    if (const auto series = SeriesToList(query)) {
+      if (Answer listed = Try([&] { return List(*series, context); })) {
+        return listed;
+      }
+    }
     Answer answer = searcher_->Find(query, context);
-    if (query.level() != Level::kInstance || answer->empty() || CountSeries(*answer) > kMaxSeries) {
+    if (query.level() != Level::kInstance || answer->empty() || CountSeries(*answer) > kMaxSeries ||
+        (rest_->is_guess() && !query.includes_size())) {
       return answer;
     }
+    const Answer with_sizes =
+        Try([&] { return rest_->Usable(context) ? WithSizes(query, *answer, context) : nullptr; });
+    return with_sizes != nullptr ? with_sizes : answer;
+  }
+
+ private:
+  // Null when it failed.
+  template <typename F>
+  static Answer Try(const F& ask) {
     try {
-      return rest_->Usable(context) ? WithSizes(query, *answer, context) : answer;
+      return ask();
     } catch (const Error& error) {
       if (error.code() == ErrorCode::kCancelled) {
         throw;
       }
       LogDebug(StrCat("No exact sizes: ", error.what()));
-      return answer;
+      return nullptr;
     }
   }
 
- private:
+  // The series, when the question asks for nothing but its instances, and no more of them than REST tells.
+  static std::optional<SeriesReference> SeriesToList(const Query& query) {
+    Query plain(Level::kInstance);
+    for (const Tag tag : {tag::kStudyInstanceUID, tag::kSeriesInstanceUID}) {
+      if (!Uid::Parse(query.Get(tag))) {
+        return std::nullopt;
+      }
+      plain.Where(tag, query.Get(tag));
+    }
+    Query numbered = plain.IncludeSize();
+    if (query != plain && query != numbered.Include(tag::kInstanceNumber)) {
+      return std::nullopt;
+    }
+    return SeriesReference{Uid(query.Get(tag::kStudyInstanceUID)), Uid(query.Get(tag::kSeriesInstanceUID))};
+  }
+
+  Answer List(const SeriesReference& reference, const Context& context) {
+    if (!rest_->Usable(context)) {
+      return nullptr;
+    }
+    std::optional<std::vector<Instance>> instances = rest_->List(reference, context);
+    if (!instances) {
+      return nullptr;
+    }
+    auto studies = std::make_shared<Studies>();
+    Series series{reference.series, {{tag::kSeriesInstanceUID, reference.series.str()}}, *std::move(instances)};
+    studies->push_back({reference.study, {{tag::kStudyInstanceUID, reference.study.str()}}, {}});
+    studies->front().series.push_back(std::move(series));
+    return studies;
+  }
+
   static size_t CountSeries(const Studies& studies) {
     size_t count = 0;
     for (const Study& study : studies) {

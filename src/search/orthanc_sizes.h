@@ -8,9 +8,12 @@
 
 namespace trolley {
 
-// Fills Instance::size of what `searcher` finds with exact sizes, a whole series in one request. A search never fails
-// because of sizes: without them (logged) it is what `searcher` answered. To be wrapped in a CachedSearcher, not the
-// other way round.
+// Lists the instances of a series by Orthanc's own REST interface, where the question is no more than that: which there
+// are, their sizes and numbers (see Query::IncludeSize). DICOMweb makes Orthanc open every file for it. Everything else
+// is `searcher`'s, and whatever of Orthanc's answer leaves a doubt; also that a series does not exist is for it to say.
+// Instance::size of what it finds is filled with exact sizes, a whole series in one request; on a guess
+// (OrthancRest::is_guess) only where the question includes sizes. A search never fails because of all this: without it
+// (logged) it is what `searcher` answered. To be wrapped in a CachedSearcher, not the other way round.
 std::unique_ptr<Searcher> MakeOrthancSizesSearcher(std::unique_ptr<Searcher> searcher,
                                                    std::shared_ptr<OrthancRest> rest);
 

@@ -1,18 +1,20 @@
 #include "search/qido_answer.h"
 
+#include <algorithm>
 #include <initializer_list>
 #include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "dicom/dicom_json.h"
 #include "dicom/uid.h"
 
 namespace trolley {
 namespace {
 
 constexpr size_t kMaxCounts = 50000;  // a few MB
+constexpr uint64_t kMaxBody = uint64_t{512} << 20;
+constexpr size_t kMaxText = 64 * 1024;
 
 bool ContainsAny(const std::string& text, std::initializer_list<std::string_view> words) {
   for (const std::string_view word : words) {
@@ -41,42 +43,78 @@ void ReadWarnings(const HttpHead& head, std::string_view doing, QidoPage& page) 
   }
 }
 
-bool LooksLikeJson(const HttpResponse& response) {
-  const std::string type = AsciiLower(response.head.Header("content-type"));
-  if (type.find("json") != std::string::npos) {
-    return true;
-  }
-  const std::string_view body = Trim(response.body);
-  return body.empty() ? type.empty() : body.front() == '[' || body.front() == '{';
+bool IsSuccess(int status) {
+  return status >= 200 && status <= 299;
 }
 
 }  // namespace
 
-QidoPage ReadQidoPage(const HttpResponse& response, std::string_view doing) {
-  QidoPage page;
-  page.more_promised = response.head.status == 206;
-  ReadWarnings(response.head, doing, page);
-  if (response.head.status == 204) {
-    return page;
+QidoReader::QidoReader(std::string doing, DicomJsonReader::OnRow each)
+    : doing_(std::move(doing)),
+      json_(each ? std::move(each) : [this](Attributes row) { page_.rows.push_back(std::move(row)); }) {}
+
+void QidoReader::OnHead(const HttpHead& head) {
+  head_ = head;
+  if (IsSuccess(head.status) && AsciiLower(head.Header("content-type")).find("json") != std::string::npos) {
+    kind_ = Kind::kJson;
   }
-  if (!LooksLikeJson(response)) {
-    const std::string_view type = response.head.Header("content-type");
-    throw Error(ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server answered ", type.empty() ? "text" : type,
+}
+
+void QidoReader::OnBody(std::span<const std::byte> piece) {
+  std::string_view text(reinterpret_cast<const char*>(piece.data()), piece.size());
+  received_ += piece.size();
+  if (received_ > kMaxBody) {
+    throw Error(ErrorCode::kTooMany,
+                StrCat("Cannot ", doing_, ": the answer is longer than ", kMaxBody, " bytes; narrow the search"));
+  }
+  if (head_.status == 204) {
+    return;
+  }
+  if (!IsSuccess(head_.status)) {
+    text_.append(text.substr(0, kMaxText - std::min(kMaxText, text_.size())));
+    return;
+  }
+  if (kind_ == Kind::kUnknown) {
+    const std::string_view begin = Trim(text);
+    if (begin.empty()) {
+      return;
+    }
+    kind_ = begin.front() == '[' || begin.front() == '{' ? Kind::kJson : Kind::kOther;
+  }
+  if (kind_ == Kind::kJson) {
+    Parse([&] { json_.Read(text); });
+  }
+}
+
+QidoPage QidoReader::Finish() {
+  page_.more_promised = head_.status == 206;
+  ReadWarnings(head_, doing_, page_);
+  const std::string_view type = head_.Header("content-type");
+  if (head_.status == 204 || (kind_ == Kind::kUnknown && type.empty())) {
+    return std::move(page_);
+  }
+  if (kind_ != Kind::kJson) {
+    throw Error(ErrorCode::kProtocol, StrCat("Cannot ", doing_, ": the server answered ", type.empty() ? "text" : type,
                                              " instead of DICOM JSON; check the URL of the archive"));
   }
+  Parse([&] { json_.Finish(); });
+  return std::move(page_);
+}
+
+template <typename F>
+void QidoReader::Parse(F&& parse) const {
   try {
-    page.rows = ParseDicomJson(response.body);
+    parse();
   } catch (const Error& error) {
-    throw Error(error.code(), StrCat("Cannot ", doing, ": ", error.what()));
+    throw Error(error.code(), StrCat("Cannot ", doing_, ": ", error.what()));
   }
-  return page;
 }
 
 std::string QidoCompleteness::Key(std::string_view study, std::string_view series) {
   return StrCat(study, "/", series);
 }
 
-void QidoCompleteness::Learn(const Query& query, const std::vector<Attributes>& rows) {
+void QidoCompleteness::Learn(const Query& query, std::span<const Attributes> rows) {
   if (query.level() == Level::kInstance) {
     return;
   }

@@ -7,12 +7,14 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "dicom/attributes.h"
+#include "dicom/dicom_json.h"
 #include "dicom/query.h"
 #include "net/http.h"
 
@@ -25,15 +27,40 @@ struct QidoPage {
   bool not_fuzzy = false;      // a Warning header says that fuzzy matching was not done
 };
 
-// Reads a 2xx response. 204, an empty body and [] are no rows. Throws kProtocol, "Cannot <doing>: ...", for a body that
-// is not DICOM JSON, such as a login page.
-QidoPage ReadQidoPage(const HttpResponse& response, std::string_view doing);
+// Reads the response to a search as it arrives, so that its text is never in memory as a whole.
+class QidoReader : public HttpSink {
+ public:
+  // `doing` completes "Cannot <doing>: ...". `each` is told of every row; by default they are the page's.
+  explicit QidoReader(std::string doing, DicomJsonReader::OnRow each = nullptr);
+
+  void OnHead(const HttpHead& head) override;
+  void OnBody(std::span<const std::byte> piece) override;
+
+  const HttpHead& head() const { return head_; }
+  // The beginning of the text of a response that is not 2xx.
+  const std::string& text() const { return text_; }
+  // Of a 2xx response that is complete. 204, an empty body and [] are no rows. Throws kProtocol for a body that is not
+  // DICOM JSON, such as a login page.
+  QidoPage Finish();
+
+ private:
+  template <typename F>
+  void Parse(F&& parse) const;
+
+  const std::string doing_;
+  HttpHead head_;
+  QidoPage page_;
+  DicomJsonReader json_;
+  enum class Kind { kUnknown, kJson, kOther } kind_ = Kind::kUnknown;
+  uint64_t received_ = 0;
+  std::string text_;
+};
 
 // What is known of a server that tells whether an answer is whole. Thread-safe.
 class QidoCompleteness {
  public:
   // Remembers the NumberOf...Related... that rows of studies and series give.
-  void Learn(const Query& query, const std::vector<Attributes>& rows);
+  void Learn(const Query& query, std::span<const Attributes> rows);
   // So many rows were the last word on this question; nullopt when nothing was told or the question narrows further.
   std::optional<uint64_t> Expected(const Query& query) const;
   // The server once gave more than `rows` rows of that level in an unlimited answer, and there were no more to come.

@@ -11,8 +11,6 @@
 namespace trolley {
 namespace {
 
-constexpr size_t kMaxBody = size_t{512} << 20;
-
 // Error texts of servers may repeat the question, and with it a patient's name.
 std::string_view WithoutPatientData(std::string_view body, const Query& query) {
   const std::string lower = AsciiLower(body);
@@ -39,8 +37,8 @@ bool IsRelational(const Query& query, const QidoUrl& url) {
   return url.in_path.size() < above;
 }
 
-bool Refused(const HttpResponse& response) {
-  return response.head.status == 400 || response.head.status == 422;
+bool Refused(const HttpHead& head) {
+  return head.status == 400 || head.status == 422;
 }
 
 }  // namespace
@@ -53,27 +51,29 @@ std::string QidoClient::Doing(const Query& query) {
 }
 
 QidoPage QidoClient::Ask(const Query& query, const QidoUrl& url, std::optional<uint64_t> limit, uint64_t offset,
-                         const Context& context) {
-  return Read(query, url, Get(url.PathAndQuery(limit, offset), context), context);
+                         const Context& context, const OnRow& each) {
+  QidoReader reader(Doing(query), each);
+  Get(url.PathAndQuery(limit, offset), reader, context);
+  return Read(query, url, reader, context);
 }
 
 std::optional<QidoPage> QidoClient::TryAsk(const Query& query, const QidoUrl& url, uint64_t limit, uint64_t offset,
-                                           const Context& context) {
-  const HttpResponse response = Get(url.PathAndQuery(limit, offset), context);
-  return Refused(response) ? std::nullopt : std::optional(Read(query, url, response, context));
+                                           const Context& context, const OnRow& each) {
+  QidoReader reader(Doing(query), each);
+  Get(url.PathAndQuery(limit, offset), reader, context);
+  return Refused(reader.head()) ? std::nullopt : std::optional(Read(query, url, reader, context));
 }
 
-HttpResponse QidoClient::Get(const std::string& path_and_query, const Context& context) {
+void QidoClient::Get(const std::string& path_and_query, QidoReader& reader, const Context& context) {
   HttpRequest request;
   request.url = base_ + path_and_query;
   request.headers = {StrCat("Accept: ", profile_.accept)};
   request.accept_gzip = true;
-  return http_->Fetch(request, context, kMaxBody);
+  http_->Stream(request, reader, context);
 }
 
-QidoPage QidoClient::Read(const Query& query, const QidoUrl& url, const HttpResponse& response,
-                          const Context& context) {
-  const int status = response.head.status;
+QidoPage QidoClient::Read(const Query& query, const QidoUrl& url, QidoReader& reader, const Context& context) {
+  const int status = reader.head().status;
   if (status == 404 || status == 410) {
     return ReadMissing(query, url, context);
   }
@@ -85,11 +85,11 @@ QidoPage QidoClient::Read(const Query& query, const QidoUrl& url, const HttpResp
     }
     throw Error(ErrorCode::kUnsupported, message);
   }
-  CheckStatus(response.head, doing, WithoutPatientData(response.body, query));
+  CheckStatus(reader.head(), doing, WithoutPatientData(reader.text(), query));
   if (status < 200 || status > 299) {
     throw Error(ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server answered HTTP ", status));
   }
-  QidoPage page = ReadQidoPage(response, doing);
+  QidoPage page = reader.Finish();
   base_works_.store(true, std::memory_order_relaxed);
   if (page.not_fuzzy && query.fuzzy()) {
     throw Error(ErrorCode::kUnsupported, StrCat("Cannot ", doing, ": the server has no fuzzy matching"));
@@ -140,13 +140,14 @@ bool QidoClient::Decodes(const Query& query, const Context& context) {
   }
   Decoding known = decoding_.load(std::memory_order_relaxed);
   if (known == Decoding::kUnknown) {
-    const HttpResponse response = Get("/studies?limit=%31", context);
-    if (Refused(response)) {
+    const Query any(Level::kStudy);
+    QidoReader reader(Doing(any));
+    Get("/studies?limit=%31", reader, context);
+    if (Refused(reader.head())) {
       known = Decoding::kNo;
       LogInfo("The archive does not decode percent-encoded queries: special characters are asked for with wildcards");
     } else {
-      const Query any(Level::kStudy);
-      Read(any, MakeQidoUrl(any, true), response, context);
+      Read(any, MakeQidoUrl(any, true), reader, context);
       known = Decoding::kYes;
     }
     decoding_.store(known, std::memory_order_relaxed);

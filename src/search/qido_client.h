@@ -30,22 +30,23 @@ class QidoClient {
   // For messages: "search for ...".
   static std::string Doing(const Query& query);
 
-  // One page. A study or series that the archive does not have is an empty page; a URL that is no DICOMweb service is
+  // One page, its rows told to `each` as they come if that is given. A study or series that the archive does not have is an empty page; a URL that is no DICOMweb service is
   // kProtocol, also when it answers 404. Throws NotRelational.
+  using OnRow = DicomJsonReader::OnRow;
   QidoPage Ask(const Query& query, const QidoUrl& url, std::optional<uint64_t> limit, uint64_t offset,
-               const Context& context);
+               const Context& context, const OnRow& each = nullptr);
   // As Ask, but nullopt when the server refuses the request as malformed, as some do for a limit that they find too
   // high.
   std::optional<QidoPage> TryAsk(const Query& query, const QidoUrl& url, uint64_t limit, uint64_t offset,
-                                 const Context& context);
+                                 const Context& context, const OnRow& each = nullptr);
   // Whether the server decodes query strings. Asked once, and only when that makes a difference to this query.
   bool Decodes(const Query& query, const Context& context);
 
  private:
   enum class Decoding { kUnknown, kYes, kNo };
 
-  HttpResponse Get(const std::string& path_and_query, const Context& context);
-  QidoPage Read(const Query& query, const QidoUrl& url, const HttpResponse& response, const Context& context);
+  void Get(const std::string& path_and_query, QidoReader& reader, const Context& context);
+  QidoPage Read(const Query& query, const QidoUrl& url, QidoReader& reader, const Context& context);
   QidoPage ReadMissing(const Query& query, const QidoUrl& url, const Context& context);
   bool HasParent(const Query& query, const QidoUrl& url, const Context& context);
 

@@ -30,6 +30,7 @@ const QidoProfile& QidoProfileOf(ServerProfile profile) {
     case ServerProfile::kAws:
       return kAws;
     case ServerProfile::kGeneric:
+    case ServerProfile::kAuto:
     case ServerProfile::kDcm4chee:  // follows the standard; says in a Warning what it left out
     case ServerProfile::kVitrea:
       break;

@@ -1,11 +1,13 @@
 #include "search/qido_rows.h"
 
 #include <algorithm>
+#include <functional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 
+#include "base/index_set.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "dicom/matching.h"
@@ -29,6 +31,35 @@ std::string RowKey(const Attributes& row) {
   return StrCat(row.Get(tag::kStudyInstanceUID), "/", row.Get(tag::kSeriesInstanceUID), "/",
                 row.Get(tag::kSOPInstanceUID));
 }
+
+// The rows of an answer by what they describe.
+class SeenRows {
+ public:
+  explicit SeenRows(std::vector<Attributes>& rows) : rows_(rows) {
+    for (uint32_t i = 0; i < rows.size(); ++i) {
+      Insert(i, rows[i]);
+    }
+  }
+  // Appends `row` unless there is one of what it describes.
+  void Add(Attributes row) {
+    if (Insert(static_cast<uint32_t>(rows_.size()), row)) {
+      rows_.push_back(std::move(row));
+    }
+  }
+
+ private:
+  static size_t Hash(const Attributes& row) { return std::hash<std::string>()(RowKey(row)); }
+  bool Insert(uint32_t index, const Attributes& row) {
+    return set_
+        .Insert(
+            index, Hash(row), [&](uint32_t other) { return RowKey(rows_[other]) == RowKey(row); },
+            [&](uint32_t other) { return Hash(rows_[other]); })
+        .second;
+  }
+
+  std::vector<Attributes>& rows_;
+  IndexSet set_;
+};
 
 bool Suffices(const Query& query, const QidoRows::Window& window, const std::vector<Attributes>& rows) {
   if (!window.limit || rows.size() < *window.limit) {
@@ -169,31 +200,31 @@ QidoPage QidoRows::FirstPage(const Query& query, const QidoUrl& url, const Windo
 // Asks for what comes after `rows`, until a page brings nothing new.
 void QidoRows::AddPages(const Query& query, const QidoUrl& url, const Window& window, Progress progress,
                         std::vector<Attributes>& rows, const Context& context) {
-  std::unordered_set<std::string> seen;
-  for (const Attributes& row : rows) {
-    seen.insert(RowKey(row));
-  }
+  SeenRows seen(rows);
   uint64_t page_size = PageSize(query, std::min<uint64_t>(options_.page_size, window.limit.value_or(UINT64_MAX)));
   for (size_t pages = 0; pages < kMaxPages; ++pages) {
     const uint64_t offset = window.offset + progress.received;
-    std::optional<QidoPage> page = client_.TryAsk(query, url, page_size, offset, context);
+    const size_t before = rows.size();
+    uint64_t received = 0;
+    bool repeats_first = false;
+    // A server that answers with everything again shall not have that in memory twice.
+    const auto each = [&](Attributes row) {
+      repeats_first = repeats_first || (received == 0 && RowKey(row) == RowKey(rows.front()));
+      ++received;
+      seen.Add(std::move(row));
+    };
+    std::optional<QidoPage> page = client_.TryAsk(query, url, page_size, offset, context, each);
     if (!page && page_size > progress.first_count) {
       page_size = progress.first_count;  // Azure refuses a limit over 200
-      page = client_.TryAsk(query, url, page_size, offset, context);
+      page = client_.TryAsk(query, url, page_size, offset, context, each);
     }
     if (!page) {
       PagesRefused(query, progress);
       return;
     }
-    progress.received += page->rows.size();
-    progress.repeats_first = !page->rows.empty() && RowKey(page->rows.front()) == RowKey(rows.front());
-    completeness_.Learn(query, page->rows);
-    const size_t before = rows.size();
-    for (Attributes& row : page->rows) {
-      if (seen.insert(RowKey(row)).second) {
-        rows.push_back(std::move(row));
-      }
-    }
+    progress.received += received;
+    progress.repeats_first = repeats_first;
+    completeness_.Learn(query, std::span(rows).subspan(before));
     CheckCount(query, rows.size());
     if (rows.size() == before) {
       NoMorePages(query, window, progress, rows.size());

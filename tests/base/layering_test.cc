@@ -36,7 +36,7 @@ const std::vector<Door>& Doors() {
       {"lmdb.h", R"(src/cache/lmdb_\w+\.cc)"},
       {"xxhash.h", R"(src/(base/checksum|archive/names)\.cc)"},
       {"spdlog/", R"(src/base/log\.cc)"},
-      {"nlohmann/", R"(src/dicom/dicom_json\w*\.cc|src/net/(orthanc_rest|auth_oauth2)\.cc|src/archive/status\.cc)"},
+      {"nlohmann/", R"(src/dicom/dicom_json\w*\.cc|src/net/(orthanc_\w+|auth_oauth2)\.cc|src/archive/status\.cc)"},
       {"pugixml.hpp", R"(src/(search/mint|download/rad69)\w*\.cc|src/dicom/native_xml\.cc)"},
       {"toml++/", R"(src/archive/config\w*\.cc)"},
       {"fuse", R"(mount/fuse\.h)"},

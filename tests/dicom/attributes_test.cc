@@ -41,6 +41,24 @@ TEST(AttributesTest, KeepsOrderOfTagsWhateverTheOrderOfSets) {
   EXPECT_EQ(forward, backward);
 }
 
+TEST(AttributesTest, KeepsTextsOfAnyLengthUnderAnyTag) {
+  static_assert(sizeof(Attributes) == sizeof(void*));
+  for (const size_t length : {0u, 1u, 127u, 128u, 16383u, 16384u, 70000u}) {
+    for (const Tag middle : {kB, Tag{0x00080021}, Tag{0x00080022}, Tag{0x00090010}}) {
+      Attributes attributes{{kA, "a"}, {kC, "c"}};
+      attributes.Set(middle, std::string(length, 'x'));
+      attributes.Set(Tag{0x7FE10010}, std::string(length, 'y'));
+      attributes.Set(kC, std::string(length, 'z'));
+      attributes.ShrinkToFit();
+      const Attributes copy = attributes;
+      EXPECT_THAT(Contents(copy),
+                  ElementsAre(Pair(kA, "a"), Pair(middle, std::string(length, 'x')), Pair(kC, std::string(length, 'z')),
+                              Pair(Tag{0x7FE10010}, std::string(length, 'y'))));
+      EXPECT_EQ(Attributes::Parse(copy.Serialize()), attributes);
+    }
+  }
+}
+
 TEST(AttributesTest, TellsEmptyFromAbsent) {
   const Attributes attributes{{kB, ""}};
   EXPECT_FALSE(attributes.empty());

@@ -203,6 +203,35 @@ TEST(DicomJsonTest, RefusesACutAnswerWhereverItIsCut) {
   }
 }
 
+TEST(DicomJsonTest, ReadsAnAnswerInPieces) {
+  for (const std::string before : {"", " \r\n\t ", "\xEF\xBB\xBF", "\xEF\xBB\xBF\n"}) {
+    for (
+        const std::string json :
+        {R"([{"00080020":{"vr":"DA","Value":["20200301"]}},{"00100010":{"Value":[{"Alphabetic":"M\u00fcller^J\"x"}]}}])",
+         R"({"00080020":{"vr":"DA"}})", "[]", ""}) {
+      const std::string whole = before + json + " \n";
+      const auto expected = ParseDicomJson(whole);
+      for (const size_t bytes_each : {1u, 2u, 3u, 7u}) {
+        std::vector<Attributes> rows;
+        DicomJsonReader reader([&](Attributes row) { rows.push_back(std::move(row)); });
+        for (size_t at = 0; at < whole.size(); at += bytes_each) {
+          reader.Read(whole.substr(at, bytes_each));
+        }
+        reader.Finish();
+        EXPECT_EQ(rows, expected) << whole << " by " << bytes_each;
+      }
+    }
+  }
+}
+
+TEST(DicomJsonTest, TellsOfDataSetsBeforeTheAnswerEnds) {
+  size_t rows = 0;
+  DicomJsonReader reader([&](const Attributes&) { ++rows; });
+  reader.Read(R"([{"00080020":{"vr":"DA"}},{)");
+  EXPECT_EQ(rows, 1u);
+  EXPECT_THROW(reader.Finish(), Error);
+}
+
 TEST(DicomJsonTest, RefusesErrorObjectsWithTheirText) {
   EXPECT_EQ(
       Refusal(R"({"HttpError": "Bad Request", "HttpStatus": 400, "Message": "Unknown tag\n\u00fc"})"),

@@ -260,6 +260,17 @@ TEST(QueryTest, CacheKeyIsStable) {
   EXPECT_EQ(query.CacheKey(), "1SERIESl5o10+00280010?000800208=20200301?001000102=D*");
 }
 
+TEST(QueryTest, SizesAreAskedForWithWhatTheyAreEstimatedFrom) {
+  const Query query = Query(Level::kInstance).IncludeSize();
+  EXPECT_TRUE(query.includes_size());
+  Query same(Level::kInstance);
+  same.Include(tag::kRows).Include(tag::kColumns).Include(tag::kBitsAllocated).Include(tag::kNumberOfFrames);
+  EXPECT_FALSE(same.includes_size());
+  EXPECT_EQ(query.include_fields(), same.include_fields());
+  EXPECT_NE(query, same);
+  EXPECT_NE(query.CacheKey(), same.CacheKey());
+}
+
 TEST(QueryTest, StudyAndSeriesLevelsHaveDifferentCacheKeys) {
   EXPECT_NE(Query(Level::kStudy).CacheKey(), Query(Level::kSeries).CacheKey());
 }

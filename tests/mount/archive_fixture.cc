@@ -133,10 +133,11 @@ size_t MountedArchiveTest::Retrievals() {
 
 size_t MountedArchiveTest::Searches() {
   const auto targets = archive().proxy.Targets();
-  // The path of a search ends in what it looks for, that of a retrieval in a UID.
+  // The path of a search ends in what it looks for, that of a retrieval in a UID, or in what Orthanc calls a file.
   return static_cast<size_t>(std::count_if(targets.begin(), targets.end(), [](const std::string& target) {
     const std::string path = target.substr(0, target.find('?'));
-    return path.ends_with("/studies") || path.ends_with("/series") || path.ends_with("/instances");
+    return path.ends_with("/studies") || path.ends_with("/series") || path.ends_with("/instances") ||
+           path.ends_with("/statistics") || path == "/system" || path == "/plugins/dicom-web" || path == "/tools/find";
   }));
 }
 

@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 
 #include <cerrno>
+#include <memory>
 #include <set>
 #include <thread>
 
@@ -19,6 +20,17 @@ using testing::HasSubstr;
 class ContentsTest : public MountedArchiveTest {
  protected:
   ContentsTest() { Mount(); }
+
+  // As an archive that is no Orthanc, whose own interface tells sizes, and takes several requests for a listing.
+  void MountAsGeneric() {
+    const TempDirectory directory;
+    const auto config = directory.Write("config.toml",
+                                        "[archive.generic]\nbrowse = \"all\"\nprofile = \"generic\"\n"
+                                        "searcher = { type = \"qido-rs\", url = \"" +
+                                            archive().Url() + "\" }\n");
+    mount_.reset();
+    mount_ = std::make_unique<Mounted>("generic", cache_.path(), std::vector<std::string>{"--config", config.string()});
+  }
 
   std::set<std::string> List(const std::string& directory) const {
     std::set<std::string> names;
@@ -53,6 +65,7 @@ TEST_F(ContentsTest, RootHasItsFiveDirectories) {
 }
 
 TEST_F(ContentsTest, ListsAColdSeriesWithOneSearchOfItsInstances) {
+  MountAsGeneric();
   List("studies/" + data().tiny.study);
   archive().proxy.ForgetRequests();
   const RunResult ls = Shell("ls -l " + data().tiny.Directory() + " | wc -l");
@@ -100,6 +113,7 @@ TEST_F(ContentsTest, NeverAsksForNamesThatDesktopsProbeFor) {
 }
 
 TEST_F(ContentsTest, SizesAreEstimatesUntilTheFirstOpenAndExactAfterwards) {
+  MountAsGeneric();
   const std::string path = data().ct.File(2);
   struct stat before {};
   ASSERT_EQ(stat(At(path).c_str(), &before), 0);

@@ -102,6 +102,31 @@ TEST_F(HttpArchiveTest, SizesAreExactBeforeAnythingIsFetched) {
   EXPECT_EQ(proxy_.CountRequests("/file"), 0u);
 }
 
+// As it is when nobody says what the archive is.
+TEST_F(HttpArchiveTest, OrthancIsRecognised) {
+  Mount(Wado("wado-rs", "/dicom-web"));
+  const std::vector<InstanceReference> series = content_.Series("2", 2);
+  const std::filesystem::path directory = At(series.front()).parent_path();
+  RunOptions options;
+  options.directory = directory;
+  const RunResult names = RunShell("ls | sha256sum", options);
+  EXPECT_EQ(proxy_.CountRequests("/dicom-web/studies/" + series.front().study.str() + "/series/" +
+                                 series.front().series.str() + "/instances"),
+            0u);
+  EXPECT_EQ(proxy_.CountRequests("/system"), 1u);
+  for (const InstanceReference& instance : series) {
+    EXPECT_EQ(std::filesystem::file_size(At(instance)), content_.instances().at(instance).size());
+  }
+  ExpectStoredBytes();
+  EXPECT_TRUE(mount_->Unmount()) << mount_->process().Err();
+  // The names are those that DICOMweb gives.
+  std::filesystem::remove_all(directory_ / "cache");
+  Mount(Wado("wado-rs", "/dicom-web") + "\nprofile = \"generic\"");
+  options.directory = At(series.front()).parent_path();
+  EXPECT_EQ(RunShell("ls | sha256sum", options).out, names.out);
+  EXPECT_EQ(proxy_.CountRequests("/system"), 1u);
+}
+
 TEST_F(HttpArchiveTest, MetadataAreFilesWithoutPixels) {
   Mount(Wado("wado-rs-metadata", "/dicom-web"));
   for (const InstanceReference& instance : {OrthancContent::Ref("3", 1, 1), OrthancContent::Ref("4", 1, 1)}) {

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <set>
+#include <string>
+#include <vector>
 
 namespace trolley {
 namespace {
@@ -43,6 +46,29 @@ Node ControlNode(const std::string& name) {
   file.control = name;
   return Node{nullptr, file};
 }
+
+// The instances 1.2.0, 1.2.1 ... of a series.
+class SeriesListing : public Listing {
+ public:
+  SeriesListing(DirectoryPtr directory, size_t size) : directory_(std::move(directory)) {
+    for (size_t i = 0; i < size; ++i) {
+      uids_.emplace_back("1.2." + std::to_string(i));
+    }
+  }
+  size_t size() const override { return uids_.size(); }
+  std::string_view name(size_t index) const override { return uids_[index].str(); }
+  bool is_directory(size_t) const override { return false; }
+  Node node(size_t index) const override { return InstanceNode(directory_, uids_[index].str()); }
+  std::optional<size_t> IndexOf(std::string_view) const override { return std::nullopt; }
+  const Uid* instance(size_t index) const override { return &uids_[index]; }
+  const SeriesReference* series() const override { return &*directory_->series; }
+  std::chrono::system_clock::time_point asked_at() const override { return {}; }
+  bool stale() const override { return false; }
+
+ private:
+  const DirectoryPtr directory_;
+  std::vector<Uid> uids_;
+};
 
 class InodesTest : public testing::Test {
  protected:
@@ -120,6 +146,72 @@ TEST_F(InodesTest, NumbersAreStableAndTheSameForEveryPath) {
   EXPECT_EQ(Inodes::NumberOf(DirectoryNode("")), 1u);
   // A change of this number would make backups copy everything again.
   EXPECT_EQ(Inodes::NumberOf(DirectoryNode("studies")), 11495277462320984939u);
+}
+
+TEST_F(InodesTest, AnInstanceOfAListingIsTheSameAsOneThatWasLookedUp) {
+  const auto directory = MakeSeries("studies/a/b", "1.1", "1.2");
+  const auto listing = std::make_shared<SeriesListing>(directory, 1000);
+  const NodeId looked_up = IdOf(InstanceNode(MakeSeries("patients/x/a/b", "1.1", "1.2"), "1.2.7"));
+  std::set<NodeId> ids;
+  for (size_t i = 0; i < listing->size(); ++i) {
+    const InodeView view = inodes_.Remember(listing->node(i), listing, i);
+    EXPECT_EQ(view.node->file->instance->str(), "1.2." + std::to_string(i));
+    EXPECT_EQ(view.inode->number, Inodes::NumberOf(listing->node(i)));
+    ids.insert(view.inode->id);
+    if (i == 7) {
+      EXPECT_EQ(view.inode->id, looked_up);
+    }
+  }
+  EXPECT_EQ(ids.size(), listing->size());
+  EXPECT_EQ(inodes_.size(), listing->size() + 1);
+  for (const NodeId id : ids) {
+    const InodeView view = inodes_.Find(id);
+    ASSERT_TRUE(view);
+    EXPECT_EQ(view.node->file->directory, directory);
+    EXPECT_EQ(IdOf(InstanceNode(MakeSeries("studies/x/y", "1.1", "1.2"), view.node->file->instance->str())), id);
+  }
+  EXPECT_NE(IdOf(InstanceNode(MakeSeries("studies/a/c", "1.1", "1.9"), "1.2.7")), looked_up);
+}
+
+TEST_F(InodesTest, KeepsAListingAsLongAsTheKernelKnowsAnyOfIt) {
+  auto listing = std::make_shared<SeriesListing>(MakeSeries("studies/a/b", "1.1", "1.2"), 3);
+  const std::weak_ptr<SeriesListing> watched = listing;
+  std::vector<NodeId> ids;
+  InodeView open;
+  for (size_t i = 0; i < 3; ++i) {
+    open = inodes_.Remember(listing->node(i), listing, i);
+    ids.push_back(open.inode->id);
+  }
+  listing.reset();
+  inodes_.Forget(ids[0], 1);
+  inodes_.Forget(ids[1], 1);
+  EXPECT_FALSE(inodes_.Find(ids[1]));
+  EXPECT_EQ(inodes_.Find(ids[2]).node->file->instance->str(), "1.2.2");
+  EXPECT_FALSE(watched.expired());
+  inodes_.Forget(ids[2], 1);
+  EXPECT_EQ(inodes_.size(), 1u);
+  EXPECT_EQ(open.node->file->instance->str(), "1.2.2") << "whoever has a view keeps it";
+  open.inode->size.LearnFromOpen(5);
+  open = {};
+  EXPECT_TRUE(watched.expired());
+}
+
+TEST_F(InodesTest, ANewerListingTakesThePlaceOfTheOldOne) {
+  const auto directory = MakeSeries("studies/a/b", "1.1", "1.2");
+  auto old = std::make_shared<SeriesListing>(directory, 2);
+  const auto newer = std::make_shared<SeriesListing>(MakeSeries("studies/a/b", "1.1", "1.2"), 2);
+  const std::weak_ptr<SeriesListing> watched = old;
+  const NodeId id = inodes_.Remember(old->node(1), old, 1).inode->id;
+  inodes_.Find(id).inode->size.LearnFromOpen(4242);
+  old.reset();
+  EXPECT_EQ(inodes_.Remember(newer->node(1), newer, 1).inode->id, id);
+  EXPECT_TRUE(watched.expired());
+  EXPECT_NE(inodes_.Find(id).node->file->directory, directory);
+  EXPECT_EQ(inodes_.Find(id).inode->size.exact(), 4242u);
+  inodes_.Forget(id, 1);
+  EXPECT_TRUE(inodes_.Find(id));
+  inodes_.Forget(id, 1);
+  EXPECT_FALSE(inodes_.Find(id));
 }
 
 TEST_F(InodesTest, ListsTheDirectories) {

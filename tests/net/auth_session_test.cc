@@ -79,6 +79,16 @@ TEST_F(VitreaAuthTest, LogsInWhenRefused) {
   EXPECT_THAT(server_.Targets(), ElementsAre("/studies", "/login", "/studies", "/studies"));
 }
 
+TEST_F(VitreaAuthTest, DoesNotLogInForARequestThatSaysSo) {
+  Use();
+  HttpRequest request;
+  request.url = server_.Url("/system");
+  request.renew_credentials = false;
+  EXPECT_EQ(Client().Fetch(request, Patient()).head.status, 401);
+  EXPECT_EQ(sessions_.begun(), 0u);
+  EXPECT_EQ(Get("/studies").body, "found");
+}
+
 // The seed's issue 26: after the session had timed out, the login was refused because of the old cookie.
 TEST_F(VitreaAuthTest, LogsInAgainWithoutTheOldCookie) {
   Use();

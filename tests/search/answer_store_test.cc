@@ -49,6 +49,31 @@ TEST(AnswerStoreTest, AnEmptyAnswerComesBack) {
   EXPECT_EQ(parsed->asked_at, before_1970);
 }
 
+TEST(AnswerStoreTest, WhatRowsRepeatTakesNoRoom) {
+  Study study{Uid("1.2.3"), {{tag::kPatientName, "Müller^Jörg"}}, {}};
+  Series series{Uid("1.2.3.4"), {{tag::kModality, "CT"}}, {}};
+  constexpr int kInstances = 1000;
+  for (int i = 0; i < kInstances; ++i) {
+    const std::string uid = "1.2.840.113619.2.55.3.604688119.969.1268071029." + std::to_string(i);
+    series.instances.push_back({Uid(uid),
+                                {{tag::kSOPClassUID, "1.2.840.10008.5.1.4.1.1.2"},
+                                 {tag::kSOPInstanceUID, uid},
+                                 {tag::kInstanceNumber, std::to_string(i)},
+                                 {tag::kRows, "512"}},
+                                std::nullopt});
+    if (i % 100 == 0) {
+      series.instances.back().attributes.Set(tag::kNumberOfFrames, "");
+    }
+  }
+  study.series.push_back(series);
+  const DatedAnswer answer{std::make_shared<const Studies>(Studies{study}), SomeAnswer().asked_at};
+  const std::string stored = SerializeAnswer(answer);
+  EXPECT_LT(stored.size(), 24u * kInstances);
+  const auto parsed = ParseAnswer(stored);
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(*parsed->answer, *answer.answer);
+}
+
 TEST(AnswerStoreTest, RefusesEachTruncation) {
   const std::string stored = SerializeAnswer(SomeAnswer());
   for (size_t size = 0; size < stored.size(); ++size) {
@@ -86,7 +111,7 @@ TEST(AnswerStoreTest, SurvivesWhateverBytesWithARightChecksum) {
 }
 
 TEST(AnswerStoreTest, RefusesCountsThatCannotBeThere) {
-  std::string stored = "trolley answer 1";
+  std::string stored = "trolley answer 2";
   stored += std::string(1, '\0') + "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01" + std::string(16, 'x');
   EXPECT_FALSE(ParseWithRightChecksum(stored));
 }

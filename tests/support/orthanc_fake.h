@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,12 @@ class FakeOrthanc {
     const std::lock_guard lock(mutex_);
     content_.clear();
   }
+  // The series' instances are these, in JSON, and so many bytes.
+  void Describe(const std::string& instances, uint64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    described_ = instances;
+    bytes_ = bytes;
+  }
 
   FakeHttpServer& server() { return server_; }
 
@@ -47,8 +54,13 @@ class FakeOrthanc {
       reply.Respond(200, "application/json", R"({"ApiVersion":16,"Version":"1.10.1"})");
     } else if (request.target == "/tools/find") {
       Find(request.body, reply);
+    } else if (request.target == "/plugins/dicom-web") {
+      reply.Respond(200, "application/json", R"({"ID":"dicom-web","Version":"1.7"})");
     } else if (request.target == "/series/b0/instances") {
-      reply.Respond(200, "application/json", Described(""));
+      reply.Respond(200, "application/json", described_.empty() ? Described("") : described_);
+    } else if (request.target == "/series/b0/statistics") {
+      reply.Respond(200, "application/json",
+                    StrCat(R"({"DicomUncompressedSize":")", bytes_ ? *bytes_ : Bytes(), "\"}"));
     } else if (request.target.starts_with("/instances/")) {
       SendFile(request.target, reply);
     } else {
@@ -63,7 +75,8 @@ class FakeOrthanc {
       const bool here = body.find('"' + instance.series.str() + '"') != std::string::npos &&
                         body.find('"' + instance.study.str() + '"') != std::string::npos;
       if (here && body.find("\"Series\"") != std::string::npos) {
-        reply.Respond(200, "application/json", R"(["b0"])");
+        reply.Respond(200, "application/json",
+                      body.find("\"Expand\":true") != std::string::npos ? DescribedSeries(instance) : R"(["b0"])");
         return;
       }
       if (here && body.find('"' + instance.instance.str() + '"') != std::string::npos) {
@@ -78,13 +91,31 @@ class FakeOrthanc {
     reply.Respond(200, "application/json", StrCat("[", Join(ids, ","), "]"));
   }
 
+  uint64_t Bytes() const {
+    uint64_t bytes = 0;
+    for (const auto& [instance, content] : content_) {
+      bytes += content.size();
+    }
+    return bytes;
+  }
+
+  std::string DescribedSeries(const InstanceReference& instance) const {
+    std::vector<std::string> ids;
+    for (size_t number = 0; number < content_.size(); ++number) {
+      ids.push_back(StrCat("\"", prefix_, number, "\""));
+    }
+    return StrCat(R"([{"ID":"b0","MainDicomTags":{"SeriesInstanceUID":")", instance.series.str(), R"("},"Instances":[)",
+                  Join(ids, ","), "]}]");
+  }
+
   std::string Described(const std::string& only) const {
     std::vector<std::string> all;
     size_t number = 0;
     for (const auto& [instance, bytes] : content_) {
       if (only.empty() || only == instance.instance.str()) {
         all.push_back(StrCat(R"({"ID":")", prefix_, number, R"(","FileSize":)", bytes.size(),
-                             R"(,"MainDicomTags":{"SOPInstanceUID":")", instance.instance.str(), R"("}})"));
+                             R"(,"ParentSeries":"b0","MainDicomTags":{"InstanceNumber":")", number + 1,
+                             R"(","SOPInstanceUID":")", instance.instance.str(), R"("}})"));
       }
       ++number;
     }
@@ -108,6 +139,8 @@ class FakeOrthanc {
   std::string prefix_ = "a";
   std::string refused_;
   int refusal_ = 404;
+  std::string described_;
+  std::optional<uint64_t> bytes_;
   FakeHttpServer server_{[this](const ReceivedRequest& request, HttpReply& reply) { Answer(request, reply); }};
 };
 

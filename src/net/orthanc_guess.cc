@@ -1,0 +1,51 @@
+#include "net/orthanc_guess.h"
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "base/text.h"
+
+namespace trolley {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kMaxBody = size_t{1} << 20;
+
+// What it answers, if that is an object; else null.
+json Probe(const std::string& url, HttpClient& http, const Context& context) {
+  HttpRequest request;
+  request.url = url;
+  request.follow_redirects = false;
+  request.renew_credentials = false;
+  const HttpResponse response = http.Fetch(request, context, kMaxBody);
+  const json answer = json::parse(response.body, nullptr, false);
+  return response.head.status == 200 && answer.is_object() ? answer : json();
+}
+
+std::string Text(const json& object, const char* member) {
+  const auto at = object.find(member);
+  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
+}
+
+// As "1.10.1", "mainline".
+bool IsVersion(std::string_view text) {
+  constexpr std::string_view kOfVersions = "0123456789.abcdefghijklmnopqrstuvwxyz-";
+  return !text.empty() && text.size() < 30 && text.find_first_not_of(kOfVersions) == std::string_view::npos;
+}
+
+}  // namespace
+
+std::optional<std::string> RecogniseOrthanc(const std::string& url, HttpClient& http, const Context& context) {
+  const json system = Probe(StrCat(url, "/system"), http, context);
+  const std::string version = Text(system, "Version");
+  const auto api = system.find("ApiVersion");
+  if (api == system.end() || !api->is_number() || !IsVersion(version)) {
+    return std::nullopt;
+  }
+  // The DICOMweb service may be another server's all the same, if this one has no such plugin.
+  const json plugin = Probe(StrCat(url, "/plugins/dicom-web"), http, context);
+  return Text(plugin, "ID") == "dicom-web" ? std::optional(version) : std::nullopt;
+}
+
+}  // namespace trolley
