@@ -96,6 +96,12 @@ std::optional<std::string> FileSystem::XattrValue(const InodeView& view, std::st
 }
 
 void FileSystem::GetXattr(fuse_req* request, NodeId id, const char* name, size_t size) {
+  // Labels, ACLs and capabilities: not "this file has none" but "no file here can have one". Programs such as `ls -l`
+  // then ask once, not once a file.
+  if (!std::string_view(name).starts_with("user.")) {
+    fuse_reply_err(request, EOPNOTSUPP);
+    return;
+  }
   const InodeView view = inodes_.Find(id);
   if (!view) {
     fuse_reply_err(request, ESTALE);
