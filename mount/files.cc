@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -8,6 +7,7 @@
 
 #include "mount/filesystem.h"
 #include "mount/fuse.h"
+#include "mount/fuse_kernel.h"
 
 namespace trolley {
 namespace {
@@ -21,22 +21,9 @@ std::span<std::byte> ReadBuffer(size_t size) {
   return {buffer.data(), size};
 }
 
-// Tells one state of a file from another: a folder's file may be written anew, with other bytes of equal number. 0
-// while the bytes are still arriving.
-uint64_t ContentStamp(const OpenedInstance& instance) {
-  struct stat status {};
-  const int fd = instance.CompleteFd();
-  if (fd < 0 || fstat(fd, &status) != 0) {
-    return 0;
-  }
-  const auto mtime =
-      static_cast<uint64_t>(status.st_mtim.tv_sec) * 1000000000U + static_cast<uint64_t>(status.st_mtim.tv_nsec);
-  return (mtime ^ (static_cast<uint64_t>(status.st_ino) << 20)) | 1;
-}
-
-// Whether the kernel's pages of this inode still show what was opened.
-bool SameContent(Inode& inode, const OpenedInstance& instance) {
-  const uint64_t stamp = ContentStamp(instance);
+// Whether the kernel's pages of this inode still show what was opened. Not so when a folder's file was written anew,
+// with other bytes of equal number.
+bool SameContent(Inode& inode, uint64_t stamp) {
   if (stamp == 0) {
     return true;
   }
@@ -69,6 +56,11 @@ void FileSystem::Open(fuse_req* request, NodeId id, const fuse_file_info& info) 
     ReplyOpen(request, info, view, std::move(instance));
     return;
   }
+  if (auto instance = open_.ReadByKernel(id)) {
+    // It has left the cache, but somebody has it open.
+    ReplyOpen(request, info, view, std::move(instance));
+    return;
+  }
   // The retriever has its own, shorter limits for each step; this one is for the case that they fail.
   const ArchiveConfig& config = archive_.config();
   const auto pending = pending_.Add(request, Clock::now() + config.transfer_timeout + 2 * config.query_timeout);
@@ -93,32 +85,57 @@ void FileSystem::Open(fuse_req* request, NodeId id, const fuse_file_info& info) 
 
 void FileSystem::ReplyOpen(fuse_req* request, fuse_file_info info, const InodeView& inode,
                            std::shared_ptr<OpenedInstance> instance) {
-  OpenFile file{inode, std::move(instance), {}};
-  bool pages_outdated = false;
-  if (file.instance) {
-    // The kernel must not read by an estimated size: it would cut the file or pad it. This takes the estimate back
-    // before anybody can read; getattr gives the exact size from now on.
-    const auto correction = inode.inode->size.LearnFromOpen(file.instance->size());
-    if (correction != PublishedSize::Correction::kNone) {
-      NotifySizeChanged(inode.inode->id);
-    }
-    if (correction == PublishedSize::Correction::kAttributes) {
-      inode.inode->size.Corrected(correction);
-    }
-    const bool same = SameContent(*inode.inode, *file.instance);
-    pages_outdated = correction == PublishedSize::Correction::kContent;
-    info.keep_cache = same && !pages_outdated;
-    info.noflush = 1;
-  } else {
+  OpenFile file{inode, {}, {}};
+  if (instance == nullptr) {
     file.control_content = archive_.ControlFile(inode.node->file->control);
     info.direct_io = 1;
+    SendOpen(request, info, std::move(file));
+    return;
   }
+  // A folder's own files change, and are cut short, while they are open: we notice, the kernel would not. And O_DIRECT
+  // has rules of its own on each file system.
+  const bool is_direct = (info.flags & O_DIRECT) != 0;
+  const bool prefer_backing = archive_.instance_cache() != nullptr && !is_direct;
+  file.open = open_.Open(inode.inode->id, std::move(instance), prefer_backing);
+  const OpenedInstance& opened = *file.open.instance();
+  // The kernel must not read by an estimated size: it would cut the file or pad it. This takes the estimate back
+  // before anybody can read; getattr gives the exact size from now on.
+  PublishedSize& size = inode.inode->size;
+  const auto correction = size.LearnFromOpen(opened.size());
+  if (correction != PublishedSize::Correction::kNone) {
+    NotifySizeChanged(inode.inode->id);
+  }
+  if (correction == PublishedSize::Correction::kAttributes) {
+    size.Corrected(correction);
+  }
+  const bool pages_outdated = correction == PublishedSize::Correction::kContent;
+  info.keep_cache = SameContent(*inode.inode, file.open.stamp()) && !pages_outdated;
+  info.noflush = 1;
+  info.direct_io = is_direct && file.open.backing() != 0;
+  if (SendOpen(request, info, std::move(file)) && pages_outdated) {
+    size.Corrected(correction);
+  }
+}
+
+// False: the kernel has not taken it, and does not know the handle.
+bool FileSystem::SendOpen(fuse_req* request, fuse_file_info info, OpenFile&& file) {
+  const int32_t backing = file.open.backing();
   info.fh = files_.Add(std::make_shared<const OpenFile>(std::move(file)));
-  if (fuse_reply_open(request, &info) != 0) {
-    files_.Remove(info.fh);
-  } else if (pages_outdated) {
-    inode.inode->size.Corrected(PublishedSize::Correction::kContent);
+  int failure = 0;
+  if (backing == 0) {
+    failure = fuse_reply_open(request, &info);
+  } else {
+    // Not with FOPEN_KEEP_CACHE: the pages that the kernel keeps of our own replies are not what it reads.
+    const fuse_kernel::OpenReply reply{
+        info.fh,
+        fuse_kernel::kOpenPassthrough | fuse_kernel::kOpenNoFlush | (info.direct_io ? fuse_kernel::kOpenDirect : 0),
+        backing};
+    failure = fuse_reply_buf(request, reinterpret_cast<const char*>(&reply), sizeof reply);
   }
+  if (failure != 0) {
+    files_.Remove(info.fh);
+  }
+  return failure == 0;
 }
 
 void FileSystem::Read(fuse_req* request, size_t size, off_t offset, uint64_t handle) {
@@ -128,14 +145,14 @@ void FileSystem::Read(fuse_req* request, size_t size, off_t offset, uint64_t han
     return;
   }
   const auto start = static_cast<uint64_t>(offset);
-  if (!file->instance) {
+  if (!file->open.instance()) {
     const std::string& content = file->control_content;
     const size_t from = std::min<size_t>(content.size(), start);
     fuse_reply_buf(request, content.data() + from, std::min(size, content.size() - from));
     return;
   }
   const std::span<std::byte> buffer = ReadBuffer(size);
-  if (const auto length = file->instance->TryRead(start, buffer)) {
+  if (const auto length = file->open.instance()->TryRead(start, buffer)) {
     fuse_reply_buf(request, Chars(buffer), *length);
     return;
   }
@@ -147,12 +164,12 @@ void FileSystem::Read(fuse_req* request, size_t size, off_t offset, uint64_t han
 
 void FileSystem::ReadWhenReadable(const PendingRequests::Pointer& pending, const std::shared_ptr<const OpenFile>& file,
                                   size_t size, uint64_t offset) {
-  file->instance->WhenReadable(offset, size, pending->stop.get_token(), [this, pending, file, size, offset] {
+  file->open.instance()->WhenReadable(offset, size, pending->stop.get_token(), [this, pending, file, size, offset] {
     const std::span<std::byte> buffer = ReadBuffer(size);
     std::optional<size_t> length;
     std::exception_ptr error;
     try {
-      length = file->instance->TryRead(offset, buffer);
+      length = file->open.instance()->TryRead(offset, buffer);
     } catch (...) {
       error = std::current_exception();
     }

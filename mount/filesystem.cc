@@ -112,6 +112,9 @@ FileSystem::FileSystem(Archive& archive, const FileSystemOptions& options)
     : archive_(archive),
       options_(options),
       inodes_(archive.tree().root()),
+      passthrough_(options.passthrough),
+      open_({.register_file = [this](int file) { return passthrough_.Register(file); },
+             .unregister = [this](int32_t id) { passthrough_.Unregister(id); }}),
       pending_({
           .reply_error = [](fuse_req* request, int error) { fuse_reply_err(request, error); },
           .watch =
@@ -127,7 +130,13 @@ FileSystem::~FileSystem() {
   Stop();
 }
 
+void FileSystem::Attach(fuse_session* session) {
+  session_ = session;
+  passthrough_.Begin(fuse_session_fd(session));
+}
+
 void FileSystem::FailPending(int error) {
+  passthrough_.End();
   {
     const std::lock_guard lock(notify_mutex_);
     closing_ = true;

@@ -18,6 +18,8 @@
 #include "mount/errno.h"
 #include "mount/handles.h"
 #include "mount/inodes.h"
+#include "mount/open_inodes.h"
+#include "mount/passthrough.h"
 #include "mount/pending.h"
 
 struct fuse_conn_info;
@@ -33,6 +35,7 @@ struct FileSystemOptions {
   uid_t uid = 0;
   gid_t gid = 0;
   mode_t umask = 0;
+  bool passthrough = true;  // the kernel may read complete files by itself
 };
 
 // The archive as the kernel's requests see it. What is known is answered at once on libfuse's threads; what the archive
@@ -48,7 +51,8 @@ class FileSystem {
   // libfuse's callbacks; the session's user data is the FileSystem.
   static const fuse_lowlevel_ops& Operations();
   // For notifications to the kernel; before the session runs.
-  void Attach(fuse_session* session) { session_ = session; }
+  void Attach(fuse_session* session);
+  Passthrough& passthrough() { return passthrough_; }
 
   // Asks the archive anew (SIGHUP). Returns at once. Listings are new from then on; names that the kernel holds already
   // expire within EntryTimeout().
@@ -62,7 +66,7 @@ class FileSystem {
  private:
   struct OpenFile {
     InodeView inode;
-    std::shared_ptr<OpenedInstance> instance;  // null for control files
+    OpenInodes::Handle open;  // of no instance for control files
     std::string control_content;
   };
   struct OpenDirectory {
@@ -112,6 +116,7 @@ class FileSystem {
   void ReplyOpenDir(fuse_req* request, fuse_file_info info, const InodeView& inode, ListingPtr listing);
   void ReplyOpen(fuse_req* request, fuse_file_info info, const InodeView& inode,
                  std::shared_ptr<OpenedInstance> instance);
+  bool SendOpen(fuse_req* request, fuse_file_info info, OpenFile&& file);
   void ReadWhenReadable(const PendingRequests::Pointer& pending, const std::shared_ptr<const OpenFile>& file,
                         size_t size, uint64_t offset);
   size_t AddDirectoryEntry(fuse_req* request, const OpenDirectory& directory, size_t index, char* out, size_t room,
@@ -136,6 +141,8 @@ class FileSystem {
   const FileSystemOptions options_;
   fuse_session* session_ = nullptr;
   Inodes inodes_;
+  Passthrough passthrough_;
+  OpenInodes open_;
   Handles<OpenFile> files_;
   Handles<OpenDirectory> directories_;
   PendingRequests pending_;

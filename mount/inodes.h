@@ -45,7 +45,7 @@ struct Inode {
   NodeId id = 0;        // never used again for something else
   uint64_t number = 0;  // st_ino: the same after a restart
   PublishedSize size;   // of instances
-  // Which file the pages that the kernel keeps were read from (see ContentStamp); 0: not known.
+  // Which file the pages that the kernel keeps were read from (OpenInodes::Handle::stamp); 0: not known.
   std::atomic<uint64_t> content{0};
 };
 

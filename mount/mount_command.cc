@@ -121,6 +121,7 @@ Plan MakePlan(const MountOptions& options) {
   plan.file_system.uid = options.uid.value_or(::getuid());
   plan.file_system.gid = options.gid.value_or(::getgid());
   plan.file_system.umask = options.umask;
+  plan.file_system.passthrough = options.passthrough;
   plan.allow_other = options.allow_other;
   return plan;
 }

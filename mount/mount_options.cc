@@ -80,8 +80,9 @@ constexpr char kMountFooter[] =
     R"(ARCHIVE is a name from the configuration (/etc/trolleyfs/config.toml, ~/.config/trolleyfs/config.toml), the URL of a
 DICOMweb service, dicom://AET@HOST:PORT, or a folder of DICOM files.
 
-Mount options: allow_other, uid=N, gid=N, umask=OCTAL, ro (always), default_permissions (always), and for fstab config=,
-cache_dir=, cache_size=, log_level=, log_file=; nosuid, nodev, noexec, noatime, _netdev, noauto, nofail, user, x-* are
+Mount options: allow_other, uid=N, gid=N, umask=OCTAL, no_passthrough (the kernel reads cached files through this program
+even where it could by itself), ro (always), default_permissions (always), and for fstab config=, cache_dir=,
+cache_size=, log_level=, log_file=; nosuid, nodev, noexec, noatime, _netdev, noauto, nofail, user, x-* are
 accepted and change nothing.
 
 Without -f the program returns when the mount is usable, or fails with one line. It then logs to the file of --log-file,
@@ -113,6 +114,10 @@ void ParseMountOptionList(std::string_view list, bool as_helper, MountOptions& o
     }
     if (option == "allow_other") {
       options.allow_other = true;
+      continue;
+    }
+    if (option == "no_passthrough") {
+      options.passthrough = false;
       continue;
     }
     const size_t equals = option.find('=');

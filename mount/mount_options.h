@@ -30,6 +30,7 @@ struct MountOptions {
   std::optional<uid_t> uid;  // absent: who mounts
   std::optional<gid_t> gid;
   mode_t umask = 0;
+  bool passthrough = true;  // the kernel may read complete files by itself
 
   std::optional<std::filesystem::path> config;
   std::optional<std::filesystem::path> cache_directory;

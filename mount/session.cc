@@ -1,5 +1,6 @@
 #include "mount/session.h"
 
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,6 +41,22 @@ std::string OneLine(std::string_view text) {
   return line.empty() ? "the kernel refused it" : line;
 }
 
+// What libfuse does by itself, with a look at the greeting.
+ssize_t ReadRequest(int device, void* buffer, size_t length, void* file_system) {
+  const ssize_t got = ::read(device, buffer, length);
+  if (got > 0) {
+    static_cast<FileSystem*>(file_system)
+        ->passthrough()
+        .NoteRequest({static_cast<const std::byte*>(buffer), static_cast<size_t>(got)});
+  }
+  return got;
+}
+
+ssize_t WriteReply(int device, iovec* parts, int count, void* file_system) {
+  static_cast<FileSystem*>(file_system)->passthrough().CompleteReply({parts, static_cast<size_t>(count)});
+  return ::writev(device, parts, count);
+}
+
 }  // namespace
 
 Session::Session(FileSystem& file_system, const SessionOptions& options) {
@@ -61,6 +78,11 @@ Session::Session(FileSystem& file_system, const SessionOptions& options) {
   }
   mounted_ = true;
   fuse_set_log_func(&LogLibraryMessage);
+  if (file_system.passthrough().possible()) {
+    // In spite of its name: mounting and unmounting stay libfuse's.
+    constexpr fuse_custom_io io{&WriteReply, &ReadRequest, nullptr, nullptr};
+    fuse_session_custom_io(session_, &io, fuse_session_fd(session_));
+  }
   file_system.Attach(session_);
 }
 

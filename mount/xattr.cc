@@ -96,8 +96,8 @@ std::optional<std::string> FileSystem::XattrValue(const InodeView& view, std::st
 }
 
 void FileSystem::GetXattr(fuse_req* request, NodeId id, const char* name, size_t size) {
-  // No access control lists, no security labels, not in this file system. `ls -l` asks for two of each file unless it
-  // is told so.
+  // Labels, ACLs and capabilities: not "this file has none" but "no file here can have one". Programs such as `ls -l`
+  // then ask once, not once a file.
   if (!std::string_view(name).starts_with("user.")) {
     fuse_reply_err(request, EOPNOTSUPP);
     return;

@@ -136,9 +136,9 @@ CacheDirectory::~CacheDirectory() {
   fs::remove_all(staging_, error);
 }
 
-fs::path CacheDirectory::ObjectPath(std::string_view checksum, uint64_t size) const {
+std::string CacheDirectory::ObjectFile(std::string_view checksum, uint64_t size) const {
   const std::string hex = ToHex(checksum);
-  return path_ / "objects" / hex.substr(0, 2) / StrCat(hex, ".", size);
+  return StrCat(path_.native(), "/objects/", std::string_view(hex).substr(0, 2), "/", hex, ".", size);
 }
 
 fs::path CacheDirectory::NewStagingPath() {

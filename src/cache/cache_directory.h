@@ -33,8 +33,11 @@ class CacheDirectory {
   bool unclean() const { return unclean_; }
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path objects() const { return path_ / "objects"; }
-  // `checksum` are 16 bytes.
-  std::filesystem::path ObjectPath(std::string_view checksum, uint64_t size) const;
+  // `checksum` are 16 bytes. The second is the same as a string: every open of an instance asks for it.
+  std::filesystem::path ObjectPath(std::string_view checksum, uint64_t size) const {
+    return ObjectFile(checksum, size);
+  }
+  std::string ObjectFile(std::string_view checksum, uint64_t size) const;
   // A name in the staging folder that was never used before.
   std::filesystem::path NewStagingPath();
   // Makes the folders again when somebody deleted them. Throws kStorage.

@@ -186,7 +186,7 @@ class InstanceCache::Impl {
 // The file's stamp, and what it takes on disk.
 FileStamp StampOf(const struct stat& status, const std::string& boot_id);
 uint64_t BlocksOf(const struct stat& status);
-UniqueFd OpenObject(const std::filesystem::path& path);
+UniqueFd OpenObject(const std::string& path);
 uint64_t NowMicroseconds();
 
 }  // namespace trolley

@@ -51,7 +51,7 @@ bool ReadsAs(const Content& content, int fd, const ChecksumSecret& secret, const
 
 }  // namespace
 
-UniqueFd OpenObject(const std::filesystem::path& path) {
+UniqueFd OpenObject(const std::string& path) {
   return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
 }
 
@@ -100,7 +100,7 @@ std::optional<CachedInstance> InstanceCache::Impl::FindPending(const InstanceKey
   UniqueFd fd = OpenObject(pending->staged);
   if (!fd) {
     // Committed this moment.
-    fd = OpenObject(directory_.ObjectPath(pending->content.checksum, pending->content.size));
+    fd = OpenObject(directory_.ObjectFile(pending->content.checksum, pending->content.size));
   }
   struct stat status = {};
   if (!fd || !IsFileOf(fd.get(), pending->content.size, status)) {
@@ -117,13 +117,13 @@ std::optional<InstanceCache::Impl::Located> InstanceCache::Impl::Locate(const In
     if (!entry) {
       return std::nullopt;
     }
-    const auto path = directory_.ObjectPath(entry->content.checksum, entry->content.size);
+    const std::string path = directory_.ObjectFile(entry->content.checksum, entry->content.size);
     UniqueFd fd = OpenObject(path);
     if (fd) {
       return Located{std::move(*entry), std::move(fd)};
     }
     if (errno != ENOENT) {
-      LogWarning(StrCat("Cannot open the cached file ", path.string(), ": ", std::strerror(errno)));
+      LogWarning(StrCat("Cannot open the cached file ", path, ": ", std::strerror(errno)));
       return std::nullopt;
     }
     if (attempt > 0) {

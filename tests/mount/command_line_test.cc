@@ -80,6 +80,11 @@ TEST(CommandLineTest, AcceptsWhatChangesNothing) {
               "ro,default_permissions,nosuid,nodev,noatime,_netdev,noauto,user,x-systemd.automount,x-gvfs-hide"});
 }
 
+TEST(CommandLineTest, PassthroughCanBeSwitchedOff) {
+  EXPECT_TRUE(ParseMount({"mount", "a", "m"}).passthrough);
+  EXPECT_FALSE(ParseMount({"mount", "a", "m", "-o", "ro,no_passthrough"}).passthrough);
+}
+
 TEST(CommandLineTest, RefusesWrongUsage) {
   ExpectUsage({}, "subcommand");
   ExpectUsage({"mount"}, "archive and the directory");

@@ -76,4 +76,32 @@ uint64_t Mounted::PeakMemory() const {
   return 0;
 }
 
+Mounted::Reads Mounted::CountReads() const {
+  std::ifstream io("/proc/" + std::to_string(process_->pid()) + "/io");
+  Reads reads;
+  uint64_t value = 0;
+  for (std::string name; io >> name >> value;) {
+    if (name == "rchar:") {
+      reads.bytes = value;
+    } else if (name == "syscr:") {
+      reads.calls = value;
+    }
+  }
+  if (reads.calls == 0) {
+    throw std::runtime_error("the reads of the mount cannot be counted");
+  }
+  return reads;
+}
+
+Mounted::Reads Mounted::ReadsSince(const Reads& before) const {
+  Reads now = CountReads();
+  for (int quiet = 0; quiet < 5; ++quiet) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    const Reads later = CountReads();
+    quiet = later.calls == now.calls ? quiet : 0;
+    now = later;
+  }
+  return {now.calls - before.calls, now.bytes - before.bytes};
+}
+
 }  // namespace trolley

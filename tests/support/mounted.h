@@ -30,6 +30,14 @@ class Mounted {
   bool Unmount();
   // What the kernel counts as the program's largest resident size so far, in bytes.
   uint64_t PeakMemory() const;
+  // What the program has read so far: one call for each request of the kernel, and those of files.
+  struct Reads {
+    uint64_t calls = 0;
+    uint64_t bytes = 0;
+  };
+  Reads CountReads() const;
+  // Since then, once nothing moves any more: the kernel tells of a close a little later.
+  Reads ReadsSince(const Reads& before) const;
 
  private:
   TempDirectory directory_;
