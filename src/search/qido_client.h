@@ -30,8 +30,8 @@ class QidoClient {
   // For messages: "search for ...".
   static std::string Doing(const Query& query);
 
-  // One page, its rows told to `each` as they come if that is given. A study or series that the archive does not have is an empty page; a URL that is no DICOMweb service is
-  // kProtocol, also when it answers 404. Throws NotRelational.
+  // One page, its rows told to `each` as they come if that is given. A study or series that the archive does not have
+  // is an empty page; a URL that is no DICOMweb service is kProtocol, also when it answers 404. Throws NotRelational.
   using OnRow = DicomJsonReader::OnRow;
   QidoPage Ask(const Query& query, const QidoUrl& url, std::optional<uint64_t> limit, uint64_t offset,
                const Context& context, const OnRow& each = nullptr);
