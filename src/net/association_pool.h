@@ -45,10 +45,9 @@ class AssociationPool {
   Clock::duration round_trip() const;
 
   // An idle association whose request had all that is wanted, or a new one; waits while all are in use: questions go
-  // before requests on which the peer would send instances. An idle
-  // association for questions makes room for one of the latter. A transient
-  // rejection (local limit exceeded, temporary congestion) is tried again, more and more slowly, for congestion_time;
-  // then kUnavailable. Otherwise Errors as from Association::Open.
+  // before requests on which the peer would send instances, and an idle association for questions makes room for one
+  // of the latter. A transient rejection (local limit exceeded, temporary congestion) is tried again, more and more
+  // slowly, for congestion_time; then kUnavailable. Otherwise Errors as from Association::Open.
   AssociationLease Lease(const AssociationRequest& request, const Context& context);
 
   // Leases one, lets `ask` send a request on it and waits for the first byte of the answer. A kept association that
