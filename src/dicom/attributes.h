@@ -48,8 +48,8 @@ class Attributes {
   // Room for `count` values of `text_bytes` bytes together.
   void Reserve(size_t count, size_t text_bytes);
 
-  // A stable form for the persistent cache: {tag u32, length u32, text}, little-endian. Parse gives nullopt for anything
-  // that Serialize did not write (records cut off, out of order or twice, text that is not UTF-8).
+  // A stable form for the persistent cache: {tag u32, length u32, text}, little-endian. Parse gives nullopt for
+  // anything that Serialize did not write (records cut off, out of order or twice, text that is not UTF-8).
   std::string Serialize() const;
   static std::optional<Attributes> Parse(std::string_view serialized);
 
