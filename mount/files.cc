@@ -27,7 +27,7 @@ bool SameContent(Inode& inode, uint64_t stamp) {
   if (stamp == 0) {
     return true;
   }
-  const uint64_t before = inode.content.exchange(stamp);
+  const uint64_t before = inode.content;
   return before == 0 || before == stamp;
 }
 
@@ -112,8 +112,15 @@ void FileSystem::ReplyOpen(fuse_req* request, fuse_file_info info, const InodeVi
   info.keep_cache = SameContent(*inode.inode, file.open.stamp()) && !pages_outdated;
   info.noflush = 1;
   info.direct_io = is_direct && file.open.backing() != 0;
-  if (SendOpen(request, info, std::move(file)) && pages_outdated) {
-    size.Corrected(correction);
+  const uint64_t stamp = file.open.stamp();
+  if (SendOpen(request, info, std::move(file))) {
+    // Not before: who opens it meanwhile must not keep the old pages either.
+    if (stamp != 0) {
+      inode.inode->content = stamp;
+    }
+    if (pages_outdated) {
+      size.Corrected(correction);
+    }
   }
 }
 

@@ -148,6 +148,14 @@ class Maker {
     return pool_;
   }
 
+  // What is opened is the file whose size the searcher's Orthanc tells, not one of another server or with a file meta
+  // information of our own.
+  bool GivesStoredFiles() const {
+    const EndPointConfig& end_point = config_.downloader;
+    return (end_point.type == "wado-rs" && (end_point.url == config_.searcher.url || !config_.orthanc_url.empty())) ||
+           (end_point.type == "wado-uri" && config_.profile == ServerProfile::kOrthanc);
+  }
+
   std::shared_ptr<Searcher> MakeSearcher() {
     const EndPointConfig& end_point = config_.searcher;
     if (end_point.type == "folder") {
@@ -159,7 +167,8 @@ class Maker {
       options.query_timeout = config_.query_timeout;
       options.profile = config_.profile;
       auto qido = MakeQidoRsSearcher(std::move(options), Http(end_point));
-      return rest_ != nullptr ? MakeOrthancSizesSearcher(std::move(qido), rest_) : std::move(qido);
+      return rest_ != nullptr && GivesStoredFiles() ? MakeOrthancSizesSearcher(std::move(qido), rest_)
+                                                    : std::move(qido);
     }
     if (end_point.type == "mint") {
       MintOptions options;

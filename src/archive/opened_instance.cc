@@ -15,7 +15,18 @@ namespace {
 class CompleteInstance : public OpenedInstance {
  public:
   CompleteInstance(UniqueFd fd, uint64_t size, std::shared_ptr<SeriesUse> use)
-      : fd_(std::move(fd)), size_(size), use_(std::move(use)) {}
+      : fd_(std::move(fd)), size_(size), use_(std::move(use)) {
+    if (use_ != nullptr) {
+      use_->NoteOpened();
+    }
+  }
+  ~CompleteInstance() override {
+    if (use_ != nullptr) {
+      use_->NoteClosed();
+    }
+  }
+  CompleteInstance(const CompleteInstance&) = delete;
+  CompleteInstance& operator=(const CompleteInstance&) = delete;
 
   uint64_t size() const override { return size_; }
 

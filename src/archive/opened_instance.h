@@ -21,8 +21,13 @@ class SeriesUse {
  public:
   void Touch() { at_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed); }
   Clock::time_point at() const { return Clock::time_point(Clock::duration(at_.load(std::memory_order_relaxed))); }
+  // Whole files of it that are open: the kernel may read them without telling us.
+  void NoteOpened() { ++open_; }
+  void NoteClosed() { --open_; }
+  bool open() const { return open_ > 0; }
 
  private:
+  std::atomic<int64_t> open_{0};
   std::atomic<Clock::rep> at_{Clock::now().time_since_epoch().count()};
 };
 

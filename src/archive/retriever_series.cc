@@ -19,6 +19,7 @@ constexpr Clock::duration kSlowTick = std::chrono::milliseconds(50);
 constexpr Clock::duration kReadThrough = std::chrono::seconds(5);
 constexpr Clock::duration kLongWay = std::chrono::milliseconds(8);  // beyond, several requests at a time pay
 constexpr Clock::duration kGivesWay = std::chrono::seconds(1);      // the only connection, when nothing comes over it
+constexpr Clock::duration kHeldOpen = std::chrono::seconds(5);      // who has a file open may still be reading it
 constexpr Clock::duration kNextSeries = std::chrono::minutes(1);    // for the question that lists it
 constexpr double kFirstWindow = 14600;                              // bytes that TCP sends before it waits (RFC 6928)
 constexpr size_t kWorthHelp = 8;                                    // one in so many, at least, has to come beside it
@@ -337,7 +338,8 @@ void Retriever::Impl::StartJob(const ReadingPtr& reading, Job::Kind kind, bool f
 
 bool Retriever::Impl::IsIdle(const Reading& reading, Clock::time_point now) const {
   const Clock::time_point used = reading.before ? std::max(reading.use->at(), reading.before->at()) : reading.use->at();
-  if (now - used < options_.idle_stop || !reading.waiting.empty()) {
+  const bool held = reading.use->open() && now - used < kHeldOpen;
+  if (now - used < options_.idle_stop || held || !reading.waiting.empty()) {
     return false;
   }
   // Who waits for bytes does not ask for others meanwhile.

@@ -201,6 +201,9 @@ class Fetch {
   bool FetchOneByOne(const std::vector<std::string>& classes, const Instances& instances) {
     bool some_failed = false;
     for (const InstanceReference& instance : instances) {
+      if (!wanted_.contains(instance.instance)) {
+        continue;  // it came with another
+      }
       some_failed |= FetchWithChoices(classes, {instance}).some_failed();
     }
     return some_failed;

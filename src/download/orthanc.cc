@@ -65,6 +65,9 @@ class Orthanc : public Downloader {
         return false;
       }
       if (!url) {
+        if (rest_->is_guess()) {
+          return false;  // DICOMweb has the last word
+        }
         sink.OnMissing(instance);
         return true;
       }

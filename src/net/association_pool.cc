@@ -17,6 +17,7 @@
 namespace trolley {
 namespace {
 
+constexpr std::chrono::seconds kGivesWay{1};  // a transfer, to questions
 constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLongestPause{2000};
 
@@ -72,10 +73,13 @@ std::unique_ptr<Association> AssociationLease::Shared::TakeSlot(const Associatio
   std::unique_ptr<Association> found;
   {
     std::unique_lock lock(mutex);
-    // A question is short and somebody waits for it; a transfer that comes after it loses little.
+    // A question is short and somebody waits for it; a transfer that comes after it loses little, unless questions
+    // never end.
     const bool question = !IsTransfer(request);
+    const auto gives_way_until = Clock::now() + kGivesWay;
     const auto free = [&] {
-      return in_use < std::max<size_t>(peer.max_associations, 1) && (question || questions == 0);
+      return in_use < std::max<size_t>(peer.max_associations, 1) &&
+             (question || questions == 0 || Clock::now() >= gives_way_until);
     };
     questions += question ? 1 : 0;
     const bool got =

@@ -19,8 +19,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxBody = size_t{256} << 20;
-constexpr size_t kMaxRemembered = 100000;  // identifiers; a few tens of MB
+constexpr size_t kMaxList = size_t{256} << 20;  // read as it comes
+constexpr size_t kMaxBody = size_t{32} << 20;   // read at once
+constexpr size_t kMaxInstances = 1000000;       // more is for DICOMweb to crop
+constexpr size_t kMaxRemembered = 100000;       // identifiers; a few tens of MB
 constexpr auto kTryAgainAfter = std::chrono::minutes(10);
 constexpr auto kGuessAgainAfter = std::chrono::hours(1);  // where something else is
 constexpr auto kGuessPatience = std::chrono::seconds(2);
@@ -163,7 +165,8 @@ class OrthancRest::Impl {
       bool doubtful = false;
       const auto add = [&](OrthancInstance instance) {
         const bool here = instance.series_id.empty() || instance.series_id == id;
-        if (!here || !instance.uid || !IsIdentifier(instance.id) || instance.size.value_or(0) == 0) {
+        if (!here || instances.size() >= kMaxInstances || !instance.uid || !IsIdentifier(instance.id) ||
+            instance.size.value_or(0) == 0) {
           doubtful = true;
           return;
         }
@@ -250,7 +253,7 @@ class OrthancRest::Impl {
     HttpRequest request;
     request.url = StrCat(base_, "/series/", series_id, "/instances");
     request.accept_gzip = true;
-    OrthancInstanceSink sink(each, kMaxBody);
+    OrthancInstanceSink sink(each, kMaxList);
     const HttpHead head =
         Patiently(context, [&](const Context& limited) { return http_->Stream(request, sink, limited); });
     CheckAnswer(head, request, sink.text());

@@ -16,8 +16,8 @@ class RequestPace {
   // After a pause, one second's requests go at once. `per_second` > 0.
   explicit RequestPace(uint32_t per_second);
 
-  // Waits for its turn: in order of arrival, but who fetches ahead comes after everybody else. Throws kCancelled or
-  // kTimedOut when the context ends; others then have the turn.
+  // Waits for its turn: in order of arrival, but who fetches ahead comes after everybody else, for a second. Throws
+  // kCancelled or kTimedOut when the context ends; others then have the turn.
   void Wait(const Context& context);
 
  private:

@@ -35,7 +35,13 @@ class OrthancSizes : public Searcher {
 
   Answer Find(const Query& query, const Context& context) override {
     if (const auto series = SeriesToList(query)) {
-      if (Answer listed = Try([&] { return List(*series, context); })) {
+      // Whatever becomes of it, DICOMweb has time enough.
+      Context part = context;
+      if (context.deadline != Clock::time_point::max()) {
+        const auto now = Clock::now();
+        part.deadline = now + (context.deadline - now) / 2;
+      }
+      if (Answer listed = Try([&] { return List(*series, part); })) {
         return listed;
       }
     }
@@ -85,7 +91,7 @@ class OrthancSizes : public Searcher {
       return nullptr;
     }
     std::optional<std::vector<Instance>> instances = rest_->List(reference, context);
-    if (!instances) {
+    if (!instances || (rest_->is_guess() && !DicomWebCounts(reference, instances->size(), context))) {
       return nullptr;
     }
     auto studies = std::make_shared<Studies>();
@@ -93,6 +99,16 @@ class OrthancSizes : public Searcher {
     studies->push_back({reference.study, {{tag::kStudyInstanceUID, reference.study.str()}}, {}});
     studies->front().series.push_back(std::move(series));
     return studies;
+  }
+
+  // Behind the same address may be two archives.
+  bool DicomWebCounts(const SeriesReference& reference, size_t instances, const Context& context) {
+    Query query(Level::kSeries);
+    query.Where(tag::kStudyInstanceUID, reference.study.str()).Where(tag::kSeriesInstanceUID, reference.series.str());
+    const Answer found = searcher_->Find(query.Include(tag::kNumberOfSeriesRelatedInstances), context);
+    return found->size() == 1 && found->front().series.size() == 1 &&
+           found->front().series.front().attributes.Number(tag::kNumberOfSeriesRelatedInstances) ==
+               static_cast<int64_t>(instances);
   }
 
   static size_t CountSeries(const Studies& studies) {

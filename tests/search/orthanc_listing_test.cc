@@ -31,6 +31,15 @@ std::map<InstanceReference, std::string> Content() {
   return content;
 }
 
+// As Orthanc answers: with the count of each series.
+std::vector<Attributes> Rows(int count) {
+  std::vector<Attributes> rows = FakeSeries(1, 1, count);
+  for (Attributes& row : rows) {
+    row.Set(tag::kNumberOfSeriesRelatedInstances, std::to_string(count));
+  }
+  return rows;
+}
+
 // Orthanc with DICOMweb; both have the same three instances.
 class OrthancListingTest : public testing::Test {
  protected:
@@ -66,7 +75,7 @@ class OrthancListingTest : public testing::Test {
 
   using Listed = std::vector<std::pair<int64_t, int64_t>>;
   const Listed all_{{1, 100}, {2, 200}, {3, 300}};
-  FakeQido qido_{FakeSeries(1, 1, 3)};
+  FakeQido qido_{Rows(3)};
   FakeOrthanc orthanc_{Content(), [this](const ReceivedRequest& request, HttpReply& reply) {
                          if (request.target.starts_with("/dicom-web/")) {
                            qido_.Answer(request, reply);
@@ -181,10 +190,18 @@ TEST_F(OrthancListingTest, AGuessIsConfirmedOnce) {
   EXPECT_EQ(Asked().second, 0u);
   EXPECT_EQ(List(series_), all_);
   EXPECT_EQ(List(series_), all_);
-  EXPECT_EQ(Asked().first, 0u);
+  EXPECT_EQ(orthanc_.server().CountRequests("/instances?"), 0u) << "DICOMweb lists nothing, it only counts";
   EXPECT_EQ(orthanc_.server().CountRequests("/system"), 1u);
   EXPECT_EQ(orthanc_.server().CountRequests("/plugins"), 1u);
   EXPECT_TRUE(rest_->UsableByNow({}));
+}
+
+TEST_F(OrthancListingTest, WhereDicomWebIsAnotherArchiveThatHasMoreItLists) {
+  qido_.SetInstances(Rows(4));
+  Make(OrthancRest::Basis::kGuess);
+  const Listed listed = List(series_);
+  ASSERT_EQ(listed.size(), 4u);
+  EXPECT_EQ(listed.back().first, 4);
 }
 
 TEST_F(OrthancListingTest, AGuessIsMadeOnlyWhereSizesAreWanted) {
