@@ -105,7 +105,7 @@ class OrthancSizes : public Searcher {
   bool DicomWebCounts(const SeriesReference& reference, size_t instances, const Context& context) {
     Query query(Level::kSeries);
     query.Where(tag::kStudyInstanceUID, reference.study.str()).Where(tag::kSeriesInstanceUID, reference.series.str());
-    const Answer found = searcher_->Find(query.Include(tag::kNumberOfSeriesRelatedInstances), context);
+    const Answer found = searcher_->Find(query.Include(tag::kNumberOfSeriesRelatedInstances).SetLimit(1), context);
     return found->size() == 1 && found->front().series.size() == 1 &&
            found->front().series.front().attributes.Number(tag::kNumberOfSeriesRelatedInstances) ==
                static_cast<int64_t>(instances);

@@ -204,7 +204,8 @@ TEST_F(GetTest, GoesOnAfterKill9) {
 
   archive().proxy.ForgetRequests();
   EXPECT_THAT(Get({ct.study}).out, HasSubstr("0 instances"));
-  EXPECT_EQ(archive().proxy.CountRequests(ct.series, "/instances"), 0U) << "what is complete is not fetched again";
+  EXPECT_EQ(archive().proxy.CountRequests("/series/" + ct.series, "/instances"), 0U)
+      << "what is complete is not fetched again";
   EXPECT_THAT(Get({data().rle.study + "/" + data().rle.series, "--overwrite"}).out, HasSubstr("5 instances"));
   EXPECT_THAT(Get({data().rle.study + "/" + data().rle.series, "--overwrite"}).out, HasSubstr("5 instances"));
 }
