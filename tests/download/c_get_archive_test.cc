@@ -14,7 +14,7 @@ DicomPeer PeerAt(int port, const std::string& title) {
   peer.host = "127.0.0.1";
   peer.port = static_cast<uint16_t>(port);
   peer.called_aet = title;
-  peer.connect_timeout = peer.stall_timeout = std::chrono::seconds(2);
+  peer.connect_timeout = peer.stall_timeout = DownloadWorld::patience;
   return peer;
 }
 

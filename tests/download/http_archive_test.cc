@@ -23,7 +23,7 @@ namespace {
 
 std::shared_ptr<HttpClient> Client() {
   HttpOptions options;
-  options.stall_timeout = std::chrono::seconds(2);
+  options.stall_timeout = DownloadWorld::patience;
   return std::make_shared<HttpClient>(options);
 }
 

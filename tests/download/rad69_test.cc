@@ -80,7 +80,7 @@ class Rad69World : public DownloadWorld {
  private:
   void Reach(const std::string& url) {
     options_.url = url;
-    downloader_ = MakeRad69Downloader(options_, Client(std::chrono::seconds(1)));
+    downloader_ = MakeRad69Downloader(options_, Client(DownloadWorld::patience));
   }
 
   FakeRad69 server_;

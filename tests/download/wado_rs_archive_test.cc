@@ -18,7 +18,7 @@ class OrthancDownloadWorld : public DownloadWorld {
  public:
   OrthancDownloadWorld() : proxy_(OrthancContent::Shared().orthanc().http_port()) {
     HttpOptions options;
-    options.stall_timeout = std::chrono::seconds(2);
+    options.stall_timeout = DownloadWorld::patience;
     downloader_ = MakeWadoRsDownloader({proxy_.Url("/dicom-web")}, std::make_shared<HttpClient>(options));
   }
   Downloader& downloader() override { return *downloader_; }

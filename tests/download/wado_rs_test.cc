@@ -58,14 +58,14 @@ std::shared_ptr<HttpClient> Client(std::chrono::seconds stall_timeout = std::chr
 
 // --- The contract ---
 
-constexpr std::chrono::seconds kPatience(2);  // for a silent server
-
 class WadoWorld : public DownloadWorld {
  public:
-  WadoWorld() : wado_(Content()), downloader_(MakeWadoRsDownloader({wado_.url()}, Client(kPatience))) {}
+  WadoWorld() : wado_(Content()), downloader_(MakeWadoRsDownloader({wado_.url()}, Client(DownloadWorld::patience))) {}
   Downloader& downloader() override { return *downloader_; }
   const std::map<InstanceReference, std::string>& content() const override { return wado_.content(); }
-  void Refuse() override { downloader_ = MakeWadoRsDownloader({"http://127.0.0.1:1/dicom-web"}, Client(kPatience)); }
+  void Refuse() override {
+    downloader_ = MakeWadoRsDownloader({"http://127.0.0.1:1/dicom-web"}, Client(DownloadWorld::patience));
+  }
   void FallSilent() override { wado_.SetMood(FakeWado::Mood::kSilent); }
   void CutOff() override { wado_.SetMood(FakeWado::Mood::kCutting); }
   void Recover() override { wado_.SetMood(FakeWado::Mood::kWell); }

@@ -22,10 +22,10 @@ class CountingAuthenticator : public Authenticator {
   }
   bool Renew(const AuthRequest& request, const HttpHead& refusal, const std::vector<std::string>& sent) override {
     EXPECT_EQ(refusal.status, 401);
+    const std::lock_guard lock(mutex_);
     if (sent != Headers(request)) {
       return true;
     }
-    const std::lock_guard lock(mutex_);
     ++renewals;
     if (token_ >= last_) {
       return false;
@@ -160,6 +160,7 @@ TEST_F(HttpCredentialsTest, CallsRefusedTogetherShareOneRenewal) {
   for (std::thread& thread : threads) {
     thread.join();
   }
+  EXPECT_EQ(authenticator->renewals, 1);
 }
 
 TEST_F(HttpCredentialsTest, FollowsRedirects) {

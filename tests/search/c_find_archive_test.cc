@@ -23,7 +23,7 @@ DicomPeer PeerOf(int port, const char* title) {
   peer.host = "127.0.0.1";
   peer.port = static_cast<uint16_t>(port);
   peer.called_aet = title;
-  peer.stall_timeout = std::chrono::seconds(2);
+  peer.stall_timeout = SearchWorld::patience;
   return peer;
 }
 

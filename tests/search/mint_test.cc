@@ -28,8 +28,6 @@ std::shared_ptr<HttpClient> Client(std::chrono::seconds stall_timeout = std::chr
 
 // --- The contract ---
 
-constexpr std::chrono::seconds kPatience(1);  // for a silent server
-
 std::vector<Attributes> ContractContent() {
   std::vector<Attributes> all = {FakeInstance(1, 1, 1, "Contract^Anna")};
   for (const int series : {1, 2, 3}) {
@@ -66,7 +64,7 @@ class MintWorld : public SearchWorld {
 
  private:
   void Reach(const std::string& url) {
-    searcher_ = MakeMintSearcher({.url = url, .dialect = dialect_}, Client(kPatience));
+    searcher_ = MakeMintSearcher({.url = url, .dialect = dialect_}, Client(SearchWorld::patience));
   }
 
   FakeMint mint_;

@@ -20,7 +20,7 @@ class OrthancSearchWorld : public SearchWorld {
  public:
   OrthancSearchWorld() : proxy_(OrthancContent::Shared().orthanc().http_port()) {
     HttpOptions options;
-    options.stall_timeout = std::chrono::seconds(2);
+    options.stall_timeout = SearchWorld::patience;
     searcher_ = MakeQidoRsSearcher({.url = proxy_.Url("/dicom-web")}, std::make_shared<HttpClient>(options));
   }
   Searcher& searcher() override { return *searcher_; }
@@ -46,7 +46,7 @@ class OrthancProfileWorld : public OrthancSearchWorld {
  public:
   OrthancProfileWorld() {
     HttpOptions options;
-    options.stall_timeout = std::chrono::seconds(2);
+    options.stall_timeout = SearchWorld::patience;
     const auto http = std::make_shared<HttpClient>(options);
     searcher_ = MakeOrthancSizesSearcher(
         MakeQidoRsSearcher({.url = proxy_.Url("/dicom-web"), .profile = ServerProfile::kOrthanc}, http),

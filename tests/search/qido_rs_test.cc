@@ -26,8 +26,6 @@ std::shared_ptr<HttpClient> Client(std::chrono::seconds stall_timeout = std::chr
 
 // --- The contract ---
 
-constexpr std::chrono::seconds kPatience(2);  // for a silent server
-
 std::vector<Attributes> ContractContent() {
   std::vector<Attributes> all = {FakeInstance(1, 1, 1, "Contract^Anna")};
   for (const int series : {1, 2, 3}) {
@@ -42,7 +40,7 @@ class QidoWorld : public SearchWorld {
  public:
   explicit QidoWorld(const FakeQido::Habits& habits = {}) : qido_(ContractContent()) {
     qido_.SetHabits(habits);
-    searcher_ = MakeQidoRsSearcher({qido_.url()}, Client(kPatience));
+    searcher_ = MakeQidoRsSearcher({qido_.url()}, Client(SearchWorld::patience));
   }
   Searcher& searcher() override { return *searcher_; }
   std::vector<InstanceReference> content() const override {
@@ -54,7 +52,9 @@ class QidoWorld : public SearchWorld {
     return all;
   }
   std::optional<Query> Unsupported() const override { return Query(Level::kStudy).Where("SeriesNumber", "1"); }
-  void Refuse() override { searcher_ = MakeQidoRsSearcher({"http://127.0.0.1:1/dicom-web"}, Client(kPatience)); }
+  void Refuse() override {
+    searcher_ = MakeQidoRsSearcher({"http://127.0.0.1:1/dicom-web"}, Client(SearchWorld::patience));
+  }
   void FallSilent() override { qido_.SetMood(FakeQido::Mood::kSilent); }
   void CutOff() override { qido_.SetMood(FakeQido::Mood::kCutting); }
   void Recover() override { qido_.SetMood(FakeQido::Mood::kWell); }

@@ -9,6 +9,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <mutex>
+#include <random>
 #include <stdexcept>
 #include <string>
 
@@ -44,6 +47,25 @@ int PortOf(int listening_fd) {
 }
 
 int FreePort() {
+  // Below what the kernel gives to connections: tests that run at the same time make thousands, and one could get the
+  // port before its server does.
+  constexpr int kFirst = 15000;
+  static const int end = [] {
+    int low = 0;
+    std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> low;
+    return low > kFirst ? low : 32768;
+  }();
+  static std::mt19937 random(std::random_device{}());
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  for (int attempts = 0; attempts < 1000; ++attempts) {
+    const int port = std::uniform_int_distribution(kFirst, end - 1)(random);
+    try {
+      ListenOnLoopback(port);
+      return port;
+    } catch (const std::runtime_error&) {  // somebody has it
+    }
+  }
   return PortOf(ListenOnLoopback().get());
 }
 

@@ -8,7 +8,8 @@
 
 namespace trolley {
 
-// A port of 127.0.0.1 that nobody listened on a moment ago.
+// A port of 127.0.0.1 that nobody listened on a moment ago, and that the kernel gives to nobody who does not ask for
+// it.
 int FreePort();
 
 // Listens on 127.0.0.1; port 0 picks one. Throws std::runtime_error.
