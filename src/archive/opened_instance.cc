@@ -14,8 +14,8 @@ namespace {
 
 class CompleteInstance : public OpenedInstance {
  public:
-  CompleteInstance(UniqueFd fd, uint64_t size, std::shared_ptr<SeriesUse> use)
-      : fd_(std::move(fd)), size_(size), use_(std::move(use)) {
+  CompleteInstance(CachedInstance whole, std::shared_ptr<SeriesUse> use)
+      : whole_(std::move(whole)), use_(std::move(use)) {
     if (use_ != nullptr) {
       use_->NoteOpened();
     }
@@ -28,17 +28,21 @@ class CompleteInstance : public OpenedInstance {
   CompleteInstance(const CompleteInstance&) = delete;
   CompleteInstance& operator=(const CompleteInstance&) = delete;
 
-  uint64_t size() const override { return size_; }
+  uint64_t size() const override { return whole_.size; }
 
   std::optional<size_t> TryRead(uint64_t offset, std::span<std::byte> out) override {
     if (use_ != nullptr) {
       use_->Touch();
     }
-    if (offset >= size_) {
+    if (offset >= whole_.size) {
       return 0;
     }
-    const size_t length = static_cast<size_t>(std::min<uint64_t>(out.size(), size_ - offset));
-    ReadFully(fd_.get(), offset, out.first(length));
+    const size_t length = static_cast<size_t>(std::min<uint64_t>(out.size(), whole_.size - offset));
+    if (whole_.bytes != nullptr) {
+      std::memcpy(out.data(), whole_.bytes->data() + offset, length);
+    } else {
+      ReadFully(whole_.fd.get(), offset, out.first(length));
+    }
     return length;
   }
 
@@ -47,11 +51,10 @@ class CompleteInstance : public OpenedInstance {
     ready();
   }
 
-  int CompleteFd() const override { return fd_.get(); }
+  int CompleteFd() const override { return whole_.fd ? whole_.fd.get() : -1; }
 
  private:
-  const UniqueFd fd_;
-  const uint64_t size_;
+  const CachedInstance whole_;
   const std::shared_ptr<SeriesUse> use_;
 };
 
@@ -74,8 +77,8 @@ void ReadFully(int fd, uint64_t offset, std::span<std::byte> out) {
   }
 }
 
-std::shared_ptr<OpenedInstance> MakeCompleteInstance(UniqueFd fd, uint64_t size, std::shared_ptr<SeriesUse> use) {
-  return std::make_shared<CompleteInstance>(std::move(fd), size, std::move(use));
+std::shared_ptr<OpenedInstance> MakeCompleteInstance(CachedInstance whole, std::shared_ptr<SeriesUse> use) {
+  return std::make_shared<CompleteInstance>(std::move(whole), std::move(use));
 }
 
 }  // namespace trolley

@@ -10,6 +10,7 @@
 #include "archive/retriever.h"
 #include "base/context.h"
 #include "base/unique_fd.h"
+#include "cache/instance_cache.h"
 
 namespace trolley {
 
@@ -31,8 +32,8 @@ class SeriesUse {
   std::atomic<Clock::rep> at_{Clock::now().time_since_epoch().count()};
 };
 
-// An instance whose file is whole: from the cache, or a folder's own file. `use` may be null.
-std::shared_ptr<OpenedInstance> MakeCompleteInstance(UniqueFd fd, uint64_t size, std::shared_ptr<SeriesUse> use);
+// An instance of which all is here: from the cache, or a folder's own file. `use` may be null.
+std::shared_ptr<OpenedInstance> MakeCompleteInstance(CachedInstance whole, std::shared_ptr<SeriesUse> use);
 
 }  // namespace trolley
 

@@ -80,7 +80,7 @@ std::shared_ptr<OpenedInstance> Retriever::Impl::TryOpen(const InstanceReference
     return nullptr;
   }
   ++cache_hits_;
-  return MakeCompleteInstance(std::move(cached->fd), cached->size, NoteOpen(instance, true));
+  return MakeCompleteInstance(std::move(*cached), NoteOpen(instance, true));
 }
 
 void Retriever::Impl::Open(const InstanceReference& instance, const std::stop_token& stop, const OpenCallback& done) {
@@ -158,7 +158,7 @@ void Retriever::Impl::Verify(const TransferPtr& transfer) {
     if (cached) {
       ++cache_hits_;
       if (Settle(nullptr, transfer)) {
-        transfer->EndWithFile(std::move(cached->fd), cached->size);
+        transfer->EndWith(std::move(*cached));
       }
       return;
     }

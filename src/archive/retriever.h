@@ -31,7 +31,7 @@ class OpenedInstance {
   // Calls `ready` once, when a TryRead of [offset, offset + length) would no longer give nullopt: at once, or from
   // another thread. Not at all, or harmlessly late, after `stop` was requested.
   virtual void WhenReadable(uint64_t offset, size_t length, std::stop_token stop, std::function<void()> ready) = 0;
-  // Where the whole file lies, for reading without us; -1 while bytes are still arriving.
+  // Where the whole file lies, for reading without us; -1 while bytes are still arriving, and while it is no file.
   virtual int CompleteFd() const = 0;
 };
 

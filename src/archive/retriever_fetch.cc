@@ -164,7 +164,7 @@ void Retriever::Impl::FetchRemote(const TransferPtr& transfer, const RequestPtr&
   if (!transfer->begun()) {
     if (auto cached = cache_->Find(options_.archive, transfer->reference(), InstanceCache::Verify::kOnlyIfCheap)) {
       if (Settle(request, transfer)) {
-        transfer->EndWithFile(std::move(cached->fd), cached->size);
+        transfer->EndWith(std::move(*cached));
       }
       return;
     }
@@ -189,7 +189,7 @@ void Retriever::Impl::FetchLocal(const TransferPtr& transfer) {
     throw Error(ErrorCode::kStorage, StrCat("Cannot open instance ", transfer->reference().instance.str(),
                                             " in the folder: ", std::strerror(errno)));
   }
-  transfer->EndWithFile(std::move(file), static_cast<uint64_t>(status.st_size));
+  transfer->EndWith({std::move(file), static_cast<uint64_t>(status.st_size)});
 }
 
 // False: a batch was faster.

@@ -19,6 +19,18 @@ namespace {
 // again.
 constexpr uint64_t kNearlyDone = uint64_t{4} << 20;
 
+// Null while it is in memory.
+std::shared_ptr<UniqueFd> ReaderOf(const StagedInstance& staged) {
+  if (staged.fd() < 0) {
+    return nullptr;
+  }
+  auto fd = std::make_shared<UniqueFd>(fcntl(staged.fd(), F_DUPFD_CLOEXEC, 0));
+  if (!*fd) {
+    throw Error(ErrorCode::kStorage, StrCat("Cannot open a file in the cache: ", std::strerror(errno)));
+  }
+  return fd;
+}
+
 }  // namespace
 
 struct Transfer::OpenWaiter {
@@ -198,18 +210,11 @@ void Transfer::StopIfUnwanted() {
 }
 
 void Transfer::Begin(std::unique_ptr<StagedInstance> staged, std::optional<uint64_t> length) {
-  std::shared_ptr<UniqueFd> fd;
-  if (staged == nullptr) {
-    fd = MakeMemoryFile(length);
-  } else {
-    fd = std::make_shared<UniqueFd>(fcntl(staged->fd(), F_DUPFD_CLOEXEC, 0));
-    if (!*fd) {
-      throw Error(ErrorCode::kStorage, StrCat("Cannot open a file in the cache: ", std::strerror(errno)));
-    }
-  }
+  const std::shared_ptr<UniqueFd> fd = staged == nullptr ? MakeMemoryFile(length) : ReaderOf(*staged);
   {
     const std::lock_guard lock(mutex_);
-    fd_ = std::move(fd);
+    fd_ = fd;
+    bytes_ = staged != nullptr ? staged->bytes() : nullptr;
     staged_ = std::move(staged);
     length_ = length;
     state_ = State::kArriving;
@@ -239,6 +244,12 @@ void Transfer::Store(std::span<const std::byte> piece) {
   if (staged_ != nullptr) {
     try {
       staged_->Append(piece);
+      if (fd_ == nullptr && staged_->fd() >= 0) {
+        auto fd = ReaderOf(*staged_);
+        const std::lock_guard lock(mutex_);
+        fd_ = std::move(fd);
+        bytes_ = nullptr;
+      }
       return;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kNoSpace) {
@@ -273,7 +284,7 @@ std::span<const std::byte> Transfer::CheckAgain(std::span<const std::byte> piece
   }
   const auto old = piece.first(static_cast<size_t>(std::min<uint64_t>(piece.size(), repeat_end_ - repeated_)));
   std::vector<std::byte> before(old.size());
-  ReadFully(fd_->get(), repeated_, before);
+  ReadBack(repeated_, before);
   if (!std::equal(old.begin(), old.end(), before.begin())) {
     throw Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(),
                                              ": asked for again, it came with other bytes"));
@@ -282,17 +293,26 @@ std::span<const std::byte> Transfer::CheckAgain(std::span<const std::byte> piece
   return piece.subspan(old.size());
 }
 
+void Transfer::ReadBack(uint64_t offset, std::span<std::byte> out) const {
+  if (bytes_ != nullptr) {
+    std::memcpy(out.data(), bytes_->data() + offset, out.size());
+  } else {
+    ReadFully(fd_->get(), offset, out);
+  }
+}
+
 void Transfer::MoveToMemory() {
   const std::shared_ptr<UniqueFd> memory = MakeMemoryFile(length_);
   std::vector<std::byte> buffer(size_t{1} << 20);
   for (uint64_t offset = 0; offset < arrived_;) {
     const std::span piece(buffer.data(), static_cast<size_t>(std::min<uint64_t>(buffer.size(), arrived_ - offset)));
-    ReadFully(fd_->get(), offset, piece);
+    ReadBack(offset, piece);
     WriteFully(memory->get(), offset, piece);
     offset += piece.size();
   }
   const std::lock_guard lock(mutex_);
   fd_ = memory;
+  bytes_ = nullptr;
   staged_.reset();
 }
 
@@ -317,16 +337,19 @@ void Transfer::End() {
   CallAll(ready);
 }
 
-void Transfer::EndWithFile(UniqueFd file, uint64_t size) {
+void Transfer::EndWith(CachedInstance whole) {
   ReadWaiters ready;
   {
     const std::lock_guard lock(mutex_);
     if (state_ != State::kWaiting && state_ != State::kArriving) {
       return;
     }
-    fd_ = std::make_shared<UniqueFd>(std::move(file));
-    length_ = size;
-    arrived_ = size;
+    if (whole.bytes == nullptr) {
+      fd_ = std::make_shared<UniqueFd>(std::move(whole.fd));
+    }
+    bytes_ = std::move(whole.bytes);
+    length_ = whole.size;
+    arrived_ = whole.size;
     state_ = State::kWhole;
     ready = TakeReady();
   }
@@ -396,6 +419,7 @@ std::optional<size_t> Transfer::TryRead(uint64_t offset, std::span<std::byte> ou
     use_->Touch();
   }
   std::shared_ptr<UniqueFd> fd;
+  std::shared_ptr<const std::string> bytes;
   uint64_t size = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -406,13 +430,18 @@ std::optional<size_t> Transfer::TryRead(uint64_t offset, std::span<std::byte> ou
       return std::nullopt;
     }
     fd = fd_;
+    bytes = bytes_;
     size = *length_;
   }
   if (offset >= size) {
     return 0;
   }
   const size_t length = static_cast<size_t>(std::min<uint64_t>(out.size(), size - offset));
-  ReadFully(fd->get(), offset, out.first(length));
+  if (bytes != nullptr) {
+    std::memcpy(out.data(), bytes->data() + offset, length);
+  } else {
+    ReadFully(fd->get(), offset, out.first(length));
+  }
   return length;
 }
 
@@ -451,7 +480,7 @@ void Transfer::CancelRead(const std::shared_ptr<ReadWaiter>& waiter) {
 
 int Transfer::CompleteFd() const {
   const std::lock_guard lock(mutex_);
-  return state_ == State::kWhole ? fd_->get() : -1;
+  return state_ == State::kWhole && fd_ != nullptr ? fd_->get() : -1;
 }
 
 }  // namespace trolley

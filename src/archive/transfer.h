@@ -68,8 +68,8 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   // It is whole and goes into the cache. Throws kProtocol when it is shorter than promised.
   void End();
   // These have no effect when it has ended.
-  // It need not be transferred: its whole file lies here.
-  void EndWithFile(UniqueFd file, uint64_t size);
+  // It need not be transferred: all of it is here.
+  void EndWith(CachedInstance whole);
   void EndMissing();  // a failure for those who read it already
   void Fail(std::exception_ptr error);
   bool ended() const;
@@ -92,6 +92,8 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   static void CallAll(const ReadWaiters& waiters);
   void MoveToMemory();
   void Store(std::span<const std::byte> piece);
+  // What has arrived; the worker's alone.
+  void ReadBack(uint64_t offset, std::span<std::byte> out) const;
   std::span<const std::byte> CheckAgain(std::span<const std::byte> piece);
   void AnswerOpeners();
 
@@ -113,8 +115,9 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   uint64_t repeated_ = 0;    // after Rewind(): what came again of
   uint64_t repeat_end_ = 0;  // what was there already
   bool kept_ = false;
-  std::unique_ptr<StagedInstance> staged_;  // null when the bytes are in memory, and after the end
-  std::shared_ptr<UniqueFd> fd_;            // what readers read
+  std::unique_ptr<StagedInstance> staged_;    // null when the disk is full, and after the end
+  std::shared_ptr<UniqueFd> fd_;              // what readers read; of small ones instead:
+  std::shared_ptr<const std::string> bytes_;  // else null
   std::exception_ptr error_;
   size_t readers_ = 0;
   std::list<std::shared_ptr<OpenWaiter>> openers_;

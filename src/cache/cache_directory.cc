@@ -176,6 +176,33 @@ int CacheDirectory::Place(const fs::path& staged, const fs::path& object) {
   return errno;
 }
 
+int CacheDirectory::Write(std::string_view bytes, const fs::path& object) {
+  UniqueFd fd;
+  for (int attempt = 0; attempt < 3 && !fd; ++attempt) {
+    fd.Reset(::open(object.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd && errno == EEXIST) {
+      ::unlink(object.c_str());  // a process that was killed has left it, or it was found to be wrong
+    } else if (!fd && errno == ENOENT) {
+      ::mkdir(path_.c_str(), 0700);
+      ::mkdir(objects().c_str(), 0700);
+      ::mkdir(object.parent_path().c_str(), 0700);
+    } else if (!fd) {
+      break;
+    }
+  }
+  int reason = fd ? 0 : errno;
+  while (reason == 0 && !bytes.empty()) {
+    const ssize_t done = ::write(fd.get(), bytes.data(), bytes.size());
+    if (done >= 0) {
+      bytes.remove_prefix(static_cast<size_t>(done));
+    } else if (errno != EINTR) {
+      reason = errno;
+      ::unlink(object.c_str());
+    }
+  }
+  return reason;
+}
+
 void CacheDirectory::Quarantine(const fs::path& object) {
   // Named by time, so that the oldest come first.
   const auto now = std::chrono::system_clock::now().time_since_epoch();

@@ -47,6 +47,9 @@ class CacheDirectory {
   static bool Move(const std::filesystem::path& from, const std::filesystem::path& to);
   // Puts a staged file into objects/, replacing what is there. Returns errno.
   int Place(const std::filesystem::path& staged, const std::filesystem::path& object);
+  // Writes a file into objects/, in place of what may lie there. Within a write transaction of the index, so that
+  // nobody else does. 0 or errno.
+  int Write(std::string_view bytes, const std::filesystem::path& object);
   // Moves a damaged object to quarantine/, where the newest 16 are kept.
   void Quarantine(const std::filesystem::path& object);
   // Takes all objects away (into trash/) and begins an empty objects/ that carries `id`.

@@ -218,7 +218,9 @@ void InstanceCache::Impl::Put(LmdbTransaction& transaction, PendingInstance& pen
   const bool shared =
       !pending.placed && known && ::lstat(object.c_str(), &status) == 0 && StampOf(status, boot_id_) == known->stamp;
   if (!shared && !pending.placed) {
-    if (const int reason = directory_.Place(pending.staged, object); reason != 0) {
+    const int reason =
+        pending.bytes != nullptr ? directory_.Write(*pending.bytes, object) : directory_.Place(pending.staged, object);
+    if (reason != 0) {
       LogWarning(StrCat("Cannot move an instance into the cache: ", std::strerror(reason)));
       return;
     }

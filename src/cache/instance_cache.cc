@@ -17,6 +17,7 @@ namespace trolley {
 namespace {
 
 constexpr uint64_t kEvictedAtATime = 1000;  // bounds how long others wait for the index
+constexpr uint64_t kUncheckedBytes = 1 << 20;
 
 std::string ReadBootId() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -150,6 +151,16 @@ void InstanceCache::Impl::Reserve(Reservation& reservation, uint64_t bytes, bool
                          " has ", free, " bytes free; free some space there or lower min_free"));
     }
   }
+}
+
+void InstanceCache::Impl::ReserveInMemory(Reservation& reservation, uint64_t bytes) {
+  const uint64_t unchecked = unchecked_ += bytes;
+  if (unchecked < kUncheckedBytes) {
+    reservation.SetReserved(bytes);
+    return;
+  }
+  Reserve(reservation, bytes, true);
+  unchecked_ = 0;
 }
 
 InstanceIndex::Gone InstanceCache::Impl::MoveAway(GoneFiles& gone) {

@@ -28,10 +28,11 @@ struct InstanceCacheOptions {
   std::chrono::milliseconds touch_interval{60000};
 };
 
-// A complete, verified instance. The descriptor stays readable also when the instance is evicted meanwhile.
+// A complete, verified instance. It stays readable also when the instance is evicted meanwhile.
 struct CachedInstance {
-  UniqueFd fd;
+  UniqueFd fd;  // not open when `bytes` has it
   uint64_t size = 0;
+  std::shared_ptr<const std::string> bytes = {};  // a small one that came just now and is no file yet
 };
 
 struct InstanceCacheStatus {
@@ -50,15 +51,21 @@ struct InstanceCacheShare {
 
 class InstanceCache;
 
-// An instance on its way into the cache: a file in staging/ that can be read while it grows. Used by one writer.
+// An instance on its way into the cache: a file in staging/ that can be read while it grows. Up to 64 KiB are kept in
+// memory first, if there are not too many such (16 MiB): a file each, under a passing name, is what small instances
+// would take longest for. Used by one writer.
 class StagedInstance {
  public:
   ~StagedInstance();  // unless committed, the file is gone
   StagedInstance(const StagedInstance&) = delete;
   StagedInstance& operator=(const StagedInstance&) = delete;
 
-  // Open for reading and writing; a duplicate (dup) stays valid after the commit and after this object's end.
+  // Open for reading and writing; a duplicate (dup) stays valid after the commit and after this object's end. -1 while
+  // all is in memory.
   int fd() const;
+  // All that was appended; null when it is in a file. What is there may be read while more is appended when the length
+  // was told in advance: it does not move then.
+  std::shared_ptr<const std::string> bytes() const;
   uint64_t size() const;  // bytes appended so far
   // Throws kNoSpace (disk full and nothing left to evict) or kStorage.
   void Append(std::span<const std::byte> piece);

@@ -7,6 +7,7 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -29,15 +30,18 @@ namespace trolley {
 
 // A whole instance that is not in the index yet: it is found from here.
 struct PendingInstance {
-  PendingInstance(InstanceKey its_key, Content its_content, std::filesystem::path file, Reservation space)
+  PendingInstance(InstanceKey its_key, Content its_content, std::filesystem::path file,
+                  std::shared_ptr<const std::string> its_bytes, Reservation space)
       : key(std::move(its_key)),
         content(std::move(its_content)),
         staged(std::move(file)),
+        bytes(std::move(its_bytes)),
         reservation(std::move(space)) {}
 
   InstanceKey key;
   Content content;
-  std::filesystem::path staged;
+  std::filesystem::path staged;              // empty when it is in memory:
+  std::shared_ptr<const std::string> bytes;  // else null
   Reservation reservation;
   std::atomic<bool> removed{false};
   bool placed = false;  // its file is in objects/; the committer's alone
@@ -94,6 +98,8 @@ class InstanceCache::Impl {
   // Grows a reservation to `bytes`, evicting where needed. `keep`: it is to stay in the cache, so the quota counts.
   // Throws kNoSpace.
   void Reserve(Reservation& reservation, uint64_t bytes, bool keep);
+  // The same for an instance that is kept in memory for now: it looks at disk and quota only now and then.
+  void ReserveInMemory(Reservation& reservation, uint64_t bytes);
   // Evicts, also what is pending. The bytes that were freed; 0 also when the index cannot be written.
   uint64_t MakeRoom(uint64_t bytes);
   InstanceCacheStatus Status();
@@ -110,6 +116,8 @@ class InstanceCache::Impl {
   const InstanceCacheOptions options_;
   const std::shared_ptr<LmdbEnvironment> lmdb_;
   const std::shared_ptr<SpaceInUse> space_ = std::make_shared<SpaceInUse>();
+  // Bytes of instances that are no files yet, also of those that somebody still reads.
+  const std::shared_ptr<std::atomic<uint64_t>> in_memory_ = std::make_shared<std::atomic<uint64_t>>(0);
   InstanceIndex index_;
   CacheDirectory directory_;
 
@@ -160,6 +168,7 @@ class InstanceCache::Impl {
   uint64_t last_commit_time_ = 0;  // the committer's alone
   std::atomic<uint64_t> evicted_{0};
   std::atomic<uint64_t> quarantined_{0};
+  std::atomic<uint64_t> unchecked_{std::numeric_limits<uint64_t>::max() / 2};  // reserved in memory since the last look
 
   std::mutex mutex_;  // guards the following
   std::condition_variable wake_committer_;

@@ -97,6 +97,9 @@ std::optional<CachedInstance> InstanceCache::Impl::FindPending(const InstanceKey
     }
     pending = found->second;
   }
+  if (pending->bytes != nullptr) {
+    return CachedInstance{UniqueFd(), pending->content.size, pending->bytes};
+  }
   UniqueFd fd = OpenObject(pending->staged);
   if (!fd) {
     // Committed this moment.

@@ -16,6 +16,8 @@ namespace {
 constexpr uint64_t kFirstReservation = 64 << 10;
 constexpr uint64_t kMaxReservationStep = 8 << 20;
 constexpr uint64_t kEvictedWhenFull = 4 << 20;
+constexpr uint64_t kInMemory = 64 << 10;     // of an instance
+constexpr uint64_t kMaxInMemory = 16 << 20;  // of all
 
 bool MeansFull(int reason) {
   return reason == ENOSPC || reason == EDQUOT || reason == EFBIG;
@@ -28,13 +30,24 @@ Error WriteError(const std::filesystem::path& directory, int reason) {
 
 }  // namespace
 
+// Counted as long as somebody has it.
+std::shared_ptr<std::string> MakeBytes(std::shared_ptr<std::atomic<uint64_t>> in_memory) {
+  return {new std::string, [in_memory = std::move(in_memory)](const std::string* bytes) {
+            *in_memory -= bytes->size();
+            delete bytes;
+          }};
+}
+
 class StagedInstance::Impl {
  public:
   Impl(std::shared_ptr<InstanceCache::Impl> cache, InstanceKey key, std::optional<uint64_t> length)
-      : cache_(std::move(cache)),
-        key_(std::move(key)),
-        reservation_(cache_->space_),
-        checksum_(cache_->index_.secret()) {
+      : cache_(std::move(cache)), key_(std::move(key)), reservation_(cache_->space_) {
+    if (length.value_or(0) <= kInMemory && *cache_->in_memory_ < kMaxInMemory) {
+      cache_->ReserveInMemory(reservation_, length.value_or(0));
+      bytes_ = MakeBytes(cache_->in_memory_);
+      bytes_->reserve(length.value_or(0));  // readers need not wait for the rest
+      return;
+    }
     Reserve(length.value_or(0));
     Create();
   }
@@ -47,6 +60,7 @@ class StagedInstance::Impl {
 
   int fd() const { return fd_.get(); }
   uint64_t size() const { return size_; }
+  std::shared_ptr<const std::string> bytes() const { return bytes_; }
 
   void Append(std::span<const std::byte> piece) {
     if (failed_) {
@@ -54,12 +68,23 @@ class StagedInstance::Impl {
     }
     failed_ = true;  // until the piece is written
     const uint64_t end = size_ + piece.size();
+    if (bytes_ != nullptr && end > kInMemory) {
+      MoveToFile();
+    }
+    if (bytes_ != nullptr) {
+      bytes_->append(reinterpret_cast<const char*>(piece.data()), piece.size());
+      *cache_->in_memory_ += piece.size();
+      reservation_.SetReserved(std::max(end, reservation_.reserved()));
+      size_ = end;
+      failed_ = false;
+      return;
+    }
     if (end > reservation_.reserved()) {
       const uint64_t step = std::clamp(reservation_.reserved(), kFirstReservation, kMaxReservationStep);
       Reserve(std::max(end, reservation_.reserved() + step));
     }
     Write(piece);
-    checksum_.Update(piece);
+    checksum_->Update(piece);
     size_ = end;
     reservation_.SetWritten(end);
     failed_ = false;
@@ -73,17 +98,31 @@ class StagedInstance::Impl {
       cache_->RememberSize(key_.hash, size_);
       return;
     }
-    reservation_.Set(size_, size_);
+    reservation_.Set(size_, bytes_ != nullptr ? 0 : size_);
+    const std::string checksum = bytes_ != nullptr ? ChecksumOf(*bytes_, cache_->index_.secret()) : checksum_->Digest();
     auto pending =
-        std::make_shared<PendingInstance>(key_, Content{checksum_.Digest(), size_}, path_, std::move(reservation_));
+        std::make_shared<PendingInstance>(key_, Content{checksum, size_}, path_, bytes_, std::move(reservation_));
     committed_ = true;
     cache_->AddPending(std::move(pending));
   }
 
  private:
+  void MoveToFile() {
+    const auto in_memory = std::as_bytes(std::span(*bytes_));
+    Reserve(std::max<uint64_t>(kFirstReservation, in_memory.size()));
+    Create();
+    size_ = 0;
+    Write(in_memory);
+    size_ = in_memory.size();
+    checksum_->Update(in_memory);
+    reservation_.SetWritten(size_);
+    bytes_.reset();
+  }
+
   void Reserve(uint64_t bytes) { cache_->Reserve(reservation_, bytes, bytes <= cache_->options_.max_size); }
 
   void Create() {
+    checksum_.emplace(cache_->index_.secret());
     for (int attempt = 0; attempt < 2; ++attempt) {
       path_ = cache_->directory_.NewStagingPath();
       fd_.Reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -122,7 +161,8 @@ class StagedInstance::Impl {
   const std::shared_ptr<InstanceCache::Impl> cache_;
   const InstanceKey key_;
   Reservation reservation_;
-  Checksum checksum_;
+  std::optional<Checksum> checksum_;    // of what is in the file
+  std::shared_ptr<std::string> bytes_;  // instead of a file
   std::filesystem::path path_;
   UniqueFd fd_;
   uint64_t size_ = 0;
@@ -139,6 +179,10 @@ int StagedInstance::fd() const {
 
 uint64_t StagedInstance::size() const {
   return impl_->size();
+}
+
+std::shared_ptr<const std::string> StagedInstance::bytes() const {
+  return impl_->bytes();
 }
 
 void StagedInstance::Append(std::span<const std::byte> piece) {

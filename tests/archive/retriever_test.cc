@@ -188,6 +188,21 @@ TEST_F(RetrieverTest, ReadsTheBeginningBeforeTheEndHasCome) {
   EXPECT_EQ(opened->CompleteFd(), -1);
   gate_.Open();
   EXPECT_EQ(Read(*opened, 0, 6), "abcdef");
+}
+
+TEST_F(RetrieverTest, ShowsTheFileOfWhatIsNotSmallWhenItIsWhole) {
+  const std::string bytes(200000, 'x');
+  downloader_->script = [&](const InstanceReference& instance, DownloadSink& sink, const Context& context) {
+    sink.OnBegin(instance, bytes.size());
+    sink.OnData(Bytes("xxx"));
+    gate_.Wait(context);
+    sink.OnData(Bytes(bytes.substr(3)));
+    sink.OnEnd();
+  };
+  const auto opened = Open();
+  EXPECT_EQ(opened->CompleteFd(), -1);
+  gate_.Open();
+  EXPECT_EQ(Read(*opened, 0, bytes.size()), bytes);
   EXPECT_NE(opened->CompleteFd(), -1);
 }
 

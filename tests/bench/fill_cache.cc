@@ -3,9 +3,11 @@
 // Prints what the listing took, and what it took from then until all of the series was in the cache, in seconds. With
 // OUT, the files are copied from the cache to there afterwards, for comparison.
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -21,8 +23,13 @@ double Since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-void CopyFrom(int fd, const std::filesystem::path& to) {
-  std::filesystem::copy_file("/proc/self/fd/" + std::to_string(fd), to);
+void Copy(OpenedInstance& from, const std::filesystem::path& to) {
+  std::vector<std::byte> bytes(from.size());
+  if (from.TryRead(0, bytes) != bytes.size()) {
+    throw std::runtime_error("an instance is not whole");
+  }
+  std::ofstream(to, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
 void Run(char** argv) {
@@ -57,6 +64,7 @@ void Run(char** argv) {
       throw std::runtime_error("the archive has no instance " + instance.instance.str());
     }
   }
+  archive.instance_cache()->Flush();  // on disk, and in the index
   std::printf("%.6f %.6f\n", listed, Since(listed_at));
   const RetrieverStatus status = retriever.Status();
   std::fprintf(stderr, "fill_cache: %lu requests for one instance, %lu for many\n", status.transfers, status.batches);
@@ -67,7 +75,7 @@ void Run(char** argv) {
   const uint64_t transfers = retriever.Status().transfers + retriever.Status().batches;
   for (const InstanceReference& instance : instances) {
     const auto opened = retriever.Open(instance, context);
-    CopyFrom(opened->CompleteFd(), out + "/" + instance.instance.str());
+    Copy(*opened, out + "/" + instance.instance.str());
   }
   if (retriever.Status().transfers + retriever.Status().batches != transfers) {
     throw std::runtime_error("not all of it was in the cache");

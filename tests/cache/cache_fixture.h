@@ -49,6 +49,13 @@ inline std::string ReadAll(int fd, uint64_t size) {
   return bytes;
 }
 
+inline std::string ReadAll(const CachedInstance& found) {
+  return found.bytes != nullptr ? *found.bytes : ReadAll(found.fd.get(), found.size);
+}
+inline std::string ReadAll(const StagedInstance& staged) {
+  return staged.bytes() != nullptr ? *staged.bytes() : ReadAll(staged.fd(), staged.size());
+}
+
 inline void Put(InstanceCache& cache, const InstanceReference& instance, const std::string& bytes,
                 std::string_view archive = "archive") {
   const auto staged = cache.Stage(archive, instance, bytes.size());
@@ -59,7 +66,7 @@ inline void Put(InstanceCache& cache, const InstanceReference& instance, const s
 inline std::optional<std::string> Get(InstanceCache& cache, const InstanceReference& instance,
                                       std::string_view archive = "archive") {
   const auto found = cache.Find(archive, instance, InstanceCache::Verify::kNow);
-  return found ? std::optional(ReadAll(found->fd.get(), found->size)) : std::nullopt;
+  return found ? std::optional(ReadAll(*found)) : std::nullopt;
 }
 
 class CacheFixture : public ::testing::Test {

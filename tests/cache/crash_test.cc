@@ -22,7 +22,7 @@ using ::testing::SizeIs;
 class CrashTest : public CacheFixture {
  protected:
   static constexpr int kNumbers = 200;
-  static std::string Bytes(int number) { return BytesOf(number, static_cast<size_t>(1000 + number * 137 % 30000)); }
+  static std::string Bytes(int number) { return BytesOf(number, static_cast<size_t>(1000 + number * 1370 % 100000)); }
 
   // Runs `work` in a child until it ends or was killed after `life`; its wait status.
   static int InChild(const std::function<int()>& work, std::chrono::microseconds life = std::chrono::hours(1)) {
@@ -148,7 +148,7 @@ TEST_F(CrashTest, TwoProcessesWriteTheSameDirectory) {
 }
 
 TEST_F(CrashTest, StagingOfALivingProcessIsLeftAlone) {
-  const auto bytes = Bytes(1);
+  const auto bytes = BytesOf(1, 100000);
   int to_child[2];
   int to_parent[2];
   ASSERT_EQ(::pipe(to_child), 0);

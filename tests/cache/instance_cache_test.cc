@@ -71,10 +71,70 @@ TEST_F(InstanceCacheTest, MissesWhatWasNotCommitted) {
   auto staged = Open().Stage("archive", InstanceOf(1), std::nullopt);
   staged->Append(std::as_bytes(std::span(bytes)));
   EXPECT_EQ(staged->size(), 1000U);
-  EXPECT_EQ(ReadAll(staged->fd(), 1000), bytes);
+  EXPECT_EQ(ReadAll(*staged), bytes);
   staged.reset();
   EXPECT_EQ(Get(*cache, InstanceOf(1)), std::nullopt);
   EXPECT_THAT(FilesIn("staging"), IsEmpty());
+}
+
+TEST_F(InstanceCacheTest, KeepsSmallInstancesInMemoryUntilTheCommit) {
+  const auto bytes = BytesOf(1, 64 << 10);
+  Put(Open(), InstanceOf(1), bytes);
+  const auto found = cache->Find("archive", InstanceOf(1), InstanceCache::Verify::kNow);
+  ASSERT_TRUE(found);
+  ASSERT_NE(found->bytes, nullptr);
+  EXPECT_THAT(FilesIn("staging"), IsEmpty());
+  EXPECT_GE(cache->Status().bytes, bytes.size());
+  cache->Flush();
+  EXPECT_EQ(*found->bytes, bytes);
+  EXPECT_EQ(Get(*cache, InstanceOf(1)), bytes);
+  EXPECT_EQ(cache->Find("archive", InstanceOf(1), InstanceCache::Verify::kNow)->bytes, nullptr);
+  EXPECT_THAT(FilesIn("objects"), SizeIs(1));
+  EXPECT_THAT(cache->Check(true), IsEmpty());
+}
+
+TEST_F(InstanceCacheTest, WritesToAFileWhatTurnsOutNotToBeSmall) {
+  const auto bytes = BytesOf(1, (64 << 10) + 1);
+  auto staged = Open().Stage("archive", InstanceOf(1), std::nullopt);
+  const auto all = std::as_bytes(std::span(bytes));
+  staged->Append(all.first(5));
+  staged->Append(all.subspan(5, (64 << 10) - 5));
+  EXPECT_EQ(staged->fd(), -1);
+  staged->Append(all.last(1));
+  EXPECT_GE(staged->fd(), 0);
+  EXPECT_EQ(ReadAll(*staged), bytes);
+  staged->Commit();
+  EXPECT_EQ(Get(*cache, InstanceOf(1)), bytes);
+  EXPECT_EQ(Get(Open(), InstanceOf(1)), bytes);
+  EXPECT_THAT(cache->Check(true), IsEmpty());
+}
+
+TEST_F(InstanceCacheTest, KeepsNoMoreThanSomeMebibytesInMemory) {
+  Open();
+  const auto bytes = BytesOf(1, 60000);
+  std::vector<std::unique_ptr<StagedInstance>> staged;
+  for (int number = 0; number < 400; ++number) {
+    staged.push_back(cache->Stage("archive", InstanceOf(number), bytes.size()));
+    staged.back()->Append(std::as_bytes(std::span(bytes)));
+  }
+  const auto in_memory = std::count_if(staged.begin(), staged.end(), [](const auto& s) { return s->fd() < 0; });
+  EXPECT_GT(in_memory, 200);
+  EXPECT_LT(in_memory, 300);
+  staged.clear();
+  const auto small = cache->Stage("archive", InstanceOf(1), 100);
+  EXPECT_EQ(small->fd(), -1) << "their memory is not given back";
+}
+
+TEST_F(InstanceCacheTest, ReplacesAFileThatAKilledProcessLeftInItsPlace) {
+  Put(Open(), InstanceOf(1), BytesOf(1, 5000));
+  cache->Flush();
+  const auto path = FilesIn("objects").at(0);
+  cache->Remove("archive", InstanceOf(1));
+  std::ofstream(path) << "torn";
+  Put(*cache, InstanceOf(1), BytesOf(1, 5000));
+  cache->Flush();
+  EXPECT_EQ(Get(Open(), InstanceOf(1)), BytesOf(1, 5000));
+  EXPECT_THAT(cache->Check(true), IsEmpty());
 }
 
 TEST_F(InstanceCacheTest, KeepsADescriptorReadableAfterTheCommit) {
@@ -217,7 +277,7 @@ TEST_F(InstanceCacheTest, ServesButDoesNotKeepWhatIsLargerThanTheCache) {
   for (const bool known_length : {true, false}) {
     auto staged = cache->Stage("archive", InstanceOf(2), known_length ? std::optional(bytes.size()) : std::nullopt);
     staged->Append(std::as_bytes(std::span(bytes)));
-    EXPECT_EQ(ReadAll(staged->fd(), bytes.size()), bytes);
+    EXPECT_EQ(ReadAll(*staged), bytes);
     staged->Commit();
   }
   EXPECT_EQ(Get(*cache, InstanceOf(2)), std::nullopt);
@@ -294,7 +354,7 @@ TEST_F(InstanceCacheTest, AFileThatWasTouchedButIsRightIsReadAndTrusted) {
   const auto found = find(InstanceCache::Verify::kNow);
   ASSERT_TRUE(found);
   EXPECT_FALSE(needs_verification);
-  EXPECT_EQ(ReadAll(found->fd.get(), found->size), bytes);
+  EXPECT_EQ(ReadAll(*found), bytes);
   EXPECT_TRUE(find(InstanceCache::Verify::kOnlyIfCheap));
   Open();  // and that is remembered
   EXPECT_TRUE(find(InstanceCache::Verify::kOnlyIfCheap));
@@ -395,7 +455,7 @@ TEST_F(InstanceCacheTest, AStagedInstanceOutlivesTheCache) {
   auto staged = Open().Stage("archive", InstanceOf(1), bytes.size());
   cache.reset();
   staged->Append(std::as_bytes(std::span(bytes)));
-  EXPECT_EQ(ReadAll(staged->fd(), bytes.size()), bytes);
+  EXPECT_EQ(ReadAll(*staged), bytes);
   staged->Commit();
   staged.reset();
   EXPECT_THAT(FilesIn("staging"), IsEmpty());

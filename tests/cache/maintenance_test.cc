@@ -90,7 +90,7 @@ TEST_F(MaintenanceTest, WhatIsOpenStaysReadable) {
   InstanceCache another(options, LmdbEnvironment::Open(options.directory));
   another.RemoveArchive("archive");
   EXPECT_FALSE(cache->Contains("archive", InstanceOf(1)));
-  EXPECT_EQ(ReadAll(open->fd.get(), open->size), BytesOf(1, 10000));
+  EXPECT_EQ(ReadAll(*open), BytesOf(1, 10000));
 }
 
 TEST_F(MaintenanceTest, RepairsWhatIsWrong) {

@@ -38,7 +38,7 @@ class OpenInodesTest : public testing::Test {
 
   std::shared_ptr<OpenedInstance> Whole(const std::string& name, const std::string& bytes = "bytes") {
     const auto path = directory_.Write(name, bytes);
-    return MakeCompleteInstance(UniqueFd(open(path.c_str(), O_RDONLY)), 5, nullptr);
+    return MakeCompleteInstance({UniqueFd(open(path.c_str(), O_RDONLY)), 5}, nullptr);
   }
 
   TempDirectory directory_;
