@@ -9,7 +9,8 @@
 // of Debian 12 know. Layouts are the kernel's: do not change them.
 namespace trolley::fuse_kernel {
 
-inline constexpr uint32_t kInit = 26;                  // opcode
+inline constexpr uint32_t kRead = 15;  // opcodes
+inline constexpr uint32_t kInit = 26;
 inline constexpr uint32_t kInitExtended = 1U << 30;    // FUSE_INIT_EXT in flags: flags2 counts
 inline constexpr uint32_t kInitPassthrough = 1U << 5;  // FUSE_PASSTHROUGH in flags2 (bit 37 of both)
 
@@ -24,6 +25,13 @@ struct RequestHeader {
   uint64_t node;
   uint32_t uid, gid, pid;
   uint32_t extensions;
+};
+
+struct ReadRequest {
+  uint64_t handle;
+  uint64_t offset;
+  uint32_t size;
+  uint32_t flags_and_more[5];
 };
 
 struct InitRequest {
@@ -66,6 +74,7 @@ struct BackingMap {
 };
 
 static_assert(sizeof(RequestHeader) == 40 && sizeof(InitRequest) == 64 && sizeof(ReplyHeader) == 16);
+static_assert(sizeof(ReadRequest) == 40);
 static_assert(sizeof(InitReply) == 64 && sizeof(OpenReply) == 16 && sizeof(BackingMap) == 16);
 
 // On the descriptor of /dev/fuse. The first gives a backing ID.

@@ -1,18 +1,23 @@
 #include "mount/session.h"
 
+#include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
+#include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "mount/fuse.h"
+#include "mount/fuse_kernel.h"
 #include "mount/subprocess.h"
 
 namespace trolley {
@@ -20,6 +25,7 @@ namespace {
 
 // As many as may be answering from disk at a time; none of them waits for the archive.
 constexpr unsigned kThreads = 16;
+constexpr uint32_t kShortRead = 32 << 10;
 
 std::string MountOptionString(const SessionOptions& options) {
   std::string source = options.source;
@@ -59,6 +65,45 @@ ssize_t WriteReply(int device, iovec* parts, int count, void* file_system) {
 
 }  // namespace
 
+// What the kernel asks.
+class Session::Requests : public RequestSource {
+ public:
+  explicit Requests(fuse_session* session) : session_(session), buffers_(kThreads) {}
+  Requests(const Requests&) = delete;
+  Requests& operator=(const Requests&) = delete;
+  ~Requests() override {
+    for (const fuse_buf& buffer : buffers_) {
+      std::free(buffer.mem);  // libfuse has allocated it
+    }
+  }
+
+  int fd() const override { return fuse_session_fd(session_); }
+
+  Taken Take(unsigned worker) override {
+    fuse_buf& buffer = buffers_[worker];
+    const int got = fuse_session_receive_buf(session_, &buffer);
+    if (got == -EAGAIN || got == -EINTR) {
+      return Taken::kNothing;
+    }
+    return got <= 0 ? Taken::kOver : IsLong(buffer) ? Taken::kLong : Taken::kShort;
+  }
+
+  void Answer(unsigned worker) override { fuse_session_process_buf(session_, &buffers_[worker]); }
+
+ private:
+  static bool IsLong(const fuse_buf& buffer) {
+    struct {
+      fuse_kernel::RequestHeader header;
+      fuse_kernel::ReadRequest read;
+    } request{};
+    std::memcpy(&request, buffer.mem, std::min(buffer.size, sizeof request));
+    return request.header.opcode == fuse_kernel::kRead && request.read.size > kShortRead;
+  }
+
+  fuse_session* const session_;
+  std::vector<fuse_buf> buffers_;
+};
+
 Session::Session(FileSystem& file_system, const SessionOptions& options) {
   const std::string option_string = MountOptionString(options);
   const char* arguments[] = {"trolleyfs", "-o", option_string.c_str()};
@@ -83,6 +128,10 @@ Session::Session(FileSystem& file_system, const SessionOptions& options) {
     constexpr fuse_custom_io io{&WriteReply, &ReadRequest, nullptr, nullptr};
     fuse_session_custom_io(session_, &io, fuse_session_fd(session_));
   }
+  const int device = fuse_session_fd(session_);
+  ::fcntl(device, F_SETFL, ::fcntl(device, F_GETFL) | O_NONBLOCK);
+  requests_ = std::make_unique<Requests>(session_);
+  loop_ = std::make_unique<RequestLoop>(*requests_, kThreads);
   file_system.Attach(session_);
 }
 
@@ -92,22 +141,11 @@ Session::~Session() {
 }
 
 void Session::Run() {
-  const std::unique_ptr<fuse_loop_config, void (*)(fuse_loop_config*)> config(fuse_loop_cfg_create(),
-                                                                              &fuse_loop_cfg_destroy);
-  fuse_loop_cfg_set_max_threads(config.get(), kThreads);
-  fuse_loop_cfg_set_idle_threads(config.get(), kThreads);
-  fuse_loop_cfg_set_clone_fd(config.get(), 0);
-  runner_ = ::pthread_self();
-  running_ = true;
-  fuse_session_loop_mt(session_, config.get());
-  running_ = false;
+  loop_->Run();
 }
 
 void Session::EndLoop() {
-  if (running_) {
-    fuse_session_exit(session_);
-    ::pthread_kill(runner_, SIGUSR2);
-  }
+  loop_->Stop();
 }
 
 void Session::Unmount() {

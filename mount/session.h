@@ -1,12 +1,11 @@
 #ifndef TROLLEYFS_MOUNT_SESSION_H_
 #define TROLLEYFS_MOUNT_SESSION_H_
 
-#include <pthread.h>
-
-#include <atomic>
+#include <memory>
 #include <string>
 
 #include "mount/filesystem.h"
+#include "mount/request_loop.h"
 
 namespace trolley {
 
@@ -26,17 +25,19 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Serves until somebody unmounts or EndLoop() is called. Needs SIGUSR2 as the Supervisor sets it.
+  // Serves until somebody unmounts or EndLoop() is called.
   void Run();
-  // From another thread; to be repeated, since it can come between libfuse's look at its flag and its wait.
+  // From another thread.
   void EndLoop();
   void Unmount();
 
  private:
+  class Requests;
+
   fuse_session* session_ = nullptr;
   bool mounted_ = false;
-  pthread_t runner_{};
-  std::atomic<bool> running_{false};
+  std::unique_ptr<Requests> requests_;
+  std::unique_ptr<RequestLoop> loop_;
 };
 
 }  // namespace trolley

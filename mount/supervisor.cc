@@ -18,8 +18,6 @@ namespace {
 
 constexpr int kRepeatMilliseconds = 20;
 
-void DoNothing(int) {}
-
 }  // namespace
 
 Supervisor::Supervisor(std::chrono::milliseconds patience) : patience_(patience) {
@@ -31,10 +29,6 @@ Supervisor::Supervisor(std::chrono::milliseconds patience) : patience_(patience)
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is a full disk to the cache, not the end of the mount
-  // Interrupts libfuse's loop, which waits for a semaphore; without SA_RESTART, or it would go on waiting.
-  struct sigaction interrupt {};
-  interrupt.sa_handler = &DoNothing;
-  ::sigaction(SIGUSR2, &interrupt, nullptr);
   signals_.Reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   wake_.Reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   thread_ = std::thread([this] { Run(); });
