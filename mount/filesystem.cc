@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "base/log.h"
@@ -19,6 +20,7 @@ namespace {
 // matter.
 constexpr size_t kSearchThreads = 64;
 constexpr uint32_t kBlockSize = 1 << 20;
+constexpr size_t kStoredWithOpen = 64 << 10;
 
 FileSystem& Self(fuse_req* request) {
   return *static_cast<FileSystem*>(fuse_req_userdata(request));
@@ -235,6 +237,25 @@ void FileSystem::NotifySizeChanged(NodeId id) {
   const std::lock_guard lock(notify_mutex_);
   if (!closing_ && session_ != nullptr) {
     fuse_lowlevel_notify_inval_inode(session_, id, -1, 0);
+  }
+}
+
+// Small instances come with their open: asking for their pages takes longer than what is in them. To nobody else's
+// detriment: pages that the kernel waits for would be locked.
+void FileSystem::StorePages(NodeId id, OpenedInstance& instance) {
+  std::array<std::byte, kStoredWithOpen> bytes;
+  if (instance.size() == 0 || instance.size() > bytes.size()) {
+    return;
+  }
+  const auto length = instance.TryRead(0, std::span(bytes).first(instance.size()));
+  if (!length) {
+    return;
+  }
+  fuse_bufvec buffer = FUSE_BUFVEC_INIT(*length);
+  buffer.buf[0].mem = bytes.data();
+  const std::lock_guard lock(notify_mutex_);
+  if (!closing_ && session_ != nullptr) {
+    fuse_lowlevel_notify_store(session_, id, 0, &buffer, static_cast<fuse_buf_copy_flags>(0));
   }
 }
 

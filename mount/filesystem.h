@@ -136,6 +136,7 @@ class FileSystem {
   std::vector<InstanceReference> SizesToLearn(const std::optional<Node>& node);
   std::optional<std::string> XattrValue(const InodeView& view, std::string_view name);
   void NotifySizeChanged(NodeId id);
+  void StorePages(NodeId id, OpenedInstance& instance);
 
   Archive& archive_;
   const FileSystemOptions options_;

@@ -52,6 +52,7 @@ OpenInodes::Handle OpenInodes::Open(NodeId id, std::shared_ptr<OpenedInstance> i
       state.stamp = file->stamp;
     }
   }
+  handle.first_ = state.handles == 0;
   ++state.handles;
   handle.owner_ = this;
   handle.id_ = id;

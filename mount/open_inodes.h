@@ -36,6 +36,7 @@ class OpenInodes {
       std::swap(instance_, other.instance_);
       std::swap(backing_, other.backing_);
       std::swap(stamp_, other.stamp_);
+      std::swap(first_, other.first_);
       return *this;
     }
     ~Handle();
@@ -47,6 +48,8 @@ class OpenInodes {
     // Tells one state of a complete file from another; 0 while bytes are still arriving. Where the file was renamed or
     // removed it stays what it is.
     uint64_t stamp() const { return stamp_; }
+    // Nobody had the inode open: the kernel reads nothing of it at the moment.
+    bool first() const { return first_; }
 
    private:
     friend class OpenInodes;
@@ -55,6 +58,7 @@ class OpenInodes {
     std::shared_ptr<OpenedInstance> instance_;
     int32_t backing_ = 0;
     uint64_t stamp_ = 0;
+    bool first_ = false;
   };
 
   explicit OpenInodes(Door door) : door_(std::move(door)) {}

@@ -15,6 +15,11 @@ constexpr int kQuietTicks = 100;               // with a sleeping leader, until 
 constexpr Clock::duration kFirstSpin = std::chrono::microseconds(20);
 constexpr Clock::duration kMaxSpin = std::chrono::microseconds(500);
 
+bool IsReadable(int fd) {
+  pollfd source{fd, POLLIN, 0};
+  return ::poll(&source, 1, 0) > 0;
+}
+
 }  // namespace
 
 RequestLoop::RequestLoop(RequestSource& source, unsigned workers)
@@ -106,8 +111,7 @@ void RequestLoop::Lead(unsigned worker, uint64_t turn) {
   Clock::time_point idle_since = Clock::now();
   bool slept = false;
   while (Leads(turn)) {
-    pollfd request{source_.fd(), POLLIN, 0};
-    if (::poll(&request, 1, 0) <= 0) {
+    if (!IsReadable(source_.fd())) {
       if ((Clock::now() - idle_since).count() < spin_) {
         ::sched_yield();
       } else {
@@ -123,9 +127,12 @@ void RequestLoop::Lead(unsigned worker, uint64_t turn) {
       case RequestSource::Taken::kNothing:
         break;  // somebody else took it
       case RequestSource::Taken::kLong:
-        HandOver(turn);
-        source_.Answer(worker);
-        return;
+        if (IsReadable(source_.fd())) {
+          HandOver(turn);
+          source_.Answer(worker);
+          return;
+        }
+        [[fallthrough]];
       case RequestSource::Taken::kShort: {
         const Clock::time_point began = Clock::now();
         AdaptSpin(began - idle_since, slept);

@@ -32,10 +32,9 @@ class RequestSource {
 };
 
 // Threads that answer requests. Waking another thread takes longer than answering most of them: so one thread, the
-// leader, takes requests and answers short ones by itself; a long one it answers after another thread has taken the
-// lead. Another one watches: when the leader is held up by a request that was thought short (by a slow disk), it takes
-// the lead. After a request the leader looks for the next one for some microseconds before it sleeps, if that has been
-// worth it lately.
+// leader, takes requests and answers them by itself; a long one, if others wait already, after another thread has taken
+// the lead. Another one watches: when the leader is held up by a request (by a slow disk), it takes the lead. After a
+// request the leader looks for the next one for some microseconds before it sleeps, if that has been worth it lately.
 class RequestLoop {
  public:
   // Of `workers` threads, at least two.

@@ -24,6 +24,7 @@ namespace trolley {
 namespace {
 
 constexpr size_t kRecent = 64;
+constexpr size_t kFirstBuffer = size_t{16} * 1024;  // many instances are not larger
 constexpr size_t kBuffer = size_t{256} * 1024;
 constexpr std::string_view kTemporaryPrefix = ".trolley-";
 constexpr std::string_view kTemporarySuffix = ".part";
@@ -113,7 +114,7 @@ class FileWriter : public InstanceWriter {
         }
       }
     }
-    buffer_.reserve(kBuffer);
+    buffer_.reserve(kFirstBuffer);
   }
 
   ~FileWriter() override {

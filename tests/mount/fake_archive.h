@@ -15,8 +15,9 @@ class FakeArchive {
  public:
   using Handler = FakeHttpServer::Handler;
 
-  // Its listings tell of instances with this many rows and columns; in truth they have 512.
-  explicit FakeArchive(size_t instances = 3, size_t listed_rows = 64);
+  // Its listings tell of instances with `listed_rows` rows and columns; in truth they have `rows`: the default is more
+  // than the kernel reads ahead at once.
+  explicit FakeArchive(size_t instances = 3, size_t listed_rows = 64, uint16_t rows = 512);
 
   std::string Url() const { return server_.Url("/dicom-web"); }
   FakeHttpServer& server() { return server_; }
@@ -42,6 +43,7 @@ class FakeArchive {
 
   const size_t instances_;
   const size_t listed_rows_;
+  const std::string first_;  // instance's bytes
   std::mutex mutex_;
   Handler on_retrieve_;
   Handler on_search_;

@@ -179,6 +179,29 @@ TEST_P(PassthroughMountTest, ReadingAgainCostsNoTraffic) {
   EXPECT_LT(again.bytes, 1000U) << "the requests alone: no directory, no index, no bytes";
 }
 
+// Their pages go to the kernel with the answer to the open, whatever it took for their size.
+TEST_P(PassthroughMountTest, SmallInstancesThatCameJustNowAreRightWhateverTheirSizeWasTakenFor) {
+  for (const size_t listed_rows :
+       {8U, 100U, 500U}) {  // the size that was estimated is too small, about right, too large
+    const FakeArchive archive(12, listed_rows, 100);
+    const TempDirectory cache;
+    const std::vector<std::string> way{"-o", GetParam() == Way::kThroughUs ? "no_passthrough" : "ro"};
+    const Mounted mount(archive.Url(), cache.path(), way);
+    const auto path = [&](size_t number) { return mount.path() / archive.File(number); };
+    ASSERT_LT(archive.Bytes(1).size(), 60000U);
+    // Who stats it first has the kernel remember the estimate.
+    const uint64_t listed = std::filesystem::file_size(path(1));
+    EXPECT_EQ(listed < archive.Bytes(1).size(), listed_rows < 100);
+    const UniqueFd file(open(path(1).c_str(), O_RDONLY));
+    ASSERT_TRUE(file);
+    EXPECT_EQ(ReadAll(file), archive.Bytes(1));
+    EXPECT_EQ(Map(file, MAP_SHARED), archive.Bytes(1));
+    for (size_t number = 1; number <= 12; ++number) {
+      EXPECT_EQ(ReadFile(path(number)), archive.Bytes(number)) << number;
+    }
+  }
+}
+
 TEST_P(PassthroughMountTest, OpensWhileTheBytesArriveAreServedAndLaterOnesToo) {
   std::promise<void> go_on;
   const auto gate = go_on.get_future().share();
