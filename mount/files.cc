@@ -110,7 +110,7 @@ void FileSystem::ReplyOpen(fuse_req* request, fuse_file_info info, const InodeVi
   }
   const bool pages_outdated = correction == PublishedSize::Correction::kContent;
   info.keep_cache = SameContent(*inode.inode, file.open.stamp()) && !pages_outdated;
-  if (info.keep_cache && !is_direct && file.open.first() && file.open.backing() == 0 && opened.CompleteFd() < 0) {
+  if (info.keep_cache && !is_direct && file.open.backing() == 0 && opened.CompleteFd() < 0) {
     StorePages(inode.inode->id, *file.open.instance());
   }
   info.noflush = 1;

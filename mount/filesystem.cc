@@ -240,8 +240,7 @@ void FileSystem::NotifySizeChanged(NodeId id) {
   }
 }
 
-// Small instances come with their open: asking for their pages takes longer than what is in them. To nobody else's
-// detriment: pages that the kernel waits for would be locked.
+// Small instances come with their open: asking for their pages takes longer than what is in them.
 void FileSystem::StorePages(NodeId id, OpenedInstance& instance) {
   std::array<std::byte, kStoredWithOpen> bytes;
   if (instance.size() == 0 || instance.size() > bytes.size()) {
@@ -251,12 +250,17 @@ void FileSystem::StorePages(NodeId id, OpenedInstance& instance) {
   if (!length) {
     return;
   }
-  fuse_bufvec buffer = FUSE_BUFVEC_INIT(*length);
+  fuse_bufvec buffer{};
+  buffer.count = 1;
+  buffer.buf[0].size = *length;
   buffer.buf[0].mem = bytes.data();
-  const std::lock_guard lock(notify_mutex_);
-  if (!closing_ && session_ != nullptr) {
-    fuse_lowlevel_notify_store(session_, id, 0, &buffer, static_cast<fuse_buf_copy_flags>(0));
-  }
+  // Alone, because pages that the kernel reads are locked until that is answered: this would wait for it.
+  open_.WhileAlone(id, [&] {
+    const std::lock_guard lock(notify_mutex_);
+    if (!closing_ && session_ != nullptr) {
+      fuse_lowlevel_notify_store(session_, id, 0, &buffer, static_cast<fuse_buf_copy_flags>(0));
+    }
+  });
 }
 
 }  // namespace trolley

@@ -52,7 +52,6 @@ OpenInodes::Handle OpenInodes::Open(NodeId id, std::shared_ptr<OpenedInstance> i
       state.stamp = file->stamp;
     }
   }
-  handle.first_ = state.handles == 0;
   ++state.handles;
   handle.owner_ = this;
   handle.id_ = id;
@@ -60,6 +59,14 @@ OpenInodes::Handle OpenInodes::Open(NodeId id, std::shared_ptr<OpenedInstance> i
   handle.backing_ = state.backing;
   handle.stamp_ = file ? file->stamp : 0;
   return handle;
+}
+
+void OpenInodes::WhileAlone(NodeId id, const std::function<void()>& function) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = states_.find(id);
+  if (found != states_.end() && found->second.handles == 1) {
+    function();
+  }
 }
 
 std::shared_ptr<OpenedInstance> OpenInodes::ReadByKernel(NodeId id) const {

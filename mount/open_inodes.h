@@ -36,7 +36,6 @@ class OpenInodes {
       std::swap(instance_, other.instance_);
       std::swap(backing_, other.backing_);
       std::swap(stamp_, other.stamp_);
-      std::swap(first_, other.first_);
       return *this;
     }
     ~Handle();
@@ -48,8 +47,6 @@ class OpenInodes {
     // Tells one state of a complete file from another; 0 while bytes are still arriving. Where the file was renamed or
     // removed it stays what it is.
     uint64_t stamp() const { return stamp_; }
-    // Nobody had the inode open: the kernel reads nothing of it at the moment.
-    bool first() const { return first_; }
 
    private:
     friend class OpenInodes;
@@ -58,7 +55,6 @@ class OpenInodes {
     std::shared_ptr<OpenedInstance> instance_;
     int32_t backing_ = 0;
     uint64_t stamp_ = 0;
-    bool first_ = false;
   };
 
   explicit OpenInodes(Door door) : door_(std::move(door)) {}
@@ -70,6 +66,9 @@ class OpenInodes {
   // Throws kStorage when the kernel reads by itself from a file that was changed since: no handle could show other
   // bytes.
   Handle Open(NodeId id, std::shared_ptr<OpenedInstance> instance, bool prefer_backing);
+  // Does it if the inode's only handle is one of which the kernel has not been told: then the kernel reads nothing of
+  // it, and will not before `function` has returned. What opens anything waits meanwhile.
+  void WhileAlone(NodeId id, const std::function<void()>& function) const;
   // What the kernel reads by itself at the moment: it can be opened although it may have left the cache meanwhile.
   std::shared_ptr<OpenedInstance> ReadByKernel(NodeId id) const;
   size_t size() const;

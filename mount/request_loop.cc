@@ -5,7 +5,11 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
+
+#include "base/log.h"
+#include "base/text.h"
 
 namespace trolley {
 namespace {
@@ -23,12 +27,19 @@ bool IsReadable(int fd) {
 }  // namespace
 
 RequestLoop::RequestLoop(RequestSource& source, unsigned workers)
-    : source_(source), workers_(std::max(workers, 2U)), stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+    : source_(source),
+      workers_(std::max(workers, 2U)),
+      stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      busy_since_(workers_) {}
 
 void RequestLoop::Run() {
   std::vector<std::jthread> threads;
-  for (unsigned worker = 1; worker < workers_; ++worker) {
-    threads.emplace_back([this, worker] { Work(worker); });
+  try {
+    for (unsigned worker = 1; worker < workers_; ++worker) {
+      threads.emplace_back([this, worker] { Work(worker); });
+    }
+  } catch (const std::system_error& error) {
+    LogWarning(StrCat("The kernel is answered by ", threads.size() + 1, " threads only: ", error.what()));
   }
   Work(0);
 }
@@ -46,7 +57,7 @@ void RequestLoop::Stop() {
 
 void RequestLoop::Work(unsigned worker) {
   Lock lock(mutex_);
-  while (BecomeLeader(lock)) {
+  while (BecomeLeader(worker, lock)) {
     const uint64_t turn = turn_;
     lock.unlock();
     Lead(worker, turn);
@@ -54,7 +65,7 @@ void RequestLoop::Work(unsigned worker) {
   }
 }
 
-bool RequestLoop::BecomeLeader(Lock& lock) {
+bool RequestLoop::BecomeLeader(unsigned worker, Lock& lock) {
   while (led_ && !over_) {
     if (!watched_) {
       Watch(lock);
@@ -68,9 +79,9 @@ bool RequestLoop::BecomeLeader(Lock& lock) {
     return false;
   }
   led_ = true;
+  leader_ = worker;
   asleep_ = false;
   ++turn_;
-  busy_since_ = 0;
   if (!watched_) {
     free_.notify_one();  // to become the watcher
   }
@@ -89,7 +100,7 @@ void RequestLoop::Watch(Lock& lock) {
       continue;
     }
     watcher_.wait_for(lock, kTick, [this] { return over_ || !led_; });
-    const Clock::rep since = busy_since_;
+    const Clock::rep since = busy_since_[leader_];
     if (since != 0 && Clock::now() - Clock::time_point(Clock::duration(since)) > kTick) {
       led_ = false;
     }
@@ -137,10 +148,9 @@ void RequestLoop::Lead(unsigned worker, uint64_t turn) {
         const Clock::time_point began = Clock::now();
         AdaptSpin(began - idle_since, slept);
         slept = false;
-        Clock::rep stamp = began.time_since_epoch().count();
-        busy_since_ = stamp;
+        busy_since_[worker] = began.time_since_epoch().count();
         source_.Answer(worker);
-        busy_since_.compare_exchange_strong(stamp, 0);  // unless somebody else leads by now
+        busy_since_[worker] = 0;
         idle_since = Clock::now();
         break;
       }

@@ -52,7 +52,7 @@ class RequestLoop {
 
   void Work(unsigned worker);
   // Waits for it. False: all is over.
-  bool BecomeLeader(Lock& lock);
+  bool BecomeLeader(unsigned worker, Lock& lock);
   void Watch(Lock& lock);
   void Lead(unsigned worker, uint64_t turn);
   bool Leads(uint64_t turn) const { return turn_ == turn && !over_; }
@@ -66,14 +66,15 @@ class RequestLoop {
   const UniqueFd stop_;
 
   std::atomic<bool> over_{false};
-  std::atomic<uint64_t> turn_{0};          // of whose the lead is; changed with the lock
-  std::atomic<Clock::rep> busy_since_{0};  // the leader, with a request; 0: it is not
-  std::atomic<Clock::rep> spin_{0};        // how long the leader looks before it sleeps
-  std::mutex mutex_;                       // guards the following
-  std::condition_variable free_;           // who waits for the lead
+  std::vector<std::atomic<Clock::rep>> busy_since_;  // each worker, with a request as the leader; 0: it is not
+  std::atomic<uint64_t> turn_{0};                    // of whose the lead is; changed with the lock
+  std::atomic<Clock::rep> spin_{0};                  // how long the leader looks before it sleeps
+  std::mutex mutex_;                                 // guards the following
+  std::condition_variable free_;                     // who waits for the lead
   std::condition_variable watcher_;
   size_t waiting_ = 0;  // for the lead
   bool led_ = false;
+  unsigned leader_ = 0;
   bool asleep_ = false;   // the leader
   bool watched_ = false;  // there is a watcher
   bool dozing_ = false;   // the watcher: it has to be woken with the leader

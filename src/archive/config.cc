@@ -130,6 +130,7 @@ ArchiveConfig ReadArchive(ConfigTable& table, const std::string& name, const std
     archive.headers = ReadHeaders(*headers, base);
   }
   ReadCertificates(table, base, archive);
+  table.Bool("http2", archive.http2);
   ReadProfile(table, archive);
   ReadBrowse(table, archive);
   ReadChoice<ArchiveConfig::Names>(table, "names",

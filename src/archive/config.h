@@ -87,6 +87,7 @@ struct ArchiveConfig {
   std::filesystem::path certificate_file;  // empty: none is shown
   std::filesystem::path key_file;
   SecretSource key_password;                      // not set: the key is not encrypted
+  bool http2 = false;                             // see HttpOptions
   std::string browse = "StudyDate=last 30 days";  // criteria, or "all" (the default for folders)
   enum class Names { kReadable, kUid } names = Names::kReadable;
   enum class Sizes { kEstimate, kExact } sizes = Sizes::kEstimate;

@@ -36,6 +36,7 @@ HttpOptions PlainHttpOptions(const ArchiveConfig& config) {
   options.connect_timeout = config.connect_timeout;
   options.stall_timeout = config.stall_timeout;
   options.ca_file = config.ca_file;
+  options.http2 = config.http2;
   for (const EndPointConfig* end_point : {&config.searcher, &config.downloader}) {
     if (!end_point->url.empty()) {
       options.home.push_back(end_point->url);

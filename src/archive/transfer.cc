@@ -242,6 +242,9 @@ void Transfer::Append(std::span<const std::byte> piece) {
 
 void Transfer::Store(std::span<const std::byte> piece) {
   if (staged_ != nullptr) {
+    if (staged_->size() != arrived_) {
+      throw Error(ErrorCode::kStorage, "Cannot write to the cache: an earlier piece of this instance was lost");
+    }
     try {
       staged_->Append(piece);
       if (fd_ == nullptr && staged_->fd() >= 0) {

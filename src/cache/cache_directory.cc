@@ -176,31 +176,46 @@ int CacheDirectory::Place(const fs::path& staged, const fs::path& object) {
   return errno;
 }
 
-int CacheDirectory::Write(std::string_view bytes, const fs::path& object) {
-  UniqueFd fd;
-  for (int attempt = 0; attempt < 3 && !fd; ++attempt) {
-    fd.Reset(::open(object.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd && errno == EEXIST) {
-      ::unlink(object.c_str());  // a process that was killed has left it, or it was found to be wrong
-    } else if (!fd && errno == ENOENT) {
-      ::mkdir(path_.c_str(), 0700);
-      ::mkdir(objects().c_str(), 0700);
-      ::mkdir(object.parent_path().c_str(), 0700);
-    } else if (!fd) {
-      break;
+int CacheDirectory::Write(std::string_view bytes, const fs::path& object, bool replace) {
+  if (!replace) {
+    const int reason = WriteNew(bytes, object);
+    if (reason != EEXIST) {
+      return reason;
     }
+    // A process that was killed has left it.
   }
-  int reason = fd ? 0 : errno;
-  while (reason == 0 && !bytes.empty()) {
-    const ssize_t done = ::write(fd.get(), bytes.data(), bytes.size());
-    if (done >= 0) {
-      bytes.remove_prefix(static_cast<size_t>(done));
-    } else if (errno != EINTR) {
-      reason = errno;
-      ::unlink(object.c_str());
-    }
+  const fs::path staged = NewStagingPath();
+  int reason = WriteNew(bytes, staged);
+  reason = reason != 0 ? reason : Place(staged, object);
+  if (reason != 0) {
+    ::unlink(staged.c_str());
   }
   return reason;
+}
+
+int CacheDirectory::WriteNew(std::string_view bytes, const fs::path& file) const {
+  UniqueFd fd;
+  for (int attempt = 0; attempt < 2 && !fd; ++attempt) {
+    fd.Reset(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd && (errno != ENOENT || attempt > 0)) {
+      return errno;
+    }
+    if (!fd) {
+      ::mkdir(path_.c_str(), 0700);
+      ::mkdir(file.parent_path().parent_path().c_str(), 0700);
+      ::mkdir(file.parent_path().c_str(), 0700);
+    }
+  }
+  while (!bytes.empty()) {
+    const ssize_t done = ::write(fd.get(), bytes.data(), bytes.size());
+    if (done < 0 && errno != EINTR) {
+      const int reason = errno;
+      ::unlink(file.c_str());
+      return reason;
+    }
+    bytes.remove_prefix(done < 0 ? 0 : static_cast<size_t>(done));
+  }
+  return 0;
 }
 
 void CacheDirectory::Quarantine(const fs::path& object) {

@@ -47,9 +47,9 @@ class CacheDirectory {
   static bool Move(const std::filesystem::path& from, const std::filesystem::path& to);
   // Puts a staged file into objects/, replacing what is there. Returns errno.
   int Place(const std::filesystem::path& staged, const std::filesystem::path& object);
-  // Writes a file into objects/, in place of what may lie there. Within a write transaction of the index, so that
-  // nobody else does. 0 or errno.
-  int Write(std::string_view bytes, const std::filesystem::path& object);
+  // Writes a file into objects/, within a write transaction of the index, so that nobody else does. With `replace`
+  // others may open what lies there, and see it whole or the new one whole. Returns errno.
+  int Write(std::string_view bytes, const std::filesystem::path& object, bool replace);
   // Moves a damaged object to quarantine/, where the newest 16 are kept.
   void Quarantine(const std::filesystem::path& object);
   // Takes all objects away (into trash/) and begins an empty objects/ that carries `id`.
@@ -72,6 +72,7 @@ class CacheDirectory {
   void Claim();
   void CleanStaging();
   void MoveToTrash(const std::filesystem::path& path) const;
+  int WriteNew(std::string_view bytes, const std::filesystem::path& file) const;
 
   std::filesystem::path path_;
   std::filesystem::path staging_;  // ours

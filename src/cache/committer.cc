@@ -195,22 +195,35 @@ void InstanceCache::Impl::WriteBatch(LmdbTransaction& transaction, CommitBatch& 
   for (const auto& [key, size] : batch.sizes) {
     index_.PutSize(transaction, key, size);
   }
+  bool made_room = false;
   for (size_t i = 0; i < batch.kept; ++i) {
     const auto& pending = batch.instances[i];
-    if (!pending->removed) {
-      Put(transaction, *pending, move_away);
+    int reason = pending->removed ? 0 : Put(transaction, *pending, move_away);
+    if (MeansFull(reason) && !made_room) {
+      made_room = true;
+      EvictWithin(transaction, pending->content.size + kEvictedWhenFull, kMaxInstances, move_away);
+      gone.Delete();  // should the transaction fail, their records are of files that are missed
+      reason = Put(transaction, *pending, move_away);
+    }
+    if (reason != 0) {
+      LogWarning(StrCat("Cannot move an instance into the cache: ", std::strerror(reason)));
     }
   }
   index_.TrimSizes(transaction, options_.max_known_sizes);
   const uint64_t bytes = index_.Bytes(transaction);
   if (bytes > options_.max_size) {
-    const uint64_t before = index_.Instances(transaction);
-    index_.Evict(transaction, bytes - options_.max_size / 10 * 9, before, move_away);
-    evicted_ += before - index_.Instances(transaction);
+    EvictWithin(transaction, bytes - options_.max_size / 10 * 9, index_.Instances(transaction), move_away);
   }
 }
 
-void InstanceCache::Impl::Put(LmdbTransaction& transaction, PendingInstance& pending, const InstanceIndex::Gone& gone) {
+void InstanceCache::Impl::EvictWithin(LmdbTransaction& transaction, uint64_t bytes, uint64_t most,
+                                      const InstanceIndex::Gone& gone) {
+  const uint64_t before = index_.Instances(transaction);
+  index_.Evict(transaction, bytes, most, gone);
+  evicted_ += before - index_.Instances(transaction);
+}
+
+int InstanceCache::Impl::Put(LmdbTransaction& transaction, PendingInstance& pending, const InstanceIndex::Gone& gone) {
   const Content& content = pending.content;
   const auto object = directory_.ObjectPath(content.checksum, content.size);
   struct stat status = {};
@@ -218,22 +231,23 @@ void InstanceCache::Impl::Put(LmdbTransaction& transaction, PendingInstance& pen
   const bool shared =
       !pending.placed && known && ::lstat(object.c_str(), &status) == 0 && StampOf(status, boot_id_) == known->stamp;
   if (!shared && !pending.placed) {
-    const int reason =
-        pending.bytes != nullptr ? directory_.Write(*pending.bytes, object) : directory_.Place(pending.staged, object);
+    // What the index knows others may open at this moment.
+    const int reason = pending.bytes != nullptr ? directory_.Write(*pending.bytes, object, known.has_value())
+                                                : directory_.Place(pending.staged, object);
     if (reason != 0) {
-      LogWarning(StrCat("Cannot move an instance into the cache: ", std::strerror(reason)));
-      return;
+      return reason;
     }
     pending.placed = true;
   }
   if (::lstat(object.c_str(), &status) != 0 || !S_ISREG(status.st_mode) ||
       static_cast<uint64_t>(status.st_size) != content.size) {
     LogWarning(StrCat("Cannot keep an instance in the cache: its file has not the ", content.size, " bytes written"));
-    return;
+    return 0;
   }
   last_commit_time_ = std::max(NowMicroseconds(), last_commit_time_ + 1);
   index_.Put(transaction, pending.key, {content, last_commit_time_, BlocksOf(status), StampOf(status, boot_id_)}, gone);
   index_.PutSize(transaction, pending.key.hash, content.size);
+  return 0;
 }
 
 // Nothing was committed: files that were placed would be counted by nobody.

@@ -157,7 +157,9 @@ class InstanceCache::Impl {
   CommitBatch TakeBatch();
   void Commit(CommitBatch& batch);
   void WriteBatch(LmdbTransaction& transaction, CommitBatch& batch, GoneFiles& gone);
-  void Put(LmdbTransaction& transaction, PendingInstance& pending, const InstanceIndex::Gone& gone);
+  // 0, or the errno for which its file could not be put into its place.
+  int Put(LmdbTransaction& transaction, PendingInstance& pending, const InstanceIndex::Gone& gone);
+  void EvictWithin(LmdbTransaction& transaction, uint64_t bytes, uint64_t most, const InstanceIndex::Gone& gone);
   // Deletes the files of what lies behind the first `kept` instances of the batch.
   void GiveUp(CommitBatch& batch, size_t kept);
   void Forget(const CommitBatch& batch);
@@ -192,6 +194,9 @@ class InstanceCache::Impl {
   std::thread committer_;
 };
 
+// An errno that means: there is no room on the disk.
+bool MeansFull(int reason);
+constexpr uint64_t kEvictedWhenFull = 4 << 20;  // beyond what is lacking
 // The file's stamp, and what it takes on disk.
 FileStamp StampOf(const struct stat& status, const std::string& boot_id);
 uint64_t BlocksOf(const struct stat& status);

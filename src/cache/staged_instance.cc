@@ -15,13 +15,8 @@ namespace {
 
 constexpr uint64_t kFirstReservation = 64 << 10;
 constexpr uint64_t kMaxReservationStep = 8 << 20;
-constexpr uint64_t kEvictedWhenFull = 4 << 20;
 constexpr uint64_t kInMemory = 64 << 10;     // of an instance
 constexpr uint64_t kMaxInMemory = 16 << 20;  // of all
-
-bool MeansFull(int reason) {
-  return reason == ENOSPC || reason == EDQUOT || reason == EFBIG;
-}
 
 Error WriteError(const std::filesystem::path& directory, int reason) {
   return Error(MeansFull(reason) ? ErrorCode::kNoSpace : ErrorCode::kStorage,
@@ -29,6 +24,10 @@ Error WriteError(const std::filesystem::path& directory, int reason) {
 }
 
 }  // namespace
+
+bool MeansFull(int reason) {
+  return reason == ENOSPC || reason == EDQUOT || reason == EFBIG;
+}
 
 // Counted as long as somebody has it.
 std::shared_ptr<std::string> MakeBytes(std::shared_ptr<std::atomic<uint64_t>> in_memory) {
@@ -41,7 +40,10 @@ std::shared_ptr<std::string> MakeBytes(std::shared_ptr<std::atomic<uint64_t>> in
 class StagedInstance::Impl {
  public:
   Impl(std::shared_ptr<InstanceCache::Impl> cache, InstanceKey key, std::optional<uint64_t> length)
-      : cache_(std::move(cache)), key_(std::move(key)), reservation_(cache_->space_) {
+      : cache_(std::move(cache)),
+        key_(std::move(key)),
+        length_known_(length.has_value()),
+        reservation_(cache_->space_) {
     if (length.value_or(0) <= kInMemory && *cache_->in_memory_ < kMaxInMemory) {
       cache_->ReserveInMemory(reservation_, length.value_or(0));
       bytes_ = MakeBytes(cache_->in_memory_);
@@ -98,7 +100,11 @@ class StagedInstance::Impl {
       cache_->RememberSize(key_.hash, size_);
       return;
     }
-    reservation_.Set(size_, bytes_ != nullptr ? 0 : size_);
+    if (bytes_ == nullptr) {
+      reservation_.Set(size_, size_);
+    } else if (!length_known_) {
+      cache_->ReserveInMemory(reservation_, size_);
+    }
     const std::string checksum = bytes_ != nullptr ? ChecksumOf(*bytes_, cache_->index_.secret()) : checksum_->Digest();
     auto pending =
         std::make_shared<PendingInstance>(key_, Content{checksum, size_}, path_, bytes_, std::move(reservation_));
@@ -160,6 +166,7 @@ class StagedInstance::Impl {
 
   const std::shared_ptr<InstanceCache::Impl> cache_;
   const InstanceKey key_;
+  const bool length_known_;
   Reservation reservation_;
   std::optional<Checksum> checksum_;    // of what is in the file
   std::shared_ptr<std::string> bytes_;  // instead of a file

@@ -39,6 +39,9 @@ struct HttpOptions {
   std::shared_ptr<Authenticator> auth = {};  // null: none
   std::vector<CustomHeader> headers = {};
   ClientCertificate client_certificate = {};
+  // HTTP/2 where a server offers it within TLS. Each call still has a connection of its own: several on one would hold
+  // each other up, and what TLS and 2's frames cost is measurable. For servers and proxies that want it.
+  bool http2 = false;
   std::string user_agent = "trolleyfs";
   std::shared_ptr<RequestPace> pace = {};  // null: as fast as they come
 };

@@ -77,7 +77,7 @@ class Transfer {
     long connects = 1;
     curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connects);
     return connects == 0 && head_.empty() &&
-           (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING);
+           (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_HTTP2);
   }
   HttpHead TakeHead() { return head_.Take(); }
 
@@ -161,7 +161,7 @@ void Transfer::SetUp(bool fresh, void* socket_owner, curl_opensocket_callback op
   Set(easy, CURLOPT_URL, exchange_.url.c_str());
   Set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   Set(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  Set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));  // one transfer a connection: no use for 2
+  Set(easy, CURLOPT_HTTP_VERSION, options_.http2 ? long{CURL_HTTP_VERSION_2TLS} : long{CURL_HTTP_VERSION_1_1});
   Set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   Set(easy, CURLOPT_NOSIGNAL, 1L);
   Set(easy, CURLOPT_QUICK_EXIT, 1L);  // do not wait for a name server that does not answer

@@ -97,6 +97,8 @@ HttpFailure ExplainCurl(int curl_code, std::string_view curl_text, int os_error,
       return {ErrorCode::kUnavailable, text};
     case CURLE_GOT_NOTHING:
       return {ErrorCode::kUnavailable, "the server closed the connection without an answer"};
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
       if (Contains(text, "chunk")) {

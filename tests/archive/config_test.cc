@@ -83,6 +83,7 @@ searcher   = { type = "qido-rs", url = "https://PACS.example:443/dicom-web/" }
 downloader = { type = "wado-rs", url = "http://other.example:8042/wado" }
 auth       = { type = "basic", user = "reader", password_file = "secrets/pacs" }
 ca_file    = "ca.pem"
+http2      = true
 browse     = "StudyDate=last 7 days"
 names      = "uid"
 sizes      = "exact"
@@ -100,6 +101,7 @@ cache      = { directory = "/var/cache/x", max_size = "50 GiB", min_free = 10485
   EXPECT_EQ(a.auth.user, "reader");
   EXPECT_EQ(a.auth.secret.file, "/etc/t/secrets/pacs");
   EXPECT_EQ(a.ca_file, "/etc/t/ca.pem");
+  EXPECT_TRUE(a.http2);
   EXPECT_EQ(a.browse, "StudyDate=last 7 days");
   EXPECT_EQ(a.names, ArchiveConfig::Names::kUid);
   EXPECT_EQ(a.sizes, ArchiveConfig::Sizes::kExact);
@@ -122,6 +124,7 @@ TEST(ConfigTest, TakesTheDownloaderFromTheSearcher) {
   EXPECT_EQ(web.downloader.url, kUrl);
   EXPECT_EQ(web.browse, "StudyDate=last 30 days");
   EXPECT_EQ(web.requests_per_second, 0u);
+  EXPECT_FALSE(web.http2);
   const ArchiveConfig folder = Parse("searcher = { type = \"folder\", path = \"data\" }");
   EXPECT_EQ(folder.downloader.type, "folder");
   EXPECT_EQ(folder.folder, "/etc/t/data");

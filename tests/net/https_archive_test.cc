@@ -19,7 +19,8 @@ using testing::Not;
 // nginx, with certificates of an authority of its own.
 class HttpsTest : public HttpFixture {
  protected:
-  enum Server : size_t { kAsks, kDemands, kExpired, kForeign };  // asks for, demands a client's certificate
+  // The first two ask for, or demand, a client's certificate.
+  enum Server : size_t { kAsks, kDemands, kExpired, kForeign, kHttp2 };
 
   static void SetUpTestSuite() {
     ASSERT_TRUE(NginxServer::Installed()) << "install nginx-light";
@@ -30,19 +31,22 @@ class HttpsTest : public HttpFixture {
         ca_->Issue({.name = "old server", .subject_alt_name = "IP:127.0.0.1", .expired = true});
     const TestCertificate foreign = foreign_ca_->Issue({.name = "foreign", .subject_alt_name = "IP:127.0.0.1"});
     const std::string verify = StrCat("ssl_client_certificate ", ca_->ca_file().string(), "; ssl_verify_client ");
-    nginx_ = new NginxServer(
-        StrCat(ServerBlock("PORT0", good, verify + "optional;"), ServerBlock("PORT1", good, verify + "on;"),
-               ServerBlock("PORT2", expired, ""), ServerBlock("PORT3", foreign, "")),
-        4);
+    nginx_ = new NginxServer(StrCat(ServerBlock("PORT0", good, verify + "optional;"),
+                                    ServerBlock("PORT1", good, verify + "on;"), ServerBlock("PORT2", expired, ""),
+                                    ServerBlock("PORT3", foreign, ""), ServerBlock("PORT4", good, "", "http2")),
+                             5);
   }
   static void TearDownTestSuite() {
     delete nginx_;
     delete foreign_ca_;
     delete ca_;
   }
-  static std::string ServerBlock(std::string_view port, const TestCertificate& own, std::string_view more) {
-    return StrCat("server { listen 127.0.0.1:", port, " ssl; ssl_certificate ", own.certificate_file.string(),
-                  "; ssl_certificate_key ", own.key_file.string(), "; ", more,
+  static std::string ServerBlock(std::string_view port, const TestCertificate& own, std::string_view more,
+                                 std::string_view protocol = "") {
+    return StrCat("server { listen 127.0.0.1:", port, " ssl ", protocol, "; ssl_certificate ",
+                  own.certificate_file.string(), "; ssl_certificate_key ", own.key_file.string(), "; ", more,
+                  " location /protocol { return 200 \"$server_protocol\"; }"
+                  " location /behind/ { proxy_pass http://127.0.0.1:$arg_port$uri; proxy_buffering off; }"
                   " location / { return 200 \"client=$ssl_client_s_dn\"; }"
                   " location /redirect { return 302 https://127.0.0.1:PORT0/there; } }\n");
   }
@@ -96,6 +100,43 @@ TEST_F(HttpsTest, RefusesAnotherHostsCertificate) {
   const Error error = AskError(Url(kAsks, "/", "localhost"));
   EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
   EXPECT_THAT(error.what(), HasSubstr("use a host name in the URL that its certificate has"));
+}
+
+TEST_F(HttpsTest, SpeaksHttp2WhereThatIsWantedAndOffered) {
+  EXPECT_EQ(Ask(Url(kHttp2, "/protocol")), "HTTP/1.1");
+  options_.http2 = true;
+  EXPECT_EQ(Ask(Url(kHttp2, "/protocol")), "HTTP/2.0");
+  EXPECT_EQ(Ask(Url(kAsks, "/protocol")), "HTTP/1.1");
+}
+
+TEST_F(HttpsTest, BodiesOverHttp2AreExactOrAnError) {
+  options_.http2 = true;
+  std::string body(3000000, ' ');
+  for (size_t i = 0; i < body.size(); ++i) {
+    body[i] = static_cast<char>(i * 7 / 5);
+  }
+  const std::string url = Url(kHttp2, StrCat("/behind/x?port=", server_.port()));
+  for (const bool with_length : {true, false}) {
+    for (const bool whole : {true, false, true}) {
+      server_.SetHandler([&](const ReceivedRequest&, HttpReply& reply) {
+        const std::string sent = whole ? body : body.substr(0, body.size() / 2);
+        if (with_length) {
+          reply.Head(200, {{"Content-Length", std::to_string(body.size())}});
+          reply.Send(sent);
+        } else {
+          reply.Head(200, {{"Transfer-Encoding", "chunked"}});
+          reply.Send(StrCat("2dc6c0\r\n", sent, whole ? "\r\n0\r\n\r\n" : ""));
+        }
+        reply.Close();
+      });
+      if (whole) {
+        EXPECT_TRUE(Ask(url) == body) << with_length;
+      } else {
+        const ErrorCode code = AskError(url).code();
+        EXPECT_TRUE(code == ErrorCode::kUnavailable || code == ErrorCode::kProtocol) << with_length;
+      }
+    }
+  }
 }
 
 TEST_F(HttpsTest, ShowsItsOwnCertificate) {

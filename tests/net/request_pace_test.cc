@@ -88,52 +88,56 @@ TEST(RequestPaceTest, WhoGivesUpTakesNobodysTurn) {
   EXPECT_LT(Clock::now() - begin, milliseconds(1900));
 }
 
+// Who got their turns, in order.
+class Turns {
+ public:
+  explicit Turns(RequestPace& pace) : pace_(pace) {}
+  std::jthread Ask(const std::string& name, bool ahead = false) {
+    return std::jthread([this, name, ahead] {
+      Context context;
+      context.ahead = ahead;
+      pace_.Wait(context);
+      const std::lock_guard lock(mutex_);
+      order_.push_back(name);
+    });
+  }
+  const std::vector<std::string>& order() const { return order_; }  // when all have ended
+
+ private:
+  RequestPace& pace_;
+  std::mutex mutex_;
+  std::vector<std::string> order_;
+};
+
 TEST(RequestPaceTest, WhoFetchesAheadComesAfterEverybodyElse) {
   RequestPace pace(1);
   UseUp(pace, 1);
-  std::mutex mutex;
-  std::vector<std::string> order;
-  const auto wait = [&](const std::string& name, const Context& context) {
-    pace.Wait(context);
-    const std::lock_guard lock(mutex);
-    order.push_back(name);
-  };
+  Turns turns(pace);
   {
-    Context fetching_ahead;
-    fetching_ahead.ahead = true;
-    const std::jthread ahead([&] { wait("ahead", fetching_ahead); });
+    const std::jthread ahead = turns.Ask("ahead", true);
     std::this_thread::sleep_for(milliseconds(100));
-    const std::jthread demand([&] { wait("demand", {}); });
+    const std::jthread demand = turns.Ask("demand");
   }
-  EXPECT_THAT(order, testing::ElementsAre("demand", "ahead"));
+  EXPECT_THAT(turns.order(), testing::ElementsAre("demand", "ahead"));
 }
 
 // Else it would never get its turn where somebody always asks for something.
 TEST(RequestPaceTest, WhatIsFetchedAheadComesBeforeWhatWasAskedForASecondLater) {
   RequestPace pace(2);
   UseUp(pace, 2);
-  std::mutex mutex;
-  std::vector<std::string> order;
-  const auto wait = [&](const std::string& name, const Context& context) {
-    pace.Wait(context);
-    const std::lock_guard lock(mutex);
-    order.push_back(name);
-  };
+  Turns turns(pace);
   {
-    Context fetching_ahead;
-    fetching_ahead.ahead = true;
-    const std::jthread ahead([&] { wait("ahead", fetching_ahead); });
-    std::vector<std::jthread> demand;
-    const auto ask = [&](const std::string& name) { demand.emplace_back([&wait, name] { wait(name, {}); }); };
-    ask("at once");
-    ask("at once");
-    ask("at once");
+    std::vector<std::jthread> asking;
+    asking.push_back(turns.Ask("ahead", true));
+    for (int i = 0; i < 3; ++i) {
+      asking.push_back(turns.Ask("at once"));
+    }
     std::this_thread::sleep_for(milliseconds(1400));
-    ask("later");
-    ask("later");
+    asking.push_back(turns.Ask("later"));
+    asking.push_back(turns.Ask("later"));
   }
-  ASSERT_EQ(order.size(), 6U);
-  EXPECT_NE(order.back(), "ahead");
+  ASSERT_EQ(turns.order().size(), 6U);
+  EXPECT_NE(turns.order().back(), "ahead");
 }
 
 }  // namespace
