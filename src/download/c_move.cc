@@ -75,6 +75,7 @@ class Fetch {
   // Asks for `instances`, or for the whole series when there are none, and takes what comes of it.
   RetrieveResult Move(const Instances& instances) {
     const RetrieveResult result = Request(RetrieveIdentifier(series_, instances));
+    was_silent_ = IsSilent();
     if (result.status == kUnknownDestination) {
       throw Error(ErrorCode::kProtocol,
                   StrCat(ResultError(result, Doing()).what(), " (AE title ", options_.move_aet, ", port ", port_, ")"));
@@ -144,7 +145,7 @@ class Fetch {
     std::stop_source wake;
     const std::stop_callback on_stop(context_.stop, [&wake] { wake.request_stop(); });
     const std::stop_callback on_over(expected_.over(), [&wake] { wake.request_stop(); });
-    const Clock::time_point begin = Clock::now();
+    asked_at_ = Clock::now();
     for (;;) {
       expected_.Check();
       const bool complete = expected_.Complete();
@@ -162,14 +163,20 @@ class Fetch {
       if (complete) {
         return false;
       }
-      const auto stall_timeout = pool_.peer().stall_timeout;
       // What is on its way is a matter of its own association, or of our own slowness.
-      if (!expected_.some_on_their_way() && Clock::now() - std::max(begin, expected_.last_activity()) > stall_timeout) {
-        throw Error(ErrorCode::kTimedOut,
-                    StrCat("Cannot ", Doing(), ": the archive neither sent an instance nor answered for ",
-                           stall_timeout.count(), " ms"));
+      if (!expected_.some_on_their_way() && IsSilent()) {
+        throw Silence();
       }
     }
+  }
+
+  bool IsSilent() const {
+    return Clock::now() - std::max(asked_at_, expected_.last_activity()) >= pool_.peer().stall_timeout;
+  }
+
+  Error Silence() const {
+    return {ErrorCode::kTimedOut, StrCat("Cannot ", Doing(), ": the archive neither sent an instance nor answered for ",
+                                         pool_.peer().stall_timeout.count(), " ms")};
   }
 
   static void Cancel(Association& association, uint8_t context_id, uint16_t message_id) noexcept {
@@ -215,6 +222,9 @@ class Fetch {
   }
 
   Error Reason(const RetrieveResult& result) const {
+    if (was_silent_) {
+      return Silence();  // its association to us was given up a moment before this one
+    }
     const Error error = ResultError(result, Doing());
     return {error.code(), StrCat(error.what(), "; what did not arrive at AE title ", options_.move_aet, ", port ",
                                  port_, ", is missing: check that the archive can reach it")};
@@ -228,6 +238,8 @@ class Fetch {
   MoveReceiver& receiver_;
   ExpectedInstances expected_;
   const Context& context_;
+  Clock::time_point asked_at_;
+  bool was_silent_ = false;  // when it had answered at last
 };
 
 class CMove : public Downloader {

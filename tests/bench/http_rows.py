@@ -1,10 +1,14 @@
 """Rows of HTTP archives: on this machine, and seen from the other end of a long way."""
 import json
 import os
+import random
+import subprocess
+import time
 
 from data import SERIES, below, listed, many_rows, row
 from measure import (Mount, cpu_of, curl, curl_each, curl_instance, curl_series, drop_page_cache, median, series_url,
                      timed)
+from servers import wait_for
 
 LONG_WAY = 1.2  # the target over a long way
 
@@ -26,6 +30,8 @@ class HttpRows:
         self.get()
         self.multiframe()
         self.first_byte()
+        if self.name.startswith("Orthanc"):  # nginx has sent all before anybody could open anything else
+            self.overtaking()
         self.listing()
 
     def target(self, near):
@@ -127,7 +133,56 @@ class HttpRows:
             references["compressed"] = lambda: question("--compressed")
         self.bench.compare(f"{self.name}: cold ls -l tiny2000", self.target(1.5), ours, references)
 
+    def overtaking(self):
+        """Somebody opens an instance while another series is copied and fetched ahead; beside the same on an idle
+        mount."""
+        copied, opened = SERIES["ct300"], SERIES["grow500"]
+
+        def first_byte(mount):
+            name = listed(mount.at(opened))[250]
+            return timed(f"head -c 1000 {name} | cmp - -n 1000 {opened.files[250]}", shell=True)
+
+        def idle():
+            with self.mount() as mount:
+                os.listdir(mount.at(opened))
+                return first_byte(mount)
+
+        def busy():
+            with self.mount() as mount:
+                os.listdir(mount.at(opened))
+                os.listdir(mount.at(copied))
+                out = f"{self.bench.fresh('copy')}/x"
+                with subprocess.Popen(["cp", "-r", mount.at(copied), out]) as copy:
+                    wait_for(lambda: os.path.isdir(out) and len(os.listdir(out)) > 20, "the copy's first files")
+                    took = first_byte(mount)
+                    if copy.poll() is not None:
+                        raise SystemExit("the copy had ended before the open: this measured something else")
+                self.bench.check(out, copied)
+                return took
+
+        self.bench.compare(f"{self.name}: first byte during a cp -r of ct300, against idle", 2, busy, idle)
+
     # What does not depend on the kind of archive is measured with one.
+
+    def random_opens(self):
+        name = "bytes fetched at random opens over five series"
+        if not self.bench.wanted(name):
+            return
+        dice = random.Random(1)
+        chosen = [(series, index) for series in (SERIES[key] for key in ("ct300", "tiny2000", "grow500", "grow1000",
+                                                                         "grow4000"))
+                  for index in dice.sample(range(series.instances), 6)]
+        dice.shuffle(chosen)
+        with self.mount() as mount:
+            read = 0
+            for series, index in chosen:
+                with open(listed(mount.at(series))[index], "rb") as f, open(series.files[index], "rb") as stored:
+                    content = f.read()
+                    if content != stored.read():
+                        raise SystemExit(f"other bytes came than {series.files[index]}")
+                    read += len(content)
+            time.sleep(2)  # what was begun ends
+            self.bench.add(name, 1.1, mount.transfers()["bytes"] / 1e6, read / 1e6, "MB")
 
     def warm_listing(self):
         series = SERIES["tiny2000"]

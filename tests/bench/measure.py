@@ -1,4 +1,5 @@
 """Mounts, times and compares."""
+import json
 import os
 import resource
 import statistics
@@ -60,6 +61,10 @@ class Mount:
             except OSError:
                 pass
         return found
+
+    def transfers(self):
+        with open(f"{self.path}/.trolleyfs/status.json") as f:
+            return json.load(f)["transfers"]
 
     def memory(self, field):
         total = 0
