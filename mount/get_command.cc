@@ -45,7 +45,7 @@ struct Raw {
   std::vector<std::string> wanted;
   std::string output;
   std::string layout = "tree";
-  std::string jobs = "4";
+  std::string jobs;
 };
 
 GetOptions::Layout ParseLayout(const std::string& name) {
@@ -65,11 +65,13 @@ void TakeValues(const Raw& raw, GetOptions& options) {
   options.wanted = ParseWanted(raw.wanted);
   options.output = raw.output;
   options.layout = ParseLayout(raw.layout);
-  const auto jobs = ParseUint(raw.jobs);
-  if (!jobs || *jobs < 1 || *jobs > 64) {
-    RefuseUsage(StrCat("--jobs: '", raw.jobs, "' is not a number from 1 to 64"));
+  if (!raw.jobs.empty()) {
+    const auto jobs = ParseUint(raw.jobs);
+    if (!jobs || *jobs < 1 || *jobs > 64) {
+      RefuseUsage(StrCat("--jobs: '", raw.jobs, "' is not a number from 1 to 64"));
+    }
+    options.jobs = options.most_jobs = static_cast<unsigned>(*jobs);
   }
-  options.jobs = static_cast<unsigned>(*jobs);
   if (options.dicomtrolley_names && options.layout == GetOptions::Layout::kReadable) {
     RefuseUsage("--dicomtrolley-names is for the layouts tree and flat");
   }
@@ -101,6 +103,7 @@ class Get {
     searcher_ = std::make_shared<CachedSearcher>(ends.searcher, nullptr, cached);
     trolley_ = std::make_unique<Trolley>(searcher_, ends.downloader, MakeStorage());
     jobs_ = std::min(options.jobs, TransfersAtATime(archive, ends));
+    most_jobs_ = std::min(options.most_jobs, MostTransfersAtATime(archive, ends));
   }
 
   // Whether all of it is there.
@@ -108,6 +111,7 @@ class Get {
     const std::vector<Reference> references = Choose();
     DownloadOptions download;
     download.jobs = jobs_;
+    download.most_jobs = most_jobs_;
     download.skip_complete = !options_.overwrite;
     download.context = context_;
     download.progress_interval = std::chrono::milliseconds(100);
@@ -239,6 +243,7 @@ class Get {
   std::shared_ptr<Searcher> searcher_;
   std::unique_ptr<Trolley> trolley_;
   unsigned jobs_ = 1;
+  unsigned most_jobs_ = 1;
   std::map<std::string, size_t> line_of_;  // of a reference
   size_t failures_ = 0;
 };
@@ -254,7 +259,8 @@ void DescribeGet(CLI::App& app, GetOptions& options) {
       ->type_name("DIR")
       ->required();
   app.add_option("--layout", raw->layout, "tree (default), flat or readable")->type_name("LAYOUT");
-  app.add_option("--jobs", raw->jobs, "Downloads at the same time, as far as the archive's limits allow (default 4)")
+  app.add_option("--jobs", raw->jobs,
+                 "Downloads at the same time, as far as the archive's limits allow (default 4, over a long way more)")
       ->type_name("N");
   app.add_flag("--dicomtrolley-names", options.dicomtrolley_names, "File names as dicomtrolley has them: 1_2_3");
   app.add_flag("--overwrite", options.overwrite, "Fetch also what is there already");

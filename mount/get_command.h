@@ -21,7 +21,8 @@ struct GetOptions {
   bool overwrite = false;  // fetch also what is there
   bool sync = false;
   bool quiet = false;
-  unsigned jobs = 4;
+  unsigned jobs = 4;        // see DownloadOptions
+  unsigned most_jobs = 32;  // likewise
 };
 
 void DescribeGet(CLI::App& app, GetOptions& options);

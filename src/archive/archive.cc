@@ -71,6 +71,7 @@ Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
   RetrieverOptions retriever;
   retriever.archive = config_.Identity();
   retriever.connections = TransfersAtATime(config_, ends_);
+  retriever.most_connections = MostTransfersAtATime(config_, ends_);
   retriever.transfer_timeout = config_.transfer_timeout;
   retriever.series_list = [this](const SeriesReference& series) { return tree_->PeekInstances(series); };
   retriever.next_series = [this](const SeriesReference& series, const Context& context) {
@@ -153,7 +154,7 @@ void Archive::Impl::LearnSizes(const std::vector<InstanceReference>& instances, 
     {
       // Few at a time: each has to be transferred within its own time, whatever the number of the others.
       std::unique_lock lock(progress->mutex);
-      wait_for(lock, [&] { return progress->open < 2 * config_.connections || progress->error; });
+      wait_for(lock, [&] { return progress->open < 2 * TransfersAtATime(config_, ends_) || progress->error; });
       if (progress->error) {
         break;
       }

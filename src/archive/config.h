@@ -96,7 +96,7 @@ struct ArchiveConfig {
   std::chrono::milliseconds stall_timeout{30000};
   std::chrono::milliseconds query_timeout{60000};
   std::chrono::milliseconds transfer_timeout{3600000};  // for one instance, from its first byte to its last
-  uint32_t connections = 8;                             // at most so many transfers at a time
+  uint32_t connections = 32;                            // at most so many transfers at a time; see TransfersAtATime
   uint32_t associations = 2;                            // at most so many DICOM associations at a time
   uint32_t requests_per_second = 0;                     // to the archive, over HTTP or associations; 0: no limit
   std::filesystem::path cache_directory;                // empty: DefaultCacheDirectory()

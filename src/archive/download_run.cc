@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
-#include <memory>
 #include <thread>
-#include <unordered_set>
 #include <utility>
 
+#include "archive/series_stream.h"
+#include "archive/storing_sink.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -22,105 +22,6 @@ bool IsOutOfReach(const Error& error) {
          error.code() == ErrorCode::kAccessDenied;
 }
 
-// Stores the instances of a series as they arrive. What the storage does wrong fails one instance, unless the disk is
-// full.
-class StoringSink : public DownloadSink {
- public:
-  StoringSink(std::span<const InstanceReference> instances, Storage& storage, DownloadRun& run)
-      : storage_(storage), run_(run), open_(instances.begin(), instances.end()) {}
-  // For whatever comes of a series.
-  StoringSink(SeriesReference all_of, Storage& storage, DownloadRun& run)
-      : storage_(storage), run_(run), all_of_(std::move(all_of)) {}
-
-  void OnBegin(const InstanceReference& instance, std::optional<uint64_t> length) override {
-    if (all_of_ == instance.series_reference() && !closed_.contains(instance.instance)) {
-      open_.insert(instance);
-    }
-    current_ = open_.contains(instance) ? std::optional(instance) : std::nullopt;
-    length_ = length;
-    received_ = 0;
-    trouble_.reset();
-    writer_.reset();
-    Try([&] { writer_ = storage_.Begin(instance, length); });
-  }
-
-  void OnData(std::span<const std::byte> piece) override {
-    received_ += piece.size();
-    Try([&] { writer_->Append(piece); });
-    run_.AddBytes(piece.size());
-  }
-
-  void OnEnd() override {
-    Try([&] {
-      if (length_ && *length_ != received_) {
-        throw Error(ErrorCode::kProtocol, StrCat("Cannot download instance ", current_->instance.str(), ": ", received_,
-                                                 " of ", *length_, " bytes arrived"));
-      }
-      writer_->Commit();
-    });
-    writer_.reset();
-    if (current_ && !trouble_) {
-      Close(*current_, Outcome::kDone, std::nullopt);
-    }
-    current_.reset();
-  }
-
-  void OnMissing(const InstanceReference& instance) override { Close(instance, Outcome::kMissing, std::nullopt); }
-
-  void OnFailed(const InstanceReference& instance, const Error& error) override {
-    writer_.reset();
-    current_.reset();
-    Close(instance, Outcome::kFailed, error);
-  }
-
-  // Those of which nothing was said.
-  std::vector<InstanceReference> Open() const { return {open_.begin(), open_.end()}; }
-  // Of a whole series, those of which the outcome was told.
-  const std::unordered_set<Uid>& closed() const { return closed_; }
-  bool full() const { return full_; }
-
- private:
-  template <typename Work>
-  void Try(Work work) {
-    if (!current_ || trouble_) {
-      return;
-    }
-    try {
-      work();
-    } catch (const Error& error) {
-      trouble_ = error;
-      writer_.reset();
-      Close(*current_, Outcome::kFailed, error);
-      if (error.code() == ErrorCode::kNoSpace) {
-        full_ = true;
-        run_.StopBecause(error);
-        throw;
-      }
-    }
-  }
-
-  void Close(const InstanceReference& instance, Outcome outcome, std::optional<Error> error) {
-    if (all_of_) {
-      closed_.insert(instance.instance);
-    }
-    if (open_.erase(instance) > 0) {
-      run_.Tell({instance, outcome, std::move(error), outcome == Outcome::kDone ? received_ : 0});
-    }
-  }
-
-  Storage& storage_;
-  DownloadRun& run_;
-  std::unordered_set<InstanceReference> open_;
-  std::optional<SeriesReference> all_of_;
-  std::unordered_set<Uid> closed_;
-  std::optional<InstanceReference> current_;
-  std::optional<uint64_t> length_;
-  uint64_t received_ = 0;
-  std::unique_ptr<InstanceWriter> writer_;
-  std::optional<Error> trouble_;
-  bool full_ = false;
-};
-
 }  // namespace
 
 DownloadRun::DownloadRun(Searcher& searcher, Downloader& downloader, Storage& storage, const DownloadOptions& options)
@@ -128,7 +29,8 @@ DownloadRun::DownloadRun(Searcher& searcher, Downloader& downloader, Storage& st
       downloader_(downloader),
       storage_(storage),
       options_(options),
-      context_{stop_.get_token(), options.context.deadline} {}
+      context_{stop_.get_token(), options.context.deadline},
+      way_(std::max(options.jobs, options.most_jobs) - options.jobs) {}
 
 DownloadReport DownloadRun::Run(std::span<const Reference> references) {
   const std::stop_callback pass_on(options_.context.stop, [this] { stop_.request_stop(); });
@@ -257,18 +159,18 @@ void DownloadRun::Process(Batch batch) {
 // The list of its instances, which may take an archive longer than the series itself, is asked for only when not all
 // of them came.
 void DownloadRun::Process(const WholeSeries& series) {
-  StoringSink sink(series.reference, storage_, *this);
+  SeriesStream download(series.reference, series.count, {searcher_, downloader_, storage_, *this, way_, context_});
   bool cut = false;
   try {
-    downloader_.DownloadSeries(series.reference, sink, context_);
+    download.Run();
   } catch (const Error& error) {
-    if (sink.full() || stop_.stop_requested()) {
+    if (download.full() || stop_.stop_requested()) {
       return;
     }
     cut = true;
     LogInfo(StrCat("Series ", series.reference.series.str(), " does not come as a whole: ", error.what()));
   }
-  const uint64_t came = sink.closed().size();
+  const uint64_t came = download.closed().size();
   if (!cut && came >= series.count) {  // the count may be too low
     CountReached(nullptr);
     found_ += came - series.count;
@@ -283,7 +185,8 @@ void DownloadRun::Process(const WholeSeries& series) {
     }
     return;
   }
-  std::erase_if(all, [&](const WantedInstance& wanted) { return sink.closed().contains(wanted.reference.instance); });
+  std::erase_if(all,
+                [&](const WantedInstance& wanted) { return download.closed().contains(wanted.reference.instance); });
   // The list is what counts from here on.
   found_ += came + all.size() - series.count;
   if (all.empty()) {

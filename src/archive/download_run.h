@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "archive/expand.h"
+#include "archive/series_stream.h"
 #include "archive/trolley.h"
 
 namespace trolley {
@@ -71,6 +72,7 @@ class DownloadRun : private ExpandSink {
   const DownloadOptions& options_;
   std::stop_source stop_;
   const Context context_;
+  SharedWay way_;
 
   std::mutex queue_mutex_;
   std::condition_variable_any queue_changed_;

@@ -29,6 +29,7 @@ namespace trolley {
 namespace {
 
 constexpr uint64_t kMaxFolderIndexBytes = uint64_t{8} << 30;
+constexpr uint32_t kConnections = 8;  // nearby, more do not bring more
 
 // Client certificate, CA and headers, without the authentication.
 HttpOptions PlainHttpOptions(const ArchiveConfig& config) {
@@ -338,6 +339,11 @@ std::shared_ptr<HttpClient> MakeHttpClient(const ArchiveConfig& config, const En
 }
 
 uint32_t TransfersAtATime(const ArchiveConfig& config, const EndPoints& ends) {
+  const uint32_t most = MostTransfersAtATime(config, ends);
+  return ends.downloader_associations == nullptr ? std::min(most, kConnections) : most;
+}
+
+uint32_t MostTransfersAtATime(const ArchiveConfig& config, const EndPoints& ends) {
   if (ends.downloader_associations == nullptr) {
     return config.connections;
   }

@@ -28,8 +28,9 @@ struct EndPoints {
 // together, also for a secret that cannot be read, and kUnavailable when c-move's port is in use.
 EndPoints MakeEndPoints(const ArchiveConfig& config, const std::shared_ptr<LmdbEnvironment>& lmdb);
 
-// How many transfers the archive stands at a time.
+// How many transfers at a time are asked of the archive, and how many over a long way, where more than a few pay.
 uint32_t TransfersAtATime(const ArchiveConfig& config, const EndPoints& ends);
+uint32_t MostTransfersAtATime(const ArchiveConfig& config, const EndPoints& ends);
 
 std::shared_ptr<Authenticator> MakeAuthenticator(const AuthConfig& auth, const ArchiveConfig& config);
 std::shared_ptr<HttpClient> MakeHttpClient(const ArchiveConfig& config, const EndPointConfig& end_point,

@@ -306,7 +306,7 @@ Retriever::Impl::TransferPtr Retriever::Impl::NextSingle(const JobPtr& job) {
   if (job->stop.stop_requested() || closing_ || !queue_.empty() || reading.unread >= options_.max_ahead) {
     return nullptr;
   }
-  if (job->from_end && !StreamNeedsHelp(reading)) {
+  if ((job->from_end && !StreamNeedsHelp(reading)) || reading.jobs.size() > way_.parallel()) {
     return nullptr;
   }
   const auto eligible = job->from_end ? Reading::State::kAssigned : Reading::State::kWanted;

@@ -12,12 +12,6 @@
 #include "base/text.h"
 
 namespace trolley {
-namespace {
-
-constexpr int kMeasureWeight = 4;   // of the past, in what a request takes
-constexpr int kLatencyWeight = 16;  // of the past, while it takes longer than that
-
-}  // namespace
 
 // Passes one instance's bytes from the downloader to its transfer.
 class Retriever::Impl::FetchSink : public DownloadSink {
@@ -50,12 +44,7 @@ class Retriever::Impl::FetchSink : public DownloadSink {
     transfer_->End();
     const auto now = Clock::now();
     retriever_.NoteHere(transfer_->reference(), transfer_->arrived());
-    const std::lock_guard lock(retriever_.mutex_);
-    retriever_.single_ = (retriever_.single_ * (kMeasureWeight - 1) + (now - started_at_)) / kMeasureWeight;
-    // Close to the least that was seen lately: a busy machine is slow, too, but no long way.
-    const Clock::duration latency = begun_at_ - started_at_;
-    const Clock::duration before = retriever_.latency_.value_or(latency);
-    retriever_.latency_ = std::min(latency, before + (latency - before) / kLatencyWeight);
+    retriever_.NoteRequest(transfer_->reference(), begun_at_ - started_at_, now - started_at_, transfer_->arrived());
   }
 
   void OnMissing(const InstanceReference& /*instance*/) override {
@@ -81,8 +70,8 @@ class Retriever::Impl::FetchSink : public DownloadSink {
 void Retriever::Impl::Work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(
-        lock, [this] { return closing_ || !queue_.empty() || (!prefetch_.empty() && prefetching_ < PrefetchLimit()); });
+    wake_.wait(lock,
+               [this] { return closing_ || !queue_.empty() || (!prefetch_.empty() && prefetching_ < AheadLimit()); });
     if (!queue_.empty()) {
       const TransferPtr transfer = std::move(queue_.front());
       queue_.pop_front();
@@ -286,6 +275,17 @@ void Retriever::Impl::ForgetLocked(const TransferPtr& transfer) {
   const auto found = active_.find(transfer->reference());
   if (found != active_.end() && found->second.transfer == transfer) {
     active_.erase(found);
+  }
+}
+
+void Retriever::Impl::NoteRequest(const InstanceReference& instance, Clock::duration latency, Clock::duration took,
+                                  uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const size_t before = way_.parallel();
+  way_.NoteRequest(latency, took, bytes, running_);
+  const auto found = readings_.find(instance.series_reference());
+  if (way_.parallel() > before && found != readings_.end()) {
+    AttendTo(found->second);
   }
 }
 

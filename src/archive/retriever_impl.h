@@ -17,6 +17,7 @@
 #include "archive/retriever.h"
 #include "archive/retriever_pattern.h"
 #include "archive/transfer.h"
+#include "archive/way_to_archive.h"
 #include "base/thread_pool.h"
 
 namespace trolley {
@@ -144,6 +145,7 @@ class Retriever::Impl {
   void Forget(const TransferPtr& transfer);
   void ForgetLocked(const TransferPtr& transfer);
   void NoteHere(const InstanceReference& instance, uint64_t size);
+  void NoteRequest(const InstanceReference& instance, Clock::duration latency, Clock::duration took, uint64_t bytes);
   void NoteBytes(size_t bytes);
 
   // retriever_series.cc: what to fetch ahead
@@ -158,6 +160,7 @@ class Retriever::Impl {
   void SetList(Reading& reading, SeriesList list, const std::vector<bool>& cached);
   void Launch(const ReadingPtr& reading);
   void StartJob(const ReadingPtr& reading, Job::Kind kind, bool from_end);
+  void AddWorker();
   bool StreamNeedsHelp(const Reading& reading) const;
   // Somebody reads it to its end.
   void LeadOn(const ReadingPtr& reading, Clock::time_point now);
@@ -180,6 +183,8 @@ class Retriever::Impl {
   void WaitUntilRead(const JobPtr& job);
   bool HasNothingLeft(const Reading& reading) const;
   uint32_t PrefetchLimit() const { return std::max(1U, options_.connections - 1); }
+  // One worker is left for who opens something.
+  size_t AheadLimit() const { return std::max<size_t>(workers_.size(), 2) - 1; }
 
   const RetrieverOptions options_;
   const std::shared_ptr<Downloader> downloader_;
@@ -202,8 +207,7 @@ class Retriever::Impl {
   // This series was read to the end in order, at this time: the next one of its study will be, too.
   std::optional<SeriesReference> read_through_;
   Clock::time_point read_through_at_{};
-  Clock::duration single_{std::chrono::milliseconds(10)};  // what a direct request takes
-  std::optional<Clock::duration> latency_;                 // of which until its begin
+  WayToArchive way_{PrefetchLimit(), std::max(PrefetchLimit(), options_.most_connections - 1)};
 
   std::atomic<Clock::rep> last_progress_{Clock::now().time_since_epoch().count()};  // bytes came, of whatever instance
   std::atomic<uint64_t> transfers_{0};

@@ -1,6 +1,5 @@
 // Deciding what of a series is fetched before it is opened.
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "archive/retriever_impl.h"
@@ -17,14 +16,11 @@ constexpr Clock::duration kForgetReading = std::chrono::seconds(30);
 constexpr Clock::duration kTick = std::chrono::milliseconds(2);  // between two looks while somebody waits
 constexpr Clock::duration kSlowTick = std::chrono::milliseconds(50);
 constexpr Clock::duration kReadThrough = std::chrono::seconds(5);
-constexpr Clock::duration kLongWay = std::chrono::milliseconds(8);  // beyond, several requests at a time pay
-constexpr Clock::duration kGivesWay = std::chrono::seconds(1);      // the only connection, when nothing comes over it
-constexpr Clock::duration kHeldOpen = std::chrono::seconds(5);      // who has a file open may still be reading it
-constexpr Clock::duration kNextSeries = std::chrono::minutes(1);    // for the question that lists it
-constexpr double kFirstWindow = 14600;                              // bytes that TCP sends before it waits (RFC 6928)
-constexpr size_t kWorthHelp = 8;                                    // one in so many, at least, has to come beside it
-constexpr size_t kKnownPace = 4;                                    // arrivals
-constexpr size_t kMaxStops = 3;                                     // of a stream, which begins anew each time
+constexpr Clock::duration kGivesWay = std::chrono::seconds(1);    // the only connection, when nothing comes over it
+constexpr Clock::duration kHeldOpen = std::chrono::seconds(5);    // who has a file open may still be reading it
+constexpr Clock::duration kNextSeries = std::chrono::minutes(1);  // for the question that lists it
+constexpr size_t kKnownPace = 4;                                  // arrivals
+constexpr size_t kMaxStops = 3;                                   // of a stream, which begins anew each time
 constexpr size_t kMaxOvertaking = 2;  // requests for what the batch of the series would bring, too
 
 }  // namespace
@@ -270,25 +266,21 @@ void Retriever::Impl::Launch(const ReadingPtr& reading) {
     return;
   }
   const size_t left = batch_runs ? reading->assigned : reading->wanted;
-  while ((!batch_runs || helps) && reading->jobs.size() < std::min(limit, left)) {
+  while ((!batch_runs || helps) && reading->jobs.size() < std::min(way_.parallel(), left)) {
     StartJob(reading, Job::Kind::kSingles, batch_runs);
   }
 }
 
 // Over a long way, where the window opens by half with each round trip. With the lock held.
 bool Retriever::Impl::StreamNeedsHelp(const Reading& reading) const {
-  if (!latency_ || *latency_ <= kLongWay || reading.pace.arrivals() < kKnownPace || reading.here == 0) {
+  if (!way_.IsLong() || reading.here == 0) {
     return false;
   }
-  const auto limit = static_cast<int64_t>(PrefetchLimit());
-  if (single_ >= 4 * limit * reading.pace.interval()) {
+  if (reading.pace.arrivals() >= kKnownPace &&
+      way_.request() >= 4 * static_cast<int64_t>(way_.parallel()) * reading.pace.interval()) {
     return false;
   }
-  // Few rounds bring all of many small instances: requests of their own would bring hardly any of them meanwhile.
-  const double bytes =
-      static_cast<double>(reading.bytes) / static_cast<double>(reading.here) * static_cast<double>(reading.assigned);
-  const double rounds = std::log2(1 + bytes / kFirstWindow);
-  return rounds * static_cast<double>(limit) * kWorthHelp >= static_cast<double>(reading.assigned);
+  return way_.StreamIsSlow(reading.bytes / reading.here, reading.assigned);
 }
 
 void Retriever::Impl::LeadOn(const ReadingPtr& reading, Clock::time_point now) {
@@ -333,7 +325,22 @@ void Retriever::Impl::StartJob(const ReadingPtr& reading, Job::Kind kind, bool f
   job->from_end = from_end;
   reading->jobs.push_back(job);
   prefetch_.push_back(std::move(job));
+  if (running_ + prefetch_.size() > AheadLimit()) {
+    AddWorker();
+  }
   wake_.notify_one();
+}
+
+// Beyond those that there are always: for what is fetched ahead over a long way.
+void Retriever::Impl::AddWorker() {
+  if (workers_.size() >= options_.most_connections) {
+    return;
+  }
+  try {
+    workers_.emplace_back([this] { Work(); });
+  } catch (const std::system_error& error) {
+    LogDebug(StrCat("Cannot fetch more at a time: ", error.what()));
+  }
 }
 
 bool Retriever::Impl::IsIdle(const Reading& reading, Clock::time_point now) const {
@@ -391,8 +398,8 @@ void Retriever::Impl::Overtake(Reading& reading, Clock::time_point now) {
       return true;
     }
     if (reading.overtaking.size() >= kMaxOvertaking || (options_.connections <= 1 && now - progress < kGivesWay) ||
-        reading.pace.WorthWaiting(*index, now - transfer->created_at(), latency_.value_or(Clock::duration::zero()),
-                                  remaining, now, reading.pattern->ReadsOn())) {
+        reading.pace.WorthWaiting(*index, now - transfer->created_at(), way_.latency(), remaining, now,
+                                  reading.pattern->ReadsOn())) {
       return false;
     }
     reading.overtaking.push_back(transfer);

@@ -118,6 +118,7 @@ Trolley::Trolley(std::shared_ptr<Searcher> searcher, std::shared_ptr<Downloader>
 Trolley::Trolley(const ArchiveConfig& archive, std::shared_ptr<Storage> storage) : storage_(std::move(storage)) {
   EndPoints ends = MakeEndPoints(archive, nullptr);
   max_jobs_ = TransfersAtATime(archive, ends);
+  max_most_jobs_ = MostTransfersAtATime(archive, ends);
   searcher_ = std::move(ends.searcher);
   downloader_ = std::move(ends.downloader);
 }
@@ -140,6 +141,7 @@ DownloadReport Trolley::Download(const Selection& what, const DownloadOptions& o
 DownloadReport Trolley::Download(const Selection& what, Storage& storage, const DownloadOptions& options) {
   DownloadOptions limited = options;
   limited.jobs = std::clamp(options.jobs, 1U, std::max(1U, max_jobs_));
+  limited.most_jobs = std::min(options.most_jobs, max_most_jobs_);
   return DownloadRun(*searcher_, *downloader_, storage, limited).Run(what.references());
 }
 
@@ -148,6 +150,7 @@ DownloadReport Trolley::FetchAll(const Selection& what, const std::function<void
   HandOver hand_over(take);
   DownloadOptions changed = options;
   changed.skip_complete = false;
+  changed.most_jobs = options.jobs;  // each holds an instance in memory
   changed.context.stop = hand_over.stop_token();
   const std::stop_callback pass_on(options.context.stop, [&] { hand_over.RequestStop(); });
   DownloadReport report = Download(what, hand_over, changed);

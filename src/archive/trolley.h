@@ -73,7 +73,9 @@ struct DownloadProgress {
 };
 
 struct DownloadOptions {
-  unsigned jobs = 4;          // downloads at the same time; not more than a configured archive's limits
+  unsigned jobs = 4;  // downloads at the same time; not more than a configured archive's limits
+  // Likewise over a long way, where requests for single instances pay as long as they do not slow each other down.
+  unsigned most_jobs = 32;
   bool skip_complete = true;  // what the storage has already is not fetched again
   Context context = {};       // when to give up
   // Called from several threads, one at a time: on_progress now and then (not more often than every
@@ -137,6 +139,7 @@ class Trolley {
   std::shared_ptr<Downloader> downloader_;
   std::shared_ptr<Storage> storage_;
   unsigned max_jobs_ = std::numeric_limits<unsigned>::max();
+  unsigned max_most_jobs_ = std::numeric_limits<unsigned>::max();
 };
 
 }  // namespace trolley

@@ -57,6 +57,9 @@ class Downloader {
   virtual bool gives_whole_series() const { return false; }
   virtual void DownloadSeries(const SeriesReference& series, DownloadSink& sink, const Context& context);
 
+  // The way to the archive and back, as far as it was seen already what the network alone takes.
+  virtual std::optional<Clock::duration> round_trip() const { return std::nullopt; }
+
   // For archives whose files can be opened directly (a folder): the file, which then is neither copied nor cached.
   // nullopt: the archive has none. Throws kUnsupported unless local() is true.
   virtual bool local() const { return false; }

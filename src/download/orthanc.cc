@@ -28,6 +28,7 @@ class Orthanc : public Downloader {
   Batching batching() const override { return dicom_web_->batching(); }
 
   bool gives_whole_series() const override { return dicom_web_->gives_whole_series(); }
+  std::optional<Clock::duration> round_trip() const override { return dicom_web_->round_trip(); }
   void DownloadSeries(const SeriesReference& series, DownloadSink& sink, const Context& context) override {
     dicom_web_->DownloadSeries(series, sink, context);
   }

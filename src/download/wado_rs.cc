@@ -62,6 +62,8 @@ class WadoRs : public Downloader {
 
   bool gives_whole_series() const override { return GivesSeries(); }
 
+  std::optional<Clock::duration> round_trip() const override { return http_->RoundTrip(); }
+
   void DownloadSeries(const SeriesReference& series, DownloadSink& sink, const Context& context) override {
     const std::string doing = StrCat("download series ", series.series.str());
     const WadoReply reply = Request(SeriesUrl(series), true, [&](const HttpRequest& request) {

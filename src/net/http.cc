@@ -137,6 +137,10 @@ class HttpClient::Impl {
       Fail(ErrorCode::kInvalidArgument, exchange, "this is no valid http or https URL");
     }
     exchange.on_body = [&sink](std::span<const std::byte> piece) { sink.OnBody(piece); };
+    exchange.on_connect = [this](Clock::duration took) {
+      const std::lock_guard lock(mutex_);
+      round_trip_ = std::min(took, round_trip_.value_or(took));
+    };
     int renewals = 0;
     int redirects = 0;
     while (true) {
@@ -165,6 +169,11 @@ class HttpClient::Impl {
       }
       exchange.url = next;
     }
+  }
+
+  std::optional<Clock::duration> RoundTrip() const {
+    const std::lock_guard lock(mutex_);
+    return round_trip_;
   }
 
  private:
@@ -273,8 +282,9 @@ class HttpClient::Impl {
   std::shared_ptr<Authenticator> auth_;
   std::vector<std::string> homes_;  // origins
   std::optional<internal::HttpCertificate> certificate_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<IdleSlot> idle_;  // used last: at the end
+  std::optional<Clock::duration> round_trip_;
 };
 
 HttpClient::HttpClient(HttpOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
@@ -284,6 +294,10 @@ HttpResponse HttpClient::Fetch(const HttpRequest& request, const Context& contex
   BodySink sink(request, max_body);
   HttpHead head = impl_->Stream(request, sink, context);
   return {std::move(head), std::move(sink.body)};
+}
+
+std::optional<Clock::duration> HttpClient::RoundTrip() const {
+  return impl_->RoundTrip();
 }
 
 HttpHead HttpClient::Stream(const HttpRequest& request, HttpSink& sink, const Context& context) {

@@ -99,6 +99,10 @@ class HttpClient {
   // The body to `sink` in constant memory. Returns when the response is complete.
   HttpHead Stream(const HttpRequest& request, HttpSink& sink, const Context& context);
 
+  // The way there and back: the least time that making a connection took (to the proxy, if there is one). nullopt
+  // before there was one.
+  std::optional<Clock::duration> RoundTrip() const;
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;

@@ -80,6 +80,8 @@ class Transfer {
            (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_HTTP2);
   }
   HttpHead TakeHead() { return head_.Take(); }
+  // What TCP's handshake took; nullopt on a kept connection.
+  std::optional<Clock::duration> ConnectTime() const;
 
  private:
   void SetMethod();
@@ -266,6 +268,18 @@ CURLcode Transfer::Run(CURLM* multi) {
   }
 }
 
+std::optional<Clock::duration> Transfer::ConnectTime() const {
+  long connects = 0;
+  curl_off_t found = 0;
+  curl_off_t connected = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connects);
+  curl_easy_getinfo(easy_.get(), CURLINFO_NAMELOOKUP_TIME_T, &found);
+  curl_easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &connected);
+  return connects > 0 && connected > found
+             ? std::optional<Clock::duration>(std::chrono::microseconds(connected - found))
+             : std::nullopt;
+}
+
 CURLcode Transfer::Result(CURLM* multi) const {
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
@@ -373,6 +387,9 @@ class HttpSlot::Impl {
       } const current{current_};
       current_ = &transfer;
       const CURLcode code = transfer.Run(multi_);
+      if (const auto took = transfer.ConnectTime(); took && exchange.on_connect) {
+        exchange.on_connect(*took);
+      }
       if (fresh || !transfer.DiedUnanswered(code)) {
         transfer.Judge(code);
         return transfer.TakeHead();

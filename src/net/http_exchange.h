@@ -33,6 +33,7 @@ struct HttpExchange {
   const HttpCertificate* certificate = nullptr;
   std::function<bool(const HttpHead&)> on_head = {};  // false: the body is not wanted
   std::function<void(std::span<const std::byte>)> on_body = {};
+  std::function<void(Clock::duration)> on_connect = {};  // what TCP's handshake of a new connection took
 };
 
 // "Cannot GET http://...: reason"

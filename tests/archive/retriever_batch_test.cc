@@ -663,6 +663,42 @@ TEST_F(RetrieverBatchTest, OverALongWayTheOtherEndIsRequestedBesideTheStream) {
   }
 }
 
+TEST_F(RetrieverBatchTest, OverALongWayAsManyAreRequestedAtATimeAsPay) {
+  archive_->kind = Downloader::Batching::kOneByOne;
+  options_.connections = 3;
+  options_.most_connections = 12;
+  std::atomic<int> running{0};
+  std::atomic<int> most{0};
+  archive_->single = [&](const InstanceReference& instance, DownloadSink& sink, const Context&) {
+    most = std::max<int>(most, ++running);
+    std::this_thread::sleep_for(15ms);
+    SeriesArchive::Send(instance, sink);
+    --running;
+  };
+  const Ending ending{retriever_};
+  BeginReading();
+  ASSERT_TRUE(WaitUntilAllIsCached());
+  EXPECT_GT(most, 3);
+  EXPECT_LE(most, 12);
+}
+
+TEST_F(RetrieverBatchTest, NearbyMoreRequestsAtATimeAreNotMade) {
+  archive_->kind = Downloader::Batching::kOneByOne;
+  options_.connections = 3;
+  options_.most_connections = 12;
+  std::atomic<int> running{0};
+  std::atomic<int> most{0};
+  archive_->single = [&](const InstanceReference& instance, DownloadSink& sink, const Context&) {
+    most = std::max<int>(most, ++running);
+    SeriesArchive::Send(instance, sink);
+    --running;
+  };
+  const Ending ending{retriever_};
+  BeginReading();
+  ASSERT_TRUE(WaitUntilAllIsCached());
+  EXPECT_LE(most, 3);
+}
+
 TEST_F(RetrieverBatchTest, AnInstanceThatFailsAheadIsNotAskedForAgainAndAgain) {
   archive_->kind = Downloader::Batching::kOneByOne;
   std::atomic<int> failed{0};

@@ -3,14 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "archive/fake_searcher.h"
+#include "base/text.h"
 #include "download/fake_wado.h"
 #include "download/recording_sink.h"
 #include "storage/directory_storage.h"
@@ -19,6 +22,7 @@
 namespace trolley {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -41,6 +45,8 @@ class FakeDownloader : public Downloader {
   std::set<InstanceReference> left_out;  // of whole series
   std::vector<SeriesReference> series_calls;
   std::function<void()> on_instance;
+  std::optional<Clock::duration> way;
+  std::function<void(const InstanceReference&, const Context&)> on_streaming;
 
   std::vector<std::vector<InstanceReference>> calls() const {
     const std::lock_guard lock(mutex_);
@@ -49,6 +55,7 @@ class FakeDownloader : public Downloader {
 
   Batching batching() const override { return how; }
   bool gives_whole_series() const override { return whole_series; }
+  std::optional<Clock::duration> round_trip() const override { return way; }
 
   void DownloadSeries(const SeriesReference& series, DownloadSink& sink, const Context& context) override {
     std::optional<Error> failure;
@@ -64,6 +71,9 @@ class FakeDownloader : public Downloader {
     for (const auto& [instance, bytes] : content) {
       context.Check("download");
       if (instance.series_reference() == series && !left_out.contains(instance)) {
+        if (on_streaming) {
+          on_streaming(instance, context);
+        }
         Send(instance, sink);
         if (failure) {
           throw *failure;
@@ -325,6 +335,122 @@ TEST_F(TrolleyTest, WhatIsPartlyThereIsListed) {
   const DownloadReport again = trolley_.Download(study_, storage, options_);
   EXPECT_EQ(again.total.complete, 6U);
   EXPECT_EQ(downloader_->series_calls.size(), 2U);
+}
+
+// A stream of many instances, and requests for single ones beside it.
+class FarSeriesTest : public TrolleyTest {
+ protected:
+  FarSeriesTest() {
+    for (size_t i = 0; i < kCount; ++i) {
+      const std::string uid = StrCat("1.3.1.", 100 + i);
+      searcher_->Add(Attributes({{tag::kSOPInstanceUID, uid},
+                                 {tag::kStudyInstanceUID, "1.3"},
+                                 {tag::kSeriesInstanceUID, "1.3.1"},
+                                 {tag::kNumberOfSeriesRelatedInstances, StrCat(kCount)}}));
+      downloader_->content[At(i)] = FakePart10(uid, "data of " + uid);
+    }
+    downloader_->whole_series = true;
+    downloader_->way = std::chrono::milliseconds(20);
+    downloader_->on_streaming = [this](const InstanceReference& instance, const Context& context) {
+      ++streamed_;
+      if (instance == At(2)) {
+        WaitForFiles(kCount - 2, context);
+      }
+    };
+    options_.skip_complete = false;
+  }
+
+  static InstanceReference At(size_t i) { return Ref("1.3", "1.3.1", StrCat("1.3.1.", 100 + i)); }
+  // Ends early when the stream is told to stop.
+  void WaitForFiles(size_t count, const Context& context) {
+    const auto patience = Clock::now() + std::chrono::seconds(20);
+    while (!context.stop.stop_requested() && Clock::now() < patience) {
+      {
+        const std::lock_guard lock(storage_->mutex);
+        if (storage_->files.size() >= count) {
+          return;
+        }
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  std::map<InstanceReference, std::string> Stored() const {
+    auto all = downloader_->content;
+    std::erase_if(all, [](const auto& entry) { return entry.first.study != Uid("1.3"); });
+    return all;
+  }
+
+  static constexpr size_t kCount = 40;
+  const SeriesReference series_{Uid("1.3"), Uid("1.3.1")};
+  std::atomic<size_t> streamed_{0};
+};
+
+TEST_F(FarSeriesTest, RequestsBringWhatASlowStreamWouldBringLast) {
+  const DownloadReport report = Download(series_);
+  EXPECT_TRUE(report.ok());
+  EXPECT_EQ(report.total.done, kCount);
+  EXPECT_EQ(report.total.found, kCount);
+  EXPECT_EQ(storage_->files, Stored());
+  EXPECT_LE(streamed_, 4U) << "it went on in vain";
+  const auto calls = downloader_->calls();
+  EXPECT_GE(calls.size(), kCount - 3);
+  EXPECT_EQ(std::set(calls.begin(), calls.end()).size(), calls.size()) << "asked for twice";
+  for (const auto& call : calls) {
+    EXPECT_THAT(call, SizeIs(1));
+  }
+}
+
+TEST_F(FarSeriesTest, AFailedRequestIsNoFailedInstance) {
+  std::atomic<int> requests{0};
+  downloader_->on_instance = [&] {
+    if (++requests <= 3) {
+      throw Error(ErrorCode::kUnavailable, "Cannot download: refused");
+    }
+  };
+  downloader_->on_streaming = nullptr;
+  const DownloadReport report = Download(series_);
+  EXPECT_TRUE(report.ok());
+  EXPECT_EQ(report.total.done, kCount);
+  EXPECT_EQ(storage_->files, Stored());
+}
+
+TEST_F(FarSeriesTest, AStreamThatBreaksOffLosesNothing) {
+  downloader_->on_streaming = [this](const InstanceReference& instance, const Context& context) {
+    if (instance == At(2)) {
+      WaitForFiles(kCount / 2, context);
+      throw Error(ErrorCode::kUnavailable, "Cannot download: connection lost");
+    }
+  };
+  const DownloadReport report = Download(series_);
+  EXPECT_TRUE(report.ok());
+  EXPECT_EQ(report.total.done, kCount);
+  EXPECT_EQ(report.total.found, kCount);
+  EXPECT_EQ(storage_->files, Stored());
+}
+
+TEST_F(FarSeriesTest, WhatCannotBeStoredIsReportedOnce) {
+  storage_->refused = At(kCount - 1);
+  const DownloadReport report = Download(series_);
+  EXPECT_EQ(report.total.done, kCount - 1);
+  EXPECT_THAT(Problems(report, Outcome::kFailed), ElementsAre(ToString(At(kCount - 1))));
+}
+
+TEST_F(FarSeriesTest, AFullDiskEndsItAll) {
+  storage_->room = 10;
+  const DownloadReport report = Download(series_);
+  ASSERT_TRUE(report.stopped_by);
+  EXPECT_EQ(report.stopped_by->code(), ErrorCode::kNoSpace);
+  EXPECT_EQ(storage_->files.size(), 10U);
+}
+
+TEST_F(FarSeriesTest, NotNearbyAndNotBeyondWhatIsAllowed) {
+  downloader_->on_streaming = nullptr;
+  downloader_->way = std::chrono::milliseconds(1);
+  EXPECT_EQ(Download(series_).total.done, kCount);
+  downloader_->way = std::chrono::milliseconds(20);
+  options_.most_jobs = options_.jobs;
+  EXPECT_EQ(Download(series_).total.done, kCount);
+  EXPECT_THAT(downloader_->calls(), IsEmpty());
 }
 
 TEST_F(TrolleyTest, ASeriesThatBrokeOffIsAskedForAgain) {

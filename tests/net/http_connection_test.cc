@@ -53,6 +53,17 @@ TEST_F(HttpConnectionTest, KeepsConnections) {
   EXPECT_EQ(server_.CountConnections(), 1u);
 }
 
+TEST_F(HttpConnectionTest, TellsTheWayThereAndBackFromTheConnectionsItMade) {
+  AnswerOk();
+  EXPECT_FALSE(Client().RoundTrip());
+  Get("/");
+  const auto made = Client().RoundTrip();
+  ASSERT_TRUE(made);
+  EXPECT_GT(*made, Clock::duration::zero());
+  Get("/");
+  EXPECT_EQ(Client().RoundTrip(), made) << "none was made since";
+}
+
 TEST_F(HttpConnectionTest, SendsNoMoreRequestsThanThePaceAllows) {
   server_.SetHandler([](const ReceivedRequest& request, HttpReply& reply) {
     request.target == "/" ? reply.Respond(302, "", "", {{"Location", "/there"}}) : reply.Respond(200, "", "ok");

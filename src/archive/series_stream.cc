@@ -1,0 +1,217 @@
+#include "archive/series_stream.h"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "archive/download_run.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace trolley {
+
+void SharedWay::NoteRoundTrip(Clock::duration round_trip) {
+  const std::lock_guard lock(mutex_);
+  way_.NoteRoundTrip(round_trip);
+}
+
+void SharedWay::NoteRequest(Clock::duration took, uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  way_.NoteRequest(way_.latency(), took, bytes, taken_);
+}
+
+bool SharedWay::StreamIsSlow(uint64_t bytes_each, size_t instances) const {
+  const std::lock_guard lock(mutex_);
+  return most_ > 0 && way_.StreamIsSlow(bytes_each, instances);
+}
+
+bool SharedWay::Take() {
+  const std::lock_guard lock(mutex_);
+  const bool pays = taken_ < std::min(way_.parallel(), most_);
+  taken_ += pays ? 1 : 0;
+  return pays;
+}
+
+void SharedWay::GiveBack() {
+  const std::lock_guard lock(mutex_);
+  --taken_;
+}
+
+SeriesStream::SeriesStream(SeriesReference series, uint64_t count, const Parts& parts)
+    : series_(std::move(series)), count_(count), parts_(parts), sink_(series_, parts.storage, parts.run) {}
+
+void SeriesStream::Run() {
+  const std::stop_callback stop_all(parts_.context.stop, [this] {
+    stop_stream_.request_stop();
+    stop_list_.request_stop();
+  });
+  struct End {
+    SeriesStream& self;
+    ~End() { self.EndHelpers(); }
+  };
+  const End end{*this};
+  try {
+    parts_.downloader.DownloadSeries(series_, *this, {stop_stream_.get_token(), parts_.context.deadline});
+  } catch (const Error&) {
+    const std::lock_guard lock(mutex_);
+    if (parts_.context.stop.stop_requested() || sink_.full() || !listed_ || !list_.empty() || streaming_) {
+      throw;
+    }
+  }
+}
+
+void SeriesStream::OnBegin(const InstanceReference& instance, std::optional<uint64_t> length) {
+  {
+    const std::lock_guard lock(mutex_);
+    dropped_ = !claimed_.insert(instance.instance).second;
+    streaming_ = !dropped_;
+    if (dropped_ && listed_ && list_.empty()) {
+      throw Error(ErrorCode::kCancelled, "Cannot go on with a series: the rest of it has come already");
+    }
+  }
+  if (!dropped_) {
+    sink_.OnBegin(instance, length);
+  }
+  if (length) {
+    AskForHelp(*length);
+  }
+}
+
+void SeriesStream::OnData(std::span<const std::byte> piece) {
+  if (!dropped_) {
+    sink_.OnData(piece);
+  }
+}
+
+void SeriesStream::OnEnd() {
+  if (dropped_) {
+    return;
+  }
+  sink_.OnEnd();
+  {
+    const std::lock_guard lock(mutex_);
+    streaming_ = false;
+  }
+  AskForHelp(sink_.received());
+}
+
+void SeriesStream::OnMissing(const InstanceReference& instance) {
+  sink_.OnMissing(instance);
+}
+
+void SeriesStream::OnFailed(const InstanceReference& instance, const Error& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    // A part that began was claimed by OnBegin; one that a helper has is its.
+    if (!std::exchange(streaming_, false) && !claimed_.insert(instance.instance).second) {
+      return;
+    }
+  }
+  sink_.OnFailed(instance, error);
+}
+
+// Once, when it is known what an instance takes.
+void SeriesStream::AskForHelp(uint64_t bytes_each) {
+  if (std::exchange(asked_, true)) {
+    return;
+  }
+  if (const auto round_trip = parts_.downloader.round_trip()) {
+    parts_.way.NoteRoundTrip(*round_trip);
+  }
+  if (parts_.way.StreamIsSlow(bytes_each, count_)) {
+    const std::lock_guard lock(mutex_);
+    Spawn(&SeriesStream::List);
+  }
+}
+
+void SeriesStream::List() {
+  try {
+    std::vector<WantedInstance> list =
+        ListSeries(series_, parts_.searcher, {stop_list_.get_token(), parts_.context.deadline});
+    const std::lock_guard lock(mutex_);
+    list_ = std::move(list);
+    listed_ = true;
+    StartHelpers();
+  } catch (const Error& error) {
+    LogDebug(StrCat("Cannot help the stream of series ", series_.series.str(), ": ", error.what()));
+  }
+}
+
+void SeriesStream::StartHelpers() {
+  while (!ended_ && helping_ < list_.size() && parts_.way.Take()) {
+    if (!Spawn(&SeriesStream::Help)) {
+      parts_.way.GiveBack();
+      return;
+    }
+    ++helping_;
+  }
+}
+
+bool SeriesStream::Spawn(void (SeriesStream::*work)()) {
+  try {
+    threads_.emplace_back(work, this);
+    return true;
+  } catch (const std::system_error& error) {
+    LogDebug(StrCat("Cannot fetch more at a time: ", error.what()));
+    return false;
+  }
+}
+
+void SeriesStream::Help() {
+  while (const auto instance = Next()) {
+    const bool told = Fetch(*instance);
+    const std::lock_guard lock(mutex_);
+    if (!told) {  // the stream, or whoever asks for what is missing after it, has another try
+      claimed_.erase(instance->instance);
+      break;
+    }
+    closed_.insert(instance->instance);
+    StartHelpers();
+  }
+  const std::lock_guard lock(mutex_);
+  --helping_;
+  parts_.way.GiveBack();
+  if (helping_ == 0 && list_.empty() && !streaming_) {
+    stop_stream_.request_stop();
+  }
+}
+
+std::optional<InstanceReference> SeriesStream::Next() {
+  const std::lock_guard lock(mutex_);
+  while (!ended_ && !list_.empty()) {
+    InstanceReference instance = std::move(list_.back().reference);
+    list_.pop_back();
+    if (claimed_.insert(instance.instance).second) {
+      return instance;
+    }
+  }
+  return std::nullopt;
+}
+
+bool SeriesStream::Fetch(const InstanceReference& instance) {
+  StoringSink sink({&instance, 1}, parts_.storage, parts_.run);
+  try {
+    const auto began = Clock::now();
+    parts_.downloader.Download({&instance, 1}, sink, parts_.context);
+    parts_.way.NoteRequest(Clock::now() - began, sink.received());
+  } catch (const Error& error) {
+    LogDebug(StrCat("Cannot help the stream of series ", series_.series.str(), ": ", error.what()));
+  }
+  return sink.Open().empty();
+}
+
+void SeriesStream::EndHelpers() {
+  stop_list_.request_stop();
+  std::vector<std::thread> threads;
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;  // and so there will be no more of them
+    threads.swap(threads_);
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  closed_.insert(sink_.closed().begin(), sink_.closed().end());
+}
+
+}  // namespace trolley

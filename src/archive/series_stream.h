@@ -1,0 +1,100 @@
+#ifndef TROLLEY_ARCHIVE_SERIES_STREAM_H_
+#define TROLLEY_ARCHIVE_SERIES_STREAM_H_
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+#include "archive/expand.h"
+#include "archive/storing_sink.h"
+#include "archive/way_to_archive.h"
+#include "base/context.h"
+
+namespace trolley {
+
+// The way to the archive, for all series that are downloaded at the same time; hands out the right to make requests for
+// single instances beside their streams. Thread-safe.
+class SharedWay {
+ public:
+  explicit SharedWay(size_t most) : most_(most), way_(std::min(most, kFew), most) {}
+
+  void NoteRoundTrip(Clock::duration round_trip);
+  void NoteRequest(Clock::duration took, uint64_t bytes);
+  bool StreamIsSlow(uint64_t bytes_each, size_t instances) const;
+  bool Take();  // one request at a time more; false: that would not pay
+  void GiveBack();
+
+ private:
+  static constexpr size_t kFew = 15;
+
+  const size_t most_;
+  mutable std::mutex mutex_;
+  WayToArchive way_;
+  size_t taken_ = 0;
+};
+
+// Downloads a series as one stream. Over a long way, where TCP's window keeps that waiting, requests for single
+// instances bring meanwhile what the stream would bring last. Used once.
+class SeriesStream : private DownloadSink {
+ public:
+  struct Parts {
+    Searcher& searcher;
+    Downloader& downloader;
+    Storage& storage;
+    DownloadRun& run;
+    SharedWay& way;
+    const Context& context;
+  };
+  // `count`: of its instances, as the archive told.
+  SeriesStream(SeriesReference series, uint64_t count, const Parts& parts);
+
+  // Returns and throws as Downloader::DownloadSeries.
+  void Run();
+  // Afterwards: those of which the run was told the outcome, and whether the disk is full.
+  const std::unordered_set<Uid>& closed() const { return closed_; }
+  bool full() const { return sink_.full(); }
+
+ private:
+  void OnBegin(const InstanceReference& instance, std::optional<uint64_t> length) override;
+  void OnData(std::span<const std::byte> piece) override;
+  void OnEnd() override;
+  void OnMissing(const InstanceReference& instance) override;
+  void OnFailed(const InstanceReference& instance, const Error& error) override;
+
+  void AskForHelp(uint64_t bytes_each);
+  void List();
+  // With the lock held.
+  void StartHelpers();
+  bool Spawn(void (SeriesStream::*work)());
+  void Help();
+  std::optional<InstanceReference> Next();
+  bool Fetch(const InstanceReference& instance);
+  void EndHelpers();
+
+  const SeriesReference series_;
+  const uint64_t count_;
+  const Parts parts_;
+  StoringSink sink_;      // the stream's
+  bool dropped_ = false;  // what the stream brings now
+  bool asked_ = false;    // for the list of instances
+  std::stop_source stop_stream_;
+  std::stop_source stop_list_;
+
+  std::mutex mutex_;  // the following
+  bool ended_ = false;
+  std::unordered_set<Uid> claimed_;  // brought, or being brought, by the stream or a helper
+  std::unordered_set<Uid> closed_;
+  std::vector<WantedInstance> list_;  // what helpers may still take, from its end
+  bool listed_ = false;
+  bool streaming_ = false;  // the stream is bringing something that is wanted
+  size_t helping_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_ARCHIVE_SERIES_STREAM_H_

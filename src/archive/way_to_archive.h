@@ -1,0 +1,46 @@
+#ifndef TROLLEY_ARCHIVE_WAY_TO_ARCHIVE_H_
+#define TROLLEY_ARCHIVE_WAY_TO_ARCHIVE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/context.h"
+
+namespace trolley {
+
+// What requests for one instance each tell of the way to an archive: how long it is, and how many of them pay at the
+// same time. Not thread-safe.
+class WayToArchive {
+ public:
+  // At first `few` requests at a time are taken to pay, never more than `most`.
+  WayToArchive(size_t few, size_t most) : few_(few), most_(most), parallel_(few) {}
+
+  // An answer of `bytes` began `latency` after its request and had come after `took`, one of `at_a_time`.
+  void NoteRequest(Clock::duration latency, Clock::duration took, uint64_t bytes, size_t at_a_time);
+  // The way there and back, as the network tells it.
+  void NoteRoundTrip(Clock::duration round_trip);
+
+  // Mean time of a request.
+  Clock::duration request() const { return request_; }
+  // Of which until its answer begins; zero when it is not known.
+  Clock::duration latency() const { return latency_.value_or(Clock::duration::zero()); }
+  // So long that what a request takes is mostly waiting, and several at a time pay.
+  bool IsLong() const;
+  // How many at a time pay. On a long way it grows while requests do not slow each other down, as TCP's window does.
+  size_t parallel() const { return IsLong() ? parallel_ : few_; }
+  // A stream of so many instances of so many bytes each waits for TCP's window so long that `few` requests at a time
+  // beside it bring a part of it worth mentioning.
+  bool StreamIsSlow(uint64_t bytes_each, size_t instances) const;
+
+ private:
+  size_t few_;
+  size_t most_;
+  size_t parallel_;
+  Clock::duration request_{std::chrono::milliseconds(10)};
+  std::optional<Clock::duration> latency_;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_ARCHIVE_WAY_TO_ARCHIVE_H_

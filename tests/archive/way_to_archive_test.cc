@@ -1,0 +1,75 @@
+#include "archive/way_to_archive.h"
+
+#include <gtest/gtest.h>
+
+namespace trolley {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr size_t kFew = 7;
+constexpr size_t kMost = 31;
+constexpr uint64_t kSlice = 525000;
+
+class WayToArchiveTest : public testing::Test {
+ protected:
+  void Requests(int count, Clock::duration latency, Clock::duration took, size_t at_a_time = kMost) {
+    for (int i = 0; i < count; ++i) {
+      way_.NoteRequest(latency, took, kSlice, at_a_time);
+    }
+  }
+  WayToArchive way_{kFew, kMost};
+};
+
+TEST_F(WayToArchiveTest, IsNotTakenToBeLongBeforeItIsMeasured) {
+  EXPECT_FALSE(way_.IsLong());
+  EXPECT_EQ(way_.parallel(), kFew);
+  EXPECT_EQ(way_.latency(), Clock::duration::zero());
+}
+
+TEST_F(WayToArchiveTest, NearbyAFewRequestsAtATimePay) {
+  Requests(100, 2ms, 4ms);
+  EXPECT_FALSE(way_.IsLong());
+  EXPECT_EQ(way_.parallel(), kFew);
+}
+
+TEST_F(WayToArchiveTest, OverALongWayMorePayWhileTheyDoNotSlowEachOtherDown) {
+  Requests(5, 20ms, 60ms);
+  EXPECT_TRUE(way_.IsLong());
+  EXPECT_EQ(way_.parallel(), kFew + 5);
+  Requests(100, 20ms, 60ms);
+  EXPECT_EQ(way_.parallel(), kMost);
+  Requests(10, 20ms, 2s);
+  EXPECT_EQ(way_.parallel(), kMost - 10);
+  Requests(100, 20ms, 2s);
+  EXPECT_EQ(way_.parallel(), kFew);
+}
+
+TEST_F(WayToArchiveTest, ARequestAloneTellsNothingOfMany) {
+  Requests(100, 20ms, 60ms, 1);
+  EXPECT_EQ(way_.parallel(), kFew);
+}
+
+TEST_F(WayToArchiveTest, ABusyMachineIsNoLongWay) {
+  Requests(1, 2ms, 4ms);
+  Requests(5, 20ms, 60ms);
+  EXPECT_FALSE(way_.IsLong());
+}
+
+TEST_F(WayToArchiveTest, IsSeenToBeShortAgain) {
+  Requests(1, 40ms, 60ms);
+  EXPECT_TRUE(way_.IsLong());
+  way_.NoteRoundTrip(1ms);
+  EXPECT_FALSE(way_.IsLong());
+}
+
+TEST_F(WayToArchiveTest, AStreamOfFewBigInstancesIsSlow) {
+  EXPECT_FALSE(way_.StreamIsSlow(kSlice, 300)) << "not known to be long";
+  way_.NoteRoundTrip(20ms);
+  EXPECT_TRUE(way_.StreamIsSlow(kSlice, 300));
+  EXPECT_FALSE(way_.StreamIsSlow(5000, 2000)) << "requests would bring few of them meanwhile";
+  EXPECT_FALSE(way_.StreamIsSlow(0, 300));
+}
+
+}  // namespace
+}  // namespace trolley
