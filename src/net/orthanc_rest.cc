@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/beside.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -180,8 +181,10 @@ class OrthancRest::Impl {
         instances.push_back({*std::move(instance.uid), std::move(attributes), instance.size});
       };
       instances.reserve(before + std::min(children->size(), kMaxRemembered));
+      Beside<std::optional<uint64_t>> total(context,
+                                            [this, id](const Context& limited) { return TotalSize(id, limited); });
       AskForInstances(id, add, context);
-      if (doubtful || instances.size() - before != children->size() || !IsSumOfSizes(id, bytes, context)) {
+      if (doubtful || instances.size() - before != children->size() || !IsSumOfSizes(bytes, total.Get())) {
         return std::nullopt;
       }
     }
@@ -236,15 +239,17 @@ class OrthancRest::Impl {
     return usable_;
   }
 
-  // Whether the files of a series have so many bytes together, as against modulo 4 GiB each. What else is kept of an
-  // instance counts as well.
-  bool IsSumOfSizes(const std::string& series_id, uint64_t bytes, const Context& context) {
+  // Of the files of a series, and of what else is kept of its instances.
+  std::optional<uint64_t> TotalSize(const std::string& series_id, const Context& context) {
     HttpRequest request;
     request.url = StrCat(base_, "/series/", series_id, "/statistics");
     const json statistics = Ask(request, context);
     std::string told = Text(statistics, "DicomUncompressedSize");
-    told = told.empty() ? Text(statistics, "UncompressedSize") : told;
-    const std::optional<uint64_t> total = ParseUint(told);
+    return ParseUint(told.empty() ? Text(statistics, "UncompressedSize") : told);
+  }
+
+  // As against sizes that are told modulo 4 GiB each.
+  static bool IsSumOfSizes(uint64_t bytes, std::optional<uint64_t> total) {
     return total && *total >= bytes && *total - bytes < uint64_t{1} << 32;
   }
 

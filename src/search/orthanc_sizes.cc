@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/beside.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -90,8 +91,12 @@ class OrthancSizes : public Searcher {
     if (!rest_->Usable(context)) {
       return nullptr;
     }
+    std::optional<Beside<std::optional<int64_t>>> counted;
+    if (rest_->is_guess()) {  // behind the same address may be two archives
+      counted.emplace(context, [&](const Context& limited) { return DicomWebCount(reference, limited); });
+    }
     std::optional<std::vector<Instance>> instances = rest_->List(reference, context);
-    if (!instances || (rest_->is_guess() && !DicomWebCounts(reference, instances->size(), context))) {
+    if (!instances || (counted && counted->Get() != static_cast<int64_t>(instances->size()))) {
       return nullptr;
     }
     auto studies = std::make_shared<Studies>();
@@ -101,14 +106,14 @@ class OrthancSizes : public Searcher {
     return studies;
   }
 
-  // Behind the same address may be two archives.
-  bool DicomWebCounts(const SeriesReference& reference, size_t instances, const Context& context) {
+  // The number of its instances, as DICOMweb tells it.
+  std::optional<int64_t> DicomWebCount(const SeriesReference& reference, const Context& context) {
     Query query(Level::kSeries);
     query.Where(tag::kStudyInstanceUID, reference.study.str()).Where(tag::kSeriesInstanceUID, reference.series.str());
     const Answer found = searcher_->Find(query.Include(tag::kNumberOfSeriesRelatedInstances).SetLimit(1), context);
-    return found->size() == 1 && found->front().series.size() == 1 &&
-           found->front().series.front().attributes.Number(tag::kNumberOfSeriesRelatedInstances) ==
-               static_cast<int64_t>(instances);
+    return found->size() == 1 && found->front().series.size() == 1
+               ? found->front().series.front().attributes.Number(tag::kNumberOfSeriesRelatedInstances)
+               : std::nullopt;
   }
 
   static size_t CountSeries(const Studies& studies) {

@@ -1,6 +1,7 @@
 #include "search/qido_rows.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 #include "base/text.h"
 #include "dicom/matching.h"
 #include "dicom/uid.h"
+#include "search/assemble.h"
 
 namespace trolley {
 namespace {
@@ -61,12 +63,24 @@ class SeenRows {
   IndexSet set_;
 };
 
+// Its UIDs are those of one study, series or instance.
+bool NamesOne(const Query& query) {
+  constexpr std::array kPath = {tag::kStudyInstanceUID, tag::kSeriesInstanceUID, tag::kSOPInstanceUID};
+  return std::all_of(kPath.begin(), kPath.end(),
+                     [&](Tag tag) { return LevelOf(tag) > query.level() || Uid::Parse(query.Get(tag)).has_value(); });
+}
+
+// Whatever else the server may have to say.
 bool Suffices(const Query& query, const QidoRows::Window& window, const std::vector<Attributes>& rows) {
-  if (!window.limit || rows.size() < *window.limit) {
+  std::optional<uint64_t> wanted = window.limit;
+  if (window.offset == 0 && NamesOne(query)) {
+    wanted = std::min<uint64_t>(wanted.value_or(1), 1);
+  }
+  if (!wanted || rows.size() < *wanted) {
     return false;
   }
   const auto kept = std::count_if(rows.begin(), rows.end(), [&](auto& row) { return !Contradicts(query, row); });
-  return static_cast<uint64_t>(kept) >= *window.limit;
+  return static_cast<uint64_t>(kept) >= *wanted;
 }
 
 Error Cropped(const Query& query) {

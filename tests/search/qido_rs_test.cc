@@ -334,6 +334,17 @@ TEST_F(QidoRsTest, ListsASeriesWithOneRequestWhenItsStudyToldHowMany) {
   EXPECT_EQ(Targets().size(), before + 1);
 }
 
+TEST_F(QidoRsTest, AsksNoFurtherWhenTheOneThatIsNamedHasCome) {
+  Serve({FakeInstance(1, 1, 1), FakeInstance(1, 2, 1), FakeInstance(2, 1, 1), FakeInstance(3, 1, 1)});
+  EXPECT_EQ(Count(Query::ForStudy({Uid("1.2.2")}, Level::kStudy)), 1u);
+  EXPECT_EQ(Count(Query::ForStudy({Uid("1.2.1")}, Level::kSeries).Where(tag::kSeriesInstanceUID, "1.2.1.2")), 1u);
+  EXPECT_EQ(Targets().size(), 2u);
+  qido_.SetHabits({.silent_cap = 1, .ignores_keys = true});
+  EXPECT_EQ(Count(Query::ForStudy({Uid("1.2.3")}, Level::kStudy)), 1u);
+  EXPECT_EQ(Targets().size(), 5u) << "one study at a time";
+  EXPECT_EQ(Count(Query::ForStudy({Uid("1.2.9")}, Level::kStudy)), 0u);
+}
+
 // The seed's bug 3: no paging, so that a server's limit silently shortens the answer.
 TEST_F(QidoRsTest, FindsOutASilentLimit) {
   for (const size_t cap : {1u, 12u, 100u, 299u}) {
