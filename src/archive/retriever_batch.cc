@@ -203,6 +203,9 @@ std::vector<InstanceReference> Retriever::Impl::Assign(const JobPtr& job) {
     reading.items[index].job = job->number;
     instances.push_back(std::move(instance));
   }
+  if (way_.IsLong()) {
+    AttendTo(job->reading);  // it may need help from the start
+  }
   return instances;
 }
 

@@ -81,7 +81,7 @@ class Retriever::Impl {
     size_t wanted = 0;    // items in this state
     size_t assigned = 0;  // likewise
     uint64_t unread = 0;  // bytes that came and were not opened
-    size_t here = 0;      // items that came
+    size_t here = 0;      // instances that came
     uint64_t bytes = 0;   // of these
 
     // The series that was read before this one, when this one is fetched ahead of its reader.

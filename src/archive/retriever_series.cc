@@ -429,13 +429,16 @@ void Retriever::Impl::NoteHere(const InstanceReference& instance, uint64_t size)
     reading.came.push_back(instance.instance);  // perhaps after the list was compared with the cache
   }
   const auto index = reading.IndexOf(instance.instance);
-  if (!index || reading.items[*index].state == Reading::State::kHere) {
+  if (index && reading.items[*index].state == Reading::State::kHere) {
+    return;
+  }
+  ++reading.here;
+  reading.bytes += size;
+  if (!index) {
     return;
   }
   reading.SetState(*index, Reading::State::kHere);
   reading.items[*index].size = size;
-  ++reading.here;
-  reading.bytes += size;
   if (!reading.pattern->opened(*index)) {
     reading.unread += size;
     ++ahead_;
