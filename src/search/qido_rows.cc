@@ -63,6 +63,9 @@ class SeenRows {
   IndexSet set_;
 };
 
+// Thrown out of an answer that pays no heed to offset and limit: it is the first one again, without them.
+struct SameAgain {};
+
 // Its UIDs are those of one study, series or instance.
 bool NamesOne(const Query& query) {
   constexpr std::array kPath = {tag::kStudyInstanceUID, tag::kSeriesInstanceUID, tag::kSOPInstanceUID};
@@ -226,11 +229,21 @@ void QidoRows::AddPages(const Query& query, const QidoUrl& url, const Window& wi
       repeats_first = repeats_first || (received == 0 && RowKey(row) == RowKey(rows.front()));
       ++received;
       seen.Add(std::move(row));
+      if (repeats_first && received > page_size && rows.size() == before) {
+        throw SameAgain{};
+      }
     };
-    std::optional<QidoPage> page = client_.TryAsk(query, url, page_size, offset, context, each);
+    const auto ask = [&]() -> std::optional<QidoPage> {
+      try {
+        return client_.TryAsk(query, url, page_size, offset, context, each);
+      } catch (const SameAgain&) {
+        return QidoPage();
+      }
+    };
+    std::optional<QidoPage> page = ask();
     if (!page && page_size > progress.first_count) {
       page_size = progress.first_count;  // Azure refuses a limit over 200
-      page = client_.TryAsk(query, url, page_size, offset, context, each);
+      page = ask();
     }
     if (!page) {
       PagesRefused(query, progress);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -374,6 +375,27 @@ TEST_F(QidoRsTest, StopsWhereOffsetIsIgnored) {
   Serve(FakeSeries(1, 1, 80));
   EXPECT_EQ(Count(series_), 80u);
   EXPECT_EQ(Targets().size(), 3u);  // known by now
+}
+
+TEST_F(QidoRsTest, DoesNotReadAllOfItAgainWhereOffsetAndLimitAreIgnored) {
+  // More than fits into the system's buffers.
+  const auto all = std::make_shared<const std::string>(JsonRows(FakeSeries(1, 1, 20000)) + std::string(20000000, ' '));
+  const auto sent = std::make_shared<std::atomic<size_t>>(0);
+  qido_.server().SetHandler([all, sent](const ReceivedRequest& request, HttpReply& reply) {
+    if (request.target.find("offset") == std::string::npos) {
+      reply.Respond(200, "application/dicom+json", *all);
+      return;
+    }
+    reply.Head(200, {{"Content-Type", "application/dicom+json"}, {"Content-Length", StrCat(all->size())}});
+    constexpr size_t kPiece = 10000;
+    for (size_t at = 0; at < all->size() && reply.Send(std::string_view(*all).substr(at, kPiece)); at += kPiece) {
+      *sent = at;
+    }
+  });
+  EXPECT_EQ(Count(series_), 20000u);
+  EXPECT_LT(*sent, all->size() - 100000) << "none of it is new";
+  EXPECT_EQ(Count(series_), 20000u);
+  EXPECT_EQ(Targets().size(), 3u) << "known by now";
 }
 
 TEST_F(QidoRsTest, ThrowsTooManyWhereMoreIsPromisedButNotGiven) {
