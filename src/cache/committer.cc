@@ -18,7 +18,11 @@ constexpr size_t kMaxInstances = 256;  // in a transaction
 constexpr size_t kMaxSizes = 10000;
 constexpr size_t kMaxPending = 20000;  // beyond, the index is stuck: nothing is kept
 constexpr size_t kMaxWaitingSizes = 1000000;
+constexpr size_t kManyPending = 5000;
+constexpr uint64_t kMuchInMemory = 12 << 20;  // bytes of instances
+// While they keep coming, whoever waits for them has better use for the processor.
 constexpr std::chrono::milliseconds kGather{50};
+constexpr std::chrono::milliseconds kLongestGather{1000};
 constexpr std::chrono::milliseconds kGatherTouches{2000};
 constexpr std::chrono::seconds kLongestFlush{60};
 
@@ -33,8 +37,8 @@ void InstanceCache::Impl::AddPending(std::shared_ptr<PendingInstance> instance) 
   sizes_.erase(instance->key.hash);
   pending_[instance->key.hash] = instance;
   queue_.push_back(std::move(instance));
-  // It gathers: what comes between the first and a full batch need not wake it.
-  if (queue_.size() == 1 || queue_.size() == kMaxInstances) {
+  // It gathers: what comes between the first and what is much need not wake it.
+  if (queue_.size() == 1 || queue_.size() == kManyPending || *in_memory_ >= kMuchInMemory) {
     wake_committer_.notify_all();
   }
 }
@@ -114,13 +118,19 @@ bool InstanceCache::Impl::HasWork() const {
 void InstanceCache::Impl::RunCommitter() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    const auto now = [&] { return closing_ || flush_wanted_ > flush_done_ || queue_.size() >= kMaxInstances; };
+    const auto now = [&] {
+      return closing_ || flush_wanted_ > flush_done_ || queue_.size() >= kManyPending || *in_memory_ >= kMuchInMemory;
+    };
     wake_committer_.wait(lock, [&] { return now() || HasWork(); });
     const auto hurry = [&] {
       return now() || !queue_.empty() || !sizes_.empty() || !unreachable_.empty() || !stamps_.empty();
     };
     if (wake_committer_.wait_for(lock, kGatherTouches, hurry)) {
-      wake_committer_.wait_for(lock, kGather, now);
+      const auto latest = Clock::now() + kLongestGather;
+      for (size_t before = SIZE_MAX; queue_.size() != before && Clock::now() < latest;) {
+        before = queue_.size();
+        wake_committer_.wait_for(lock, kGather, now);
+      }
     }
     const uint64_t flush = flush_wanted_;
     // Bounded, so that a flush ends also while others go on adding.

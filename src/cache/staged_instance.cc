@@ -16,7 +16,7 @@ namespace {
 constexpr uint64_t kFirstReservation = 64 << 10;
 constexpr uint64_t kMaxReservationStep = 8 << 20;
 constexpr uint64_t kInMemory = 64 << 10;     // of an instance
-constexpr uint64_t kMaxInMemory = 16 << 20;  // of all
+constexpr uint64_t kMaxInMemory = 24 << 20;  // of all
 
 Error WriteError(const std::filesystem::path& directory, int reason) {
   return Error(MeansFull(reason) ? ErrorCode::kNoSpace : ErrorCode::kStorage,
