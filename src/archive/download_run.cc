@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
-#include <thread>
+#include <system_error>
 #include <utility>
 
 #include "archive/series_stream.h"
@@ -15,7 +15,8 @@ namespace {
 
 constexpr unsigned kFruitlessAttempts = 3;
 constexpr size_t kMaxPiece = 64;
-constexpr size_t kMinListPiece = 32;  // an exchange has its price
+constexpr size_t kMinListPiece = 32;        // an exchange has its price
+constexpr size_t kPiecesOverALongWay = 16;  // of what one job would fetch, for jobs that come later
 
 bool IsOutOfReach(const Error& error) {
   return error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kTimedOut ||
@@ -35,9 +36,12 @@ DownloadRun::DownloadRun(Searcher& searcher, Downloader& downloader, Storage& st
 DownloadReport DownloadRun::Run(std::span<const Reference> references) {
   const std::stop_callback pass_on(options_.context.stop, [this] { stop_.request_stop(); });
   {
-    std::vector<std::jthread> workers;
+    struct Joining {
+      std::vector<std::jthread>& workers;
+      ~Joining() { workers.clear(); }
+    } const joining{workers_};
     for (unsigned i = 0; i < options_.jobs; ++i) {
-      workers.emplace_back([this] { Work(); });
+      workers_.emplace_back([this] { Work(); });
     }
     try {
       Expand(references, searcher_, *this, context_);
@@ -73,11 +77,11 @@ void DownloadRun::OnSeries(std::vector<WantedInstance> instances) {
 }
 
 // What of a series is asked for at once.
-size_t DownloadRun::PieceSize(size_t series) const {
+size_t DownloadRun::PieceSize(size_t series) {
   const size_t share = (series + options_.jobs - 1) / options_.jobs;
   switch (downloader_.batching()) {
     case Downloader::Batching::kOneByOne:
-      return std::clamp<size_t>(share, 1, kMaxPiece);
+      return std::clamp<size_t>(IsLongWay() ? share / kPiecesOverALongWay : share, 1, kMaxPiece);
     case Downloader::Batching::kList:
       return std::max(share, kMinListPiece);
     case Downloader::Batching::kSeries:  // each piece would bring the whole series again
@@ -96,10 +100,32 @@ void DownloadRun::OnWholeSeries(const SeriesReference& series, uint64_t instance
   Push(WholeSeries{series, instances});
 }
 
+bool DownloadRun::IsLongWay() {
+  if (const auto round_trip = downloader_.round_trip()) {
+    way_.NoteRoundTrip(*round_trip);
+  }
+  return way_.IsLong();
+}
+
+// Requests of their own, as many at a time as pay.
+void DownloadRun::AddWorkers() {
+  if (downloader_.batching() != Downloader::Batching::kOneByOne || !IsLongWay()) {
+    return;
+  }
+  try {
+    while (workers_.size() < options_.most_jobs && way_.Take()) {
+      workers_.emplace_back([this] { Work(); });
+    }
+  } catch (const std::system_error& error) {
+    LogDebug(StrCat("Cannot fetch more at a time: ", error.what()));
+  }
+}
+
 void DownloadRun::Push(Task task) {
+  AddWorkers();
   std::unique_lock lock(queue_mutex_);
   // A few series ahead of the workers, so that they need not wait for questions.
-  queue_changed_.wait(lock, stop_.get_token(), [this] { return queue_.size() < size_t{2} * options_.jobs + 2; });
+  queue_changed_.wait(lock, stop_.get_token(), [this] { return queue_.size() < 2 * workers_.size() + 2; });
   if (stop_.stop_requested()) {
     context_.Check("go on downloading");
   }
@@ -132,8 +158,8 @@ void DownloadRun::Work() {
     }
     try {
       std::visit([this](auto& chosen) { Process(std::move(chosen)); }, task);
-    } catch (...) {  // of a custom storage or downloader
-      CallBack([] { throw; });
+    } catch (...) {
+      Abort();
     }
   }
 }
@@ -219,7 +245,10 @@ void DownloadRun::Fetch(std::vector<InstanceReference> instances) {
   while (!instances.empty() && !stop_.stop_requested()) {
     StoringSink sink(instances, storage_, *this);
     try {
+      const auto began = Clock::now();
       downloader_.Download(instances, sink, context_);
+      const auto count = static_cast<Clock::rep>(instances.size());
+      way_.NoteRequest(sink.waited() / count, (Clock::now() - began) / count, sink.received());
       CountReached(nullptr);
       FailAll(sink.Open(), Error(ErrorCode::kProtocol,
                                  "Cannot download an instance: it did not come, for no reason "
@@ -320,6 +349,10 @@ void DownloadRun::StopBecause(const Error& error) {
     }
   }
   stop_.request_stop();
+}
+
+void DownloadRun::Abort() {
+  CallBack([] { throw; });
 }
 
 void DownloadRun::CallBack(const std::function<void()>& call) {

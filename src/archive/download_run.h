@@ -11,12 +11,13 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <thread>
 #include <variant>
 #include <vector>
 
 #include "archive/expand.h"
-#include "archive/series_stream.h"
 #include "archive/trolley.h"
+#include "archive/way_to_archive.h"
 
 namespace trolley {
 
@@ -34,6 +35,8 @@ class DownloadRun : private ExpandSink {
   void Tell(DownloadResult result);
   // Ends the run; the first reason counts.
   void StopBecause(const Error& error);
+  // Likewise, with the exception that is being handled, of a custom storage or downloader: it leaves through Run().
+  void Abort();
 
  private:
   using Batch = std::vector<WantedInstance>;
@@ -49,7 +52,9 @@ class DownloadRun : private ExpandSink {
   void OnMissing(const Reference& reference) override;
   void OnFailed(const Reference& reference, const Error& error) override;
 
-  size_t PieceSize(size_t series) const;
+  size_t PieceSize(size_t series);
+  bool IsLongWay();
+  void AddWorkers();
   void Push(Task task);
   void Work();
   void Process(Batch batch);
@@ -73,6 +78,8 @@ class DownloadRun : private ExpandSink {
   std::stop_source stop_;
   const Context context_;
   SharedWay way_;
+
+  std::vector<std::jthread> workers_;  // of the caller's thread alone
 
   std::mutex queue_mutex_;
   std::condition_variable_any queue_changed_;

@@ -143,7 +143,7 @@ void Retriever::Impl::Enqueue(const TransferPtr& transfer) {
 void Retriever::Impl::EnqueueLocked(const TransferPtr& transfer) {
   queue_.push_back(transfer);
   // With one connection, what is fetched ahead has to make way.
-  if (prefetching_ >= workers_.size()) {
+  if (prefetching_ >= Limit()) {
     for (const auto& [series, reading] : readings_) {
       StopJobs(*reading);
     }

@@ -41,7 +41,7 @@ using SeriesList = std::shared_ptr<const std::vector<Uid>>;
 struct RetrieverOptions {
   std::string archive;                             // identity, for the cache's keys
   uint32_t connections = 8;                        // transfers at a time
-  uint32_t most_connections = 8;                   // likewise over a long way, as far as more are seen to pay there
+  uint32_t most_connections = 0;                   // likewise over a long way, as far as more are seen to pay there
   std::chrono::milliseconds queue_timeout{60000};  // an open whose turn did not come while nothing arrived: kTimedOut
   std::chrono::milliseconds transfer_timeout{3600000};  // for one instance
   // What is known of a series without asking the archive; called from a thread of the retriever's own. Without it

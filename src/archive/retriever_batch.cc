@@ -203,7 +203,7 @@ std::vector<InstanceReference> Retriever::Impl::Assign(const JobPtr& job) {
     reading.items[index].job = job->number;
     instances.push_back(std::move(instance));
   }
-  if (way_.IsLong()) {
+  if (way_.IsLong() && downloader_->batching() == Downloader::Batching::kSeries) {
     AttendTo(job->reading);  // it may need help from the start
   }
   return instances;

@@ -70,8 +70,10 @@ class Retriever::Impl::FetchSink : public DownloadSink {
 void Retriever::Impl::Work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock,
-               [this] { return closing_ || !queue_.empty() || (!prefetch_.empty() && prefetching_ < AheadLimit()); });
+    wake_.wait(lock, [this] {
+      const bool work = !queue_.empty() || (!prefetch_.empty() && prefetching_ < AheadLimit());
+      return closing_ || (work && running_ < Limit());
+    });
     if (!queue_.empty()) {
       const TransferPtr transfer = std::move(queue_.front());
       queue_.pop_front();
@@ -282,6 +284,9 @@ void Retriever::Impl::NoteRequest(const InstanceReference& instance, Clock::dura
                                   uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   const size_t before = way_.parallel();
+  if (const auto round_trip = downloader_->round_trip()) {
+    way_.NoteRoundTrip(*round_trip);
+  }
   way_.NoteRequest(latency, took, bytes, running_);
   const auto found = readings_.find(instance.series_reference());
   if (way_.parallel() > before && found != readings_.end()) {

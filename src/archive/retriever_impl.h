@@ -1,6 +1,7 @@
 #ifndef TROLLEY_ARCHIVE_RETRIEVER_IMPL_H_
 #define TROLLEY_ARCHIVE_RETRIEVER_IMPL_H_
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -183,8 +184,10 @@ class Retriever::Impl {
   void WaitUntilRead(const JobPtr& job);
   bool HasNothingLeft(const Reading& reading) const;
   uint32_t PrefetchLimit() const { return std::max(1U, options_.connections - 1); }
-  // One worker is left for who opens something.
-  size_t AheadLimit() const { return std::max<size_t>(workers_.size(), 2) - 1; }
+  uint32_t MostConnections() const { return std::max({1U, options_.connections, options_.most_connections}); }
+  // Transfers at a time; of these ahead of who opens something, to whom one is left.
+  size_t Limit() const { return way_.IsLong() ? workers_.size() : std::max(1U, options_.connections); }
+  size_t AheadLimit() const { return std::max<size_t>(Limit(), 2) - 1; }
 
   const RetrieverOptions options_;
   const std::shared_ptr<Downloader> downloader_;
@@ -207,7 +210,7 @@ class Retriever::Impl {
   // This series was read to the end in order, at this time: the next one of its study will be, too.
   std::optional<SeriesReference> read_through_;
   Clock::time_point read_through_at_{};
-  WayToArchive way_{PrefetchLimit(), std::max(PrefetchLimit(), options_.most_connections - 1)};
+  WayToArchive way_{PrefetchLimit(), std::max(PrefetchLimit(), MostConnections() - 1)};
 
   std::atomic<Clock::rep> last_progress_{Clock::now().time_since_epoch().count()};  // bytes came, of whatever instance
   std::atomic<uint64_t> transfers_{0};

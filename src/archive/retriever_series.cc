@@ -333,7 +333,7 @@ void Retriever::Impl::StartJob(const ReadingPtr& reading, Job::Kind kind, bool f
 
 // Beyond those that there are always: for what is fetched ahead over a long way.
 void Retriever::Impl::AddWorker() {
-  if (workers_.size() >= options_.most_connections) {
+  if (!way_.IsLong() || workers_.size() >= MostConnections()) {
     return;
   }
   try {

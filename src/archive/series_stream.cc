@@ -10,32 +10,18 @@
 
 namespace trolley {
 
-void SharedWay::NoteRoundTrip(Clock::duration round_trip) {
-  const std::lock_guard lock(mutex_);
-  way_.NoteRoundTrip(round_trip);
-}
+namespace {
 
-void SharedWay::NoteRequest(Clock::duration took, uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
-  way_.NoteRequest(way_.latency(), took, bytes, taken_);
-}
+// Of a request beside the stream. What the archive says against it is not said of the instance: the stream may bring it
+// all the same, and who asks for what is missing after that hears it again.
+class HelpingSink : public StoringSink {
+ public:
+  using StoringSink::StoringSink;
+  void OnMissing(const InstanceReference& /*instance*/) override {}
+  void OnFailed(const InstanceReference& /*instance*/, const Error& /*error*/) override { Drop(); }
+};
 
-bool SharedWay::StreamIsSlow(uint64_t bytes_each, size_t instances) const {
-  const std::lock_guard lock(mutex_);
-  return most_ > 0 && way_.StreamIsSlow(bytes_each, instances);
-}
-
-bool SharedWay::Take() {
-  const std::lock_guard lock(mutex_);
-  const bool pays = taken_ < std::min(way_.parallel(), most_);
-  taken_ += pays ? 1 : 0;
-  return pays;
-}
-
-void SharedWay::GiveBack() {
-  const std::lock_guard lock(mutex_);
-  --taken_;
-}
+}  // namespace
 
 SeriesStream::SeriesStream(SeriesReference series, uint64_t count, const Parts& parts)
     : series_(std::move(series)), count_(count), parts_(parts), sink_(series_, parts.storage, parts.run) {}
@@ -54,7 +40,7 @@ void SeriesStream::Run() {
     parts_.downloader.DownloadSeries(series_, *this, {stop_stream_.get_token(), parts_.context.deadline});
   } catch (const Error&) {
     const std::lock_guard lock(mutex_);
-    if (parts_.context.stop.stop_requested() || sink_.full() || !listed_ || !list_.empty() || streaming_) {
+    if (parts_.context.stop.stop_requested() || sink_.full() || !HasAllElse() || streaming_) {
       throw;
     }
   }
@@ -65,7 +51,7 @@ void SeriesStream::OnBegin(const InstanceReference& instance, std::optional<uint
     const std::lock_guard lock(mutex_);
     dropped_ = !claimed_.insert(instance.instance).second;
     streaming_ = !dropped_;
-    if (dropped_ && listed_ && list_.empty()) {
+    if (dropped_ && HasAllElse()) {
       throw Error(ErrorCode::kCancelled, "Cannot go on with a series: the rest of it has come already");
     }
   }
@@ -91,6 +77,7 @@ void SeriesStream::OnEnd() {
   {
     const std::lock_guard lock(mutex_);
     streaming_ = false;
+    StartHelpers();
   }
   AskForHelp(sink_.received());
 }
@@ -134,11 +121,13 @@ void SeriesStream::List() {
     StartHelpers();
   } catch (const Error& error) {
     LogDebug(StrCat("Cannot help the stream of series ", series_.series.str(), ": ", error.what()));
+  } catch (...) {
+    parts_.run.Abort();
   }
 }
 
 void SeriesStream::StartHelpers() {
-  while (!ended_ && helping_ < list_.size() && parts_.way.Take()) {
+  while (!ended_ && !gave_up_ && helping_ < list_.size() && parts_.way.Take()) {
     if (!Spawn(&SeriesStream::Help)) {
       parts_.way.GiveBack();
       return;
@@ -158,27 +147,35 @@ bool SeriesStream::Spawn(void (SeriesStream::*work)()) {
 }
 
 void SeriesStream::Help() {
-  while (const auto instance = Next()) {
-    const bool told = Fetch(*instance);
-    const std::lock_guard lock(mutex_);
-    if (!told) {  // the stream, or whoever asks for what is missing after it, has another try
-      claimed_.erase(instance->instance);
-      break;
+  try {
+    while (const auto instance = Next()) {
+      const bool stored = Fetch(*instance);
+      const std::lock_guard lock(mutex_);
+      if (stored) {
+        closed_.insert(instance->instance);
+        StartHelpers();
+      } else {
+        claimed_.erase(instance->instance);
+        gave_up_ = true;
+      }
     }
-    closed_.insert(instance->instance);
-    StartHelpers();
+  } catch (...) {
+    parts_.run.Abort();
   }
   const std::lock_guard lock(mutex_);
   --helping_;
   parts_.way.GiveBack();
-  if (helping_ == 0 && list_.empty() && !streaming_) {
+  if (helping_ == 0 && HasAllElse() && !streaming_) {
     stop_stream_.request_stop();
   }
 }
 
 std::optional<InstanceReference> SeriesStream::Next() {
+  if (parts_.way.TooManyTaken()) {
+    return std::nullopt;
+  }
   const std::lock_guard lock(mutex_);
-  while (!ended_ && !list_.empty()) {
+  while (!ended_ && !gave_up_ && !list_.empty()) {
     InstanceReference instance = std::move(list_.back().reference);
     list_.pop_back();
     if (claimed_.insert(instance.instance).second) {
@@ -188,12 +185,13 @@ std::optional<InstanceReference> SeriesStream::Next() {
   return std::nullopt;
 }
 
+// Whether its outcome was told.
 bool SeriesStream::Fetch(const InstanceReference& instance) {
-  StoringSink sink({&instance, 1}, parts_.storage, parts_.run);
+  HelpingSink sink({&instance, 1}, parts_.storage, parts_.run);
   try {
     const auto began = Clock::now();
     parts_.downloader.Download({&instance, 1}, sink, parts_.context);
-    parts_.way.NoteRequest(Clock::now() - began, sink.received());
+    parts_.way.NoteRequest(sink.waited(), Clock::now() - began, sink.received());
   } catch (const Error& error) {
     LogDebug(StrCat("Cannot help the stream of series ", series_.series.str(), ": ", error.what()));
   }

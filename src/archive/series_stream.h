@@ -16,27 +16,6 @@
 
 namespace trolley {
 
-// The way to the archive, for all series that are downloaded at the same time; hands out the right to make requests for
-// single instances beside their streams. Thread-safe.
-class SharedWay {
- public:
-  explicit SharedWay(size_t most) : most_(most), way_(std::min(most, kFew), most) {}
-
-  void NoteRoundTrip(Clock::duration round_trip);
-  void NoteRequest(Clock::duration took, uint64_t bytes);
-  bool StreamIsSlow(uint64_t bytes_each, size_t instances) const;
-  bool Take();  // one request at a time more; false: that would not pay
-  void GiveBack();
-
- private:
-  static constexpr size_t kFew = 15;
-
-  const size_t most_;
-  mutable std::mutex mutex_;
-  WayToArchive way_;
-  size_t taken_ = 0;
-};
-
 // Downloads a series as one stream. Over a long way, where TCP's window keeps that waiting, requests for single
 // instances bring meanwhile what the stream would bring last. Used once.
 class SeriesStream : private DownloadSink {
@@ -73,6 +52,7 @@ class SeriesStream : private DownloadSink {
   void Help();
   std::optional<InstanceReference> Next();
   bool Fetch(const InstanceReference& instance);
+  bool HasAllElse() const { return listed_ && list_.empty() && !gave_up_; }  // with the lock held
   void EndHelpers();
 
   const SeriesReference series_;
@@ -90,7 +70,8 @@ class SeriesStream : private DownloadSink {
   std::unordered_set<Uid> closed_;
   std::vector<WantedInstance> list_;  // what helpers may still take, from its end
   bool listed_ = false;
-  bool streaming_ = false;  // the stream is bringing something that is wanted
+  bool gave_up_ = false;    // a request brought nothing: all is left to the stream
+  bool streaming_ = false;  // it is bringing something that is wanted
   size_t helping_ = 0;
   std::vector<std::thread> threads_;
 };

@@ -11,9 +11,7 @@
 namespace trolley {
 namespace {
 
-// Rather too little: what the kernel is given of a small instance when that is opened stays when its size grows, and is
-// dropped when it shrinks.
-constexpr uint64_t kHeaderBytes = 512;
+constexpr uint64_t kHeaderBytes = 2048;
 constexpr uint64_t kWithoutPixelsBytes = 16384;
 // An archive's attributes may be absurd; a file larger than this never is.
 constexpr uint64_t kMaxBytes = uint64_t{1} << 42;

@@ -14,6 +14,7 @@ void StoringSink::OnBegin(const InstanceReference& instance, std::optional<uint6
   current_ = open_.contains(instance) ? std::optional(instance) : std::nullopt;
   length_ = length;
   received_ = 0;
+  waited_ += Clock::now() - waits_since_;
   trouble_.reset();
   writer_.reset();
   Try([&] { writer_ = storage_.Begin(instance, length); });
@@ -38,6 +39,7 @@ void StoringSink::OnEnd() {
     Close(*current_, Outcome::kDone, std::nullopt);
   }
   current_.reset();
+  waits_since_ = Clock::now();
 }
 
 void StoringSink::OnMissing(const InstanceReference& instance) {
@@ -45,9 +47,13 @@ void StoringSink::OnMissing(const InstanceReference& instance) {
 }
 
 void StoringSink::OnFailed(const InstanceReference& instance, const Error& error) {
+  Drop();
+  Close(instance, Outcome::kFailed, error);
+}
+
+void StoringSink::Drop() {
   writer_.reset();
   current_.reset();
-  Close(instance, Outcome::kFailed, error);
 }
 
 template <typename Work>

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "archive/trolley.h"
+#include "base/context.h"
 #include "base/error.h"
 #include "dicom/references.h"
 #include "download/downloader.h"
@@ -38,8 +39,13 @@ class StoringSink : public DownloadSink {
   std::vector<InstanceReference> Open() const { return {open_.begin(), open_.end()}; }
   // Of a whole series, those of which the outcome was told.
   const std::unordered_set<Uid>& closed() const { return closed_; }
-  uint64_t received() const { return received_; }  // bytes of the last instance
+  uint64_t received() const { return received_; }     // bytes of the last instance
+  Clock::duration waited() const { return waited_; }  // for instances to begin, in all
   bool full() const { return full_; }
+
+ protected:
+  // What began is not stored, and nothing is said of it.
+  void Drop();
 
  private:
   template <typename Work>
@@ -57,6 +63,8 @@ class StoringSink : public DownloadSink {
   std::unique_ptr<InstanceWriter> writer_;
   std::optional<Error> trouble_;
   bool full_ = false;
+  Clock::time_point waits_since_ = Clock::now();
+  Clock::duration waited_{};
 };
 
 }  // namespace trolley

@@ -74,8 +74,9 @@ struct DownloadProgress {
 
 struct DownloadOptions {
   unsigned jobs = 4;  // downloads at the same time; not more than a configured archive's limits
-  // Likewise over a long way, where requests for single instances pay as long as they do not slow each other down.
-  unsigned most_jobs = 32;
+  // Likewise over a long way, where requests for single instances pay as long as they do not slow each other down (32
+  // are a good choice); not more than `jobs` unless it is.
+  unsigned most_jobs = 0;
   bool skip_complete = true;  // what the storage has already is not fetched again
   Context context = {};       // when to give up
   // Called from several threads, one at a time: on_progress now and then (not more often than every

@@ -11,6 +11,7 @@ constexpr int kLatencyWeight = 16;  // of the past, while it takes longer than t
 constexpr Clock::duration kLongWay = std::chrono::milliseconds(8);
 constexpr double kFirstWindow = 14600;  // bytes that TCP sends before it waits (RFC 6928)
 constexpr size_t kWorthwhile = 8;       // one in so many, at least, has to come by requests beside a stream
+constexpr size_t kFewInstances = 8;     // a stream of so few is over before anybody could help
 constexpr int kSlowedDown = 2;          // so many times what a request takes by itself
 
 // Round trips until TCP's window, which doubles with each, has let so many bytes pass.
@@ -22,34 +23,69 @@ double Rounds(double bytes) {
 
 void WayToArchive::NoteRequest(Clock::duration latency, Clock::duration took, uint64_t bytes, size_t at_a_time) {
   request_ = (request_ * (kRequestWeight - 1) + took) / kRequestWeight;
-  NoteRoundTrip(latency);
+  // Close to the least that was seen lately: a busy machine is slow, too, but no long way; and what many requests make
+  // each other wait is not to become the measure of that.
+  const Clock::duration before = latency_.value_or(latency);
+  const Clock::duration raised = at_a_time > few_ ? before : before + (latency - before) / kLatencyWeight;
+  latency_ = std::min(latency, raised);
   if (!IsLong()) {
     return;
   }
-  const auto alone = std::chrono::duration_cast<Clock::duration>(*latency_ * (1 + Rounds(static_cast<double>(bytes))));
-  if (took > kSlowedDown * alone) {
+  const auto waiting = std::chrono::duration_cast<Clock::duration>(distance() * Rounds(static_cast<double>(bytes)));
+  if (took > kSlowedDown * (std::max(*latency_, distance()) + waiting)) {
     parallel_ = std::max(few_, parallel_ - 1);
   } else if (at_a_time >= parallel_) {
     parallel_ = std::min(most_, parallel_ + 1);
   }
 }
 
-void WayToArchive::NoteRoundTrip(Clock::duration round_trip) {
-  // Close to the least that was seen lately: a busy machine is slow, too, but no long way.
-  const Clock::duration before = latency_.value_or(round_trip);
-  latency_ = std::min(round_trip, before + (round_trip - before) / kLatencyWeight);
-}
-
 bool WayToArchive::IsLong() const {
-  return latency_ && *latency_ > kLongWay;
+  return distance() > kLongWay;
 }
 
 bool WayToArchive::StreamIsSlow(uint64_t bytes_each, size_t instances) const {
-  if (!IsLong() || bytes_each == 0) {
+  if (!IsLong() || bytes_each == 0 || instances < kFewInstances) {
     return false;
   }
   const double rounds = Rounds(static_cast<double>(bytes_each) * static_cast<double>(instances));
   return rounds * static_cast<double>(few_ * kWorthwhile) >= static_cast<double>(instances);
+}
+
+void SharedWay::NoteRoundTrip(Clock::duration round_trip) {
+  const std::lock_guard lock(mutex_);
+  way_.NoteRoundTrip(round_trip);
+}
+
+void SharedWay::NoteRequest(Clock::duration latency, Clock::duration took, uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  way_.NoteRequest(latency, took, bytes, taken_);
+}
+
+bool SharedWay::IsLong() const {
+  const std::lock_guard lock(mutex_);
+  return way_.IsLong();
+}
+
+bool SharedWay::StreamIsSlow(uint64_t bytes_each, size_t instances) const {
+  const std::lock_guard lock(mutex_);
+  return most_ > 0 && way_.StreamIsSlow(bytes_each, instances);
+}
+
+bool SharedWay::Take() {
+  const std::lock_guard lock(mutex_);
+  const bool pays = taken_ < std::min(way_.parallel(), most_);
+  taken_ += pays ? 1 : 0;
+  return pays;
+}
+
+bool SharedWay::TooManyTaken() const {
+  const std::lock_guard lock(mutex_);
+  return taken_ > std::min(way_.parallel(), most_);
+}
+
+void SharedWay::GiveBack() {
+  const std::lock_guard lock(mutex_);
+  --taken_;
 }
 
 }  // namespace trolley

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 
 #include "base/context.h"
@@ -16,14 +17,14 @@ class WayToArchive {
   // At first `few` requests at a time are taken to pay, never more than `most`.
   WayToArchive(size_t few, size_t most) : few_(few), most_(most), parallel_(few) {}
 
+  // The way there and back, as the network tells it. Otherwise it is taken to be what answers need to begin.
+  void NoteRoundTrip(Clock::duration round_trip) { round_trip_ = round_trip; }
   // An answer of `bytes` began `latency` after its request and had come after `took`, one of `at_a_time`.
   void NoteRequest(Clock::duration latency, Clock::duration took, uint64_t bytes, size_t at_a_time);
-  // The way there and back, as the network tells it.
-  void NoteRoundTrip(Clock::duration round_trip);
 
   // Mean time of a request.
   Clock::duration request() const { return request_; }
-  // Of which until its answer begins; zero when it is not known.
+  // Of which until its answer begins, on a good day; zero when it is not known.
   Clock::duration latency() const { return latency_.value_or(Clock::duration::zero()); }
   // So long that what a request takes is mostly waiting, and several at a time pay.
   bool IsLong() const;
@@ -34,11 +35,37 @@ class WayToArchive {
   bool StreamIsSlow(uint64_t bytes_each, size_t instances) const;
 
  private:
+  Clock::duration distance() const { return round_trip_.value_or(latency()); }
+
   size_t few_;
   size_t most_;
   size_t parallel_;
   Clock::duration request_{std::chrono::milliseconds(10)};
   std::optional<Clock::duration> latency_;
+  std::optional<Clock::duration> round_trip_;
+};
+
+// Of all series that are downloaded at the same time; hands out the right to make requests for single instances.
+// Thread-safe.
+class SharedWay {
+ public:
+  explicit SharedWay(size_t most) : most_(most), way_(std::min(most, kFew), most) {}
+
+  void NoteRoundTrip(Clock::duration round_trip);
+  void NoteRequest(Clock::duration latency, Clock::duration took, uint64_t bytes);
+  bool IsLong() const;
+  bool StreamIsSlow(uint64_t bytes_each, size_t instances) const;
+  bool Take();                // one request at a time more; false: that would not pay
+  bool TooManyTaken() const;  // they slow each other down by now
+  void GiveBack();
+
+ private:
+  static constexpr size_t kFew = 15;
+
+  const size_t most_;
+  mutable std::mutex mutex_;
+  WayToArchive way_;
+  size_t taken_ = 0;
 };
 
 }  // namespace trolley

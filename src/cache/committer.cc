@@ -26,6 +26,10 @@ constexpr std::chrono::milliseconds kLongestGather{1000};
 constexpr std::chrono::milliseconds kGatherTouches{2000};
 constexpr std::chrono::seconds kLongestFlush{60};
 
+uint64_t BytesInMemory(const PendingInstance& instance) {
+  return instance.bytes != nullptr ? instance.content.size : 0;
+}
+
 }  // namespace
 
 void InstanceCache::Impl::AddPending(std::shared_ptr<PendingInstance> instance) {
@@ -36,9 +40,10 @@ void InstanceCache::Impl::AddPending(std::shared_ptr<PendingInstance> instance) 
   }
   sizes_.erase(instance->key.hash);
   pending_[instance->key.hash] = instance;
+  queued_bytes_ += BytesInMemory(*instance);
   queue_.push_back(std::move(instance));
   // It gathers: what comes between the first and what is much need not wake it.
-  if (queue_.size() == 1 || queue_.size() == kManyPending || *in_memory_ >= kMuchInMemory) {
+  if (queue_.size() == 1 || HasMuchToWrite()) {
     wake_committer_.notify_all();
   }
 }
@@ -111,6 +116,10 @@ void InstanceCache::Impl::Close() {
   lmdb_->Sync();
 }
 
+bool InstanceCache::Impl::HasMuchToWrite() const {
+  return queue_.size() >= kManyPending || queued_bytes_ >= kMuchInMemory;
+}
+
 bool InstanceCache::Impl::HasWork() const {
   return !queue_.empty() || !sizes_.empty() || !touches_.empty() || !unreachable_.empty() || !stamps_.empty();
 }
@@ -118,9 +127,7 @@ bool InstanceCache::Impl::HasWork() const {
 void InstanceCache::Impl::RunCommitter() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    const auto now = [&] {
-      return closing_ || flush_wanted_ > flush_done_ || queue_.size() >= kManyPending || *in_memory_ >= kMuchInMemory;
-    };
+    const auto now = [&] { return closing_ || flush_wanted_ > flush_done_ || HasMuchToWrite(); };
     wake_committer_.wait(lock, [&] { return now() || HasWork(); });
     const auto hurry = [&] {
       return now() || !queue_.empty() || !sizes_.empty() || !unreachable_.empty() || !stamps_.empty();
@@ -152,6 +159,7 @@ void InstanceCache::Impl::RunCommitter() {
 CommitBatch InstanceCache::Impl::TakeBatch() {
   CommitBatch batch;
   while (!queue_.empty() && batch.instances.size() < kMaxInstances) {
+    queued_bytes_ -= BytesInMemory(*queue_.front());
     batch.instances.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }

@@ -52,7 +52,7 @@ struct InstanceCacheShare {
 class InstanceCache;
 
 // An instance on its way into the cache: a file in staging/ that can be read while it grows. Up to 64 KiB are kept in
-// memory first, if there are not too many such (16 MiB): a file each, under a passing name, is what small instances
+// memory first, if there are not too many such (24 MiB): a file each, under a passing name, is what small instances
 // would take longest for. Used by one writer.
 class StagedInstance {
  public:

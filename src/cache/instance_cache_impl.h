@@ -165,6 +165,7 @@ class InstanceCache::Impl {
   void Forget(const CommitBatch& batch);
   InstanceIndex::Gone MoveAway(GoneFiles& gone);
   bool HasWork() const;
+  bool HasMuchToWrite() const;
 
   const std::string boot_id_;
   uint64_t last_commit_time_ = 0;  // the committer's alone
@@ -177,6 +178,7 @@ class InstanceCache::Impl {
   std::condition_variable committed_;
   std::unordered_map<std::string, std::shared_ptr<PendingInstance>> pending_;  // by key hash
   std::deque<std::shared_ptr<PendingInstance>> queue_;
+  uint64_t queued_bytes_ = 0;  // of what in it is in memory
   std::unordered_map<std::string, uint64_t> sizes_;
   std::unordered_map<std::string, uint64_t> sizes_in_commit_;
   std::unordered_map<std::string, uint64_t> touches_;

@@ -23,6 +23,8 @@ class WadoUri : public Downloader {
     }
   }
 
+  std::optional<Clock::duration> round_trip() const override { return http_->RoundTrip(); }
+
   void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) override {
     for (const SeriesBatch& batch : GroupBySeries(instances)) {
       for (const InstanceReference& instance : batch.instances) {

@@ -152,7 +152,7 @@ TEST_F(TreeTest, ListsDownToInstancesWithOneQuestionEach) {
   const auto file = FileAt("studies/" + studies[1] + "/" + series[0] + "/00002.dcm");
   ASSERT_TRUE(file);
   EXPECT_EQ(file->reference(), (InstanceReference{Uid("1.1"), Uid("1.1.1"), Uid("1.1.1.2")}));
-  EXPECT_EQ(file->estimated_size, 512u * 256 * 2 + 512);
+  EXPECT_EQ(file->estimated_size, 512u * 256 * 2 + 2048);
   EXPECT_EQ(fake_->questions(), 3u);
 }
 
@@ -540,16 +540,16 @@ TEST_F(TreeTest, SharesOneTreeAmongThreads) {
 }
 
 TEST(EstimateSizeTest, FollowsTheImage) {
-  EXPECT_EQ(EstimateSize({{tag::kRows, "512"}, {tag::kColumns, "512"}, {tag::kBitsAllocated, "16"}}), 524288u + 512);
+  EXPECT_EQ(EstimateSize({{tag::kRows, "512"}, {tag::kColumns, "512"}, {tag::kBitsAllocated, "16"}}), 524288u + 2048);
   EXPECT_EQ(EstimateSize({{tag::kRows, "10"},
                           {tag::kColumns, "10"},
                           {tag::kBitsAllocated, "8"},
                           {tag::kSamplesPerPixel, "3"},
                           {tag::kNumberOfFrames, "4"}}),
-            1200u + 512);
+            1200u + 2048);
   EXPECT_EQ(EstimateSize({}), 16384u);
   EXPECT_EQ(EstimateSize({{tag::kRows, "0"}, {tag::kColumns, "0"}}), 16384u);
-  EXPECT_EQ(EstimateSize({{tag::kRows, "8"}, {tag::kColumns, "8"}, {tag::kBitsAllocated, "1"}}), 64u + 512);
+  EXPECT_EQ(EstimateSize({{tag::kRows, "8"}, {tag::kColumns, "8"}, {tag::kBitsAllocated, "1"}}), 64u + 2048);
 }
 
 TEST(EstimateSizeTest, StaysSaneWithAbsurdAttributes) {

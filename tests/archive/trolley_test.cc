@@ -44,7 +44,8 @@ class FakeDownloader : public Downloader {
   bool whole_series = false;
   std::set<InstanceReference> left_out;  // of whole series
   std::vector<SeriesReference> series_calls;
-  std::function<void()> on_instance;
+  struct Missing {};
+  std::function<void()> on_instance;  // what it throws becomes of the download, or (Missing) of the instance
   std::optional<Clock::duration> way;
   std::function<void(const InstanceReference&, const Context&)> on_streaming;
 
@@ -89,8 +90,13 @@ class FakeDownloader : public Downloader {
     }
     for (const InstanceReference& instance : instances) {
       context.Check("download");
-      if (on_instance) {
-        on_instance();
+      try {
+        if (on_instance) {
+          on_instance();
+        }
+      } catch (const Missing&) {
+        sink.OnMissing(instance);
+        continue;
       }
       Send(instance, sink);
       if (failure) {
@@ -354,10 +360,11 @@ class FarSeriesTest : public TrolleyTest {
     downloader_->on_streaming = [this](const InstanceReference& instance, const Context& context) {
       ++streamed_;
       if (instance == At(2)) {
-        WaitForFiles(kCount - 2, context);
+        WaitForFiles(SIZE_MAX, context);  // until it is stopped
       }
     };
     options_.skip_complete = false;
+    options_.most_jobs = 32;
   }
 
   static InstanceReference At(size_t i) { return Ref("1.3", "1.3.1", StrCat("1.3.1.", 100 + i)); }
@@ -371,6 +378,12 @@ class FarSeriesTest : public TrolleyTest {
           return;
         }
       }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  static void WaitFor(const std::atomic<bool>& condition, const Context& context) {
+    const auto patience = Clock::now() + std::chrono::seconds(20);
+    while (!condition && !context.stop.stop_requested() && Clock::now() < patience) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
@@ -391,7 +404,7 @@ TEST_F(FarSeriesTest, RequestsBringWhatASlowStreamWouldBringLast) {
   EXPECT_EQ(report.total.done, kCount);
   EXPECT_EQ(report.total.found, kCount);
   EXPECT_EQ(storage_->files, Stored());
-  EXPECT_LE(streamed_, 4U) << "it went on in vain";
+  EXPECT_EQ(streamed_, 3U) << "it went on in vain";
   const auto calls = downloader_->calls();
   EXPECT_GE(calls.size(), kCount - 3);
   EXPECT_EQ(std::set(calls.begin(), calls.end()).size(), calls.size()) << "asked for twice";
@@ -400,18 +413,34 @@ TEST_F(FarSeriesTest, RequestsBringWhatASlowStreamWouldBringLast) {
   }
 }
 
+// What the archive says against a request beside the stream is not said of the instance.
 TEST_F(FarSeriesTest, AFailedRequestIsNoFailedInstance) {
-  std::atomic<int> requests{0};
-  downloader_->on_instance = [&] {
-    if (++requests <= 3) {
+  for (const bool missing : {false, true}) {
+    storage_->files.clear();
+    std::atomic<bool> asked{false};
+    downloader_->on_streaming = [&](const InstanceReference& instance, const Context& context) {
+      if (instance == At(2)) {
+        WaitFor(asked, context);
+      }
+    };
+    downloader_->on_instance = [&] {
+      asked = true;
+      if (missing) {
+        throw FakeDownloader::Missing();
+      }
       throw Error(ErrorCode::kUnavailable, "Cannot download: refused");
-    }
-  };
-  downloader_->on_streaming = nullptr;
-  const DownloadReport report = Download(series_);
-  EXPECT_TRUE(report.ok());
-  EXPECT_EQ(report.total.done, kCount);
-  EXPECT_EQ(storage_->files, Stored());
+    };
+    const DownloadReport report = Download(series_);
+    EXPECT_TRUE(report.ok()) << missing;
+    EXPECT_EQ(report.total.done, kCount);
+    EXPECT_EQ(storage_->files, Stored());
+    EXPECT_EQ(downloader_->series_calls.size(), missing ? 2U : 1U) << "the stream brought all";
+  }
+}
+
+TEST_F(FarSeriesTest, WhatACustomStorageThrowsComesOut) {
+  downloader_->on_instance = [] { throw std::logic_error("custom"); };
+  EXPECT_THROW(Download(series_), std::logic_error);
 }
 
 TEST_F(FarSeriesTest, AStreamThatBreaksOffLosesNothing) {
@@ -443,13 +472,30 @@ TEST_F(FarSeriesTest, AFullDiskEndsItAll) {
   EXPECT_EQ(storage_->files.size(), 10U);
 }
 
+TEST_F(FarSeriesTest, InstancesThatAreFetchedOneByOneAreSpreadOverMoreJobs) {
+  downloader_->whole_series = false;
+  downloader_->how = Downloader::Batching::kOneByOne;
+  options_.jobs = 2;
+  options_.most_jobs = 12;
+  downloader_->rendezvous = 12;
+  const DownloadReport report = Download(series_);
+  EXPECT_TRUE(report.ok());
+  EXPECT_EQ(storage_->files, Stored());
+  EXPECT_GE(downloader_->calls().size(), 12U);
+}
+
 TEST_F(FarSeriesTest, NotNearbyAndNotBeyondWhatIsAllowed) {
   downloader_->on_streaming = nullptr;
   downloader_->way = std::chrono::milliseconds(1);
-  EXPECT_EQ(Download(series_).total.done, kCount);
+  const auto questions = [&] {
+    const size_t before = searcher_->questions();
+    EXPECT_EQ(Download(series_).total.done, kCount);
+    return searcher_->questions() - before;
+  };
+  EXPECT_EQ(questions(), 1U) << "it was listed";
   downloader_->way = std::chrono::milliseconds(20);
   options_.most_jobs = options_.jobs;
-  EXPECT_EQ(Download(series_).total.done, kCount);
+  EXPECT_EQ(questions(), 1U) << "it was listed";
   EXPECT_THAT(downloader_->calls(), IsEmpty());
 }
 

@@ -45,6 +45,21 @@ TEST_F(WayToArchiveTest, OverALongWayMorePayWhileTheyDoNotSlowEachOtherDown) {
   EXPECT_EQ(way_.parallel(), kFew);
 }
 
+// A server with four at work at a time: the more are asked, the longer each waits.
+TEST_F(WayToArchiveTest, AServerThatIsBusyIsNotAskedForMoreAndMore) {
+  for (const bool told : {false, true}) {
+    WayToArchive way(kFew, kMost);
+    if (told) {
+      way.NoteRoundTrip(1ms);
+    }
+    for (int i = 0; i < 1000; ++i) {
+      const auto waiting = std::max<int>(1, static_cast<int>(way.parallel()) / 4) * 50ms;
+      way.NoteRequest(waiting, waiting + 5ms, 5000, way.parallel());
+    }
+    EXPECT_LE(way.parallel(), told ? kFew : 2 * kFew) << told;
+  }
+}
+
 TEST_F(WayToArchiveTest, ARequestAloneTellsNothingOfMany) {
   Requests(100, 20ms, 60ms, 1);
   EXPECT_EQ(way_.parallel(), kFew);

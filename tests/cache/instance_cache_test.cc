@@ -109,6 +109,25 @@ TEST_F(InstanceCacheTest, WritesToAFileWhatTurnsOutNotToBeSmall) {
   EXPECT_THAT(cache->Check(true), IsEmpty());
 }
 
+// They hold on to the memory, and there is nothing more to write.
+TEST_F(InstanceCacheTest, ReadersOfManySmallInstancesHoldUpNobody) {
+  Open();
+  const auto bytes = BytesOf(1, 60000);
+  std::vector<std::unique_ptr<StagedInstance>> staged;
+  std::vector<std::shared_ptr<const std::string>> held;
+  for (int number = 0; number < 300; ++number) {
+    staged.push_back(cache->Stage("archive", InstanceOf(number), bytes.size()));
+    staged.back()->Append(std::as_bytes(std::span(bytes)));
+    held.push_back(staged.back()->bytes());
+    staged.back()->Commit();
+  }
+  cache->Flush();
+  cache->RememberSize("archive", InstanceOf(1000), 5);  // wakes who writes
+  cache->Flush();
+  EXPECT_EQ(Get(*cache, InstanceOf(299)), bytes);
+  EXPECT_EQ(cache->KnownSize("archive", InstanceOf(1000)), 5u);
+}
+
 TEST_F(InstanceCacheTest, KeepsNoMoreThanSomeMebibytesInMemory) {
   Open();
   const auto bytes = BytesOf(1, 60000);
