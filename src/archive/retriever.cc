@@ -193,7 +193,8 @@ RetrieverStatus Retriever::Impl::Status() const {
   for (const auto& [series, reading] : readings_) {
     waiting += reading->waiting.size();
   }
-  return {transfers_, failures_, bytes_, cache_hits_, running_, waiting, batches_, ahead_};
+  const uint64_t at_a_time = std::min<uint64_t>(way_.parallel() + 1, MostConnections());
+  return {transfers_, failures_, bytes_, cache_hits_, running_, waiting, at_a_time, batches_, ahead_};
 }
 
 Retriever::Retriever(RetrieverOptions options, std::shared_ptr<Downloader> downloader,

@@ -61,9 +61,10 @@ struct RetrieverStatus {
   uint64_t bytes = 0;       // received
   uint64_t cache_hits = 0;  // opens answered from the cache
   uint64_t running = 0;
-  uint64_t waiting = 0;  // queued
-  uint64_t batches = 0;  // requests for many instances at once
-  uint64_t ahead = 0;    // instances fetched before they were opened
+  uint64_t waiting = 0;    // queued
+  uint64_t at_a_time = 0;  // so many at most, as far as that was seen to pay
+  uint64_t batches = 0;    // requests for many instances at once
+  uint64_t ahead = 0;      // instances fetched before they were opened
 };
 
 // The one place that decides what is fetched when. An instance is fetched once at a time, however many open it; its
