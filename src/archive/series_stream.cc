@@ -9,8 +9,9 @@
 #include "base/text.h"
 
 namespace trolley {
-
 namespace {
+
+constexpr size_t kMaxThreads = 128;  // that were started for a series
 
 // Of a request beside the stream. What the archive says against it is not said of the instance: the stream may bring it
 // all the same, and who asks for what is missing after that hears it again.
@@ -27,17 +28,32 @@ SeriesStream::SeriesStream(SeriesReference series, uint64_t count, const Parts& 
     : series_(std::move(series)), count_(count), parts_(parts), sink_(series_, parts.storage, parts.run) {}
 
 void SeriesStream::Run() {
-  const std::stop_callback stop_all(parts_.context.stop, [this] {
-    stop_stream_.request_stop();
-    stop_list_.request_stop();
-  });
+  {
+    const std::stop_callback stop_all(parts_.context.stop, [this] {
+      stop_stream_.request_stop();
+      stop_list_.request_stop();
+    });
+    Stream(stop_stream_.get_token());
+  }
+  if (std::any_of(refused_.begin(), refused_.end(), [this](const Uid& uid) { return !closed_.contains(uid); })) {
+    // It was left to requests. Without them, the stream brings that too.
+    LogInfo(StrCat("The archive refused single instances of series ", series_.series.str(),
+                   ", it is asked for as a whole once more"));
+    refused_.clear();
+    claimed_ = closed_;
+    listed_ = false;
+    Stream(parts_.context.stop);
+  }
+}
+
+void SeriesStream::Stream(const std::stop_token& stop) {
   struct End {
     SeriesStream& self;
     ~End() { self.EndHelpers(); }
   };
   const End end{*this};
   try {
-    parts_.downloader.DownloadSeries(series_, *this, {stop_stream_.get_token(), parts_.context.deadline});
+    parts_.downloader.DownloadSeries(series_, *this, {stop, parts_.context.deadline});
   } catch (const Error&) {
     const std::lock_guard lock(mutex_);
     if (parts_.context.stop.stop_requested() || sink_.full() || !HasAllElse() || streaming_) {
@@ -127,7 +143,7 @@ void SeriesStream::List() {
 }
 
 void SeriesStream::StartHelpers() {
-  while (!ended_ && !gave_up_ && helping_ < list_.size() && parts_.way.Take()) {
+  while (!ended_ && refused_.empty() && helping_ < list_.size() && threads_.size() < kMaxThreads && parts_.way.Take()) {
     if (!Spawn(&SeriesStream::Help)) {
       parts_.way.GiveBack();
       return;
@@ -156,7 +172,7 @@ void SeriesStream::Help() {
         StartHelpers();
       } else {
         claimed_.erase(instance->instance);
-        gave_up_ = true;
+        refused_.push_back(instance->instance);
       }
     }
   } catch (...) {
@@ -175,7 +191,7 @@ std::optional<InstanceReference> SeriesStream::Next() {
     return std::nullopt;
   }
   const std::lock_guard lock(mutex_);
-  while (!ended_ && !gave_up_ && !list_.empty()) {
+  while (!ended_ && refused_.empty() && !list_.empty()) {
     InstanceReference instance = std::move(list_.back().reference);
     list_.pop_back();
     if (claimed_.insert(instance.instance).second) {

@@ -44,6 +44,7 @@ class SeriesStream : private DownloadSink {
   void OnMissing(const InstanceReference& instance) override;
   void OnFailed(const InstanceReference& instance, const Error& error) override;
 
+  void Stream(const std::stop_token& stop);
   void AskForHelp(uint64_t bytes_each);
   void List();
   // With the lock held.
@@ -52,7 +53,7 @@ class SeriesStream : private DownloadSink {
   void Help();
   std::optional<InstanceReference> Next();
   bool Fetch(const InstanceReference& instance);
-  bool HasAllElse() const { return listed_ && list_.empty() && !gave_up_; }  // with the lock held
+  bool HasAllElse() const { return listed_ && list_.empty() && refused_.empty(); }  // with the lock held
   void EndHelpers();
 
   const SeriesReference series_;
@@ -70,8 +71,8 @@ class SeriesStream : private DownloadSink {
   std::unordered_set<Uid> closed_;
   std::vector<WantedInstance> list_;  // what helpers may still take, from its end
   bool listed_ = false;
-  bool gave_up_ = false;    // a request brought nothing: all is left to the stream
-  bool streaming_ = false;  // it is bringing something that is wanted
+  std::vector<Uid> refused_;  // to requests; since then all is left to the stream
+  bool streaming_ = false;    // it is bringing something that is wanted
   size_t helping_ = 0;
   std::vector<std::thread> threads_;
 };
