@@ -99,8 +99,8 @@ class HttpClient {
   // The body to `sink` in constant memory. Returns when the response is complete.
   HttpHead Stream(const HttpRequest& request, HttpSink& sink, const Context& context);
 
-  // The way there and back: the least time that making a connection took (to the proxy, if there is one). nullopt
-  // before there was one.
+  // The way there and back: the least time that making a connection took. nullopt before there was one, and through a
+  // proxy.
   std::optional<Clock::duration> RoundTrip() const;
 
  private:

@@ -9,6 +9,7 @@
 #include <array>
 #include <exception>
 #include <stop_token>
+#include <string>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -80,7 +81,7 @@ class Transfer {
            (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_HTTP2);
   }
   HttpHead TakeHead() { return head_.Take(); }
-  // What TCP's handshake took; nullopt on a kept connection.
+  // What TCP's handshake with the server took; nullopt on a kept connection.
   std::optional<Clock::duration> ConnectTime() const;
 
  private:
@@ -270,12 +271,17 @@ CURLcode Transfer::Run(CURLM* multi) {
 
 std::optional<Clock::duration> Transfer::ConnectTime() const {
   long connects = 0;
+  long port = 0;
   curl_off_t found = 0;
   curl_off_t connected = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connects);
+  curl_easy_getinfo(easy_.get(), CURLINFO_PRIMARY_PORT, &port);
   curl_easy_getinfo(easy_.get(), CURLINFO_NAMELOOKUP_TIME_T, &found);
   curl_easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &connected);
-  return connects > 0 && connected > found
+  // The environment, too, may name a proxy; curl tells no more of that than whom it has connected to.
+  const auto url = ParseHttpUrl(exchange_.url);
+  const bool direct = options_.proxy.empty() && url && url->port == std::to_string(port);
+  return connects > 0 && direct && connected > found
              ? std::optional<Clock::duration>(std::chrono::microseconds(connected - found))
              : std::nullopt;
 }

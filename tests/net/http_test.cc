@@ -309,6 +309,7 @@ TEST_F(HttpTest, AsksThroughAProxy) {
   AnswerOk("from the proxy");
   options_.proxy = server_.Url();
   EXPECT_EQ(Client().Fetch({.url = "http://archive.invalid/studies"}, Patient()).body, "from the proxy");
+  EXPECT_FALSE(Client().RoundTrip()) << "the way to the proxy is not that to the server";
   EXPECT_EQ(server_.Requests().at(0).target, "http://archive.invalid/studies");
 }
 
