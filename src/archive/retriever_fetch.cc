@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 #include "archive/retriever_impl.h"
 #include "base/error.h"
@@ -99,6 +100,18 @@ void Retriever::Impl::Work() {
     if (!prefetch_.empty()) {
       wake_.notify_one();
     }
+  }
+}
+
+// Beyond those that there are always: for what is fetched ahead over a long way.
+void Retriever::Impl::AddWorker() {
+  if (!way_.IsLong() || workers_.size() >= MostConnections()) {
+    return;
+  }
+  try {
+    workers_.emplace_back([this] { Work(); });
+  } catch (const std::system_error& error) {
+    LogDebug(StrCat("Cannot fetch more at a time: ", error.what()));
   }
 }
 

@@ -131,6 +131,7 @@ class Retriever::Impl {
 
   // retriever_fetch.cc: one instance
   void Work();
+  void AddWorker();
   void Fetch(const TransferPtr& transfer);
   bool TooLate(const TransferPtr& transfer, Clock::time_point now);
   void FetchLocal(const TransferPtr& transfer);
@@ -161,7 +162,6 @@ class Retriever::Impl {
   void SetList(Reading& reading, SeriesList list, const std::vector<bool>& cached);
   void Launch(const ReadingPtr& reading);
   void StartJob(const ReadingPtr& reading, Job::Kind kind, bool from_end);
-  void AddWorker();
   bool StreamNeedsHelp(const Reading& reading) const;
   // Somebody reads it to its end.
   void LeadOn(const ReadingPtr& reading, Clock::time_point now);

@@ -331,18 +331,6 @@ void Retriever::Impl::StartJob(const ReadingPtr& reading, Job::Kind kind, bool f
   wake_.notify_one();
 }
 
-// Beyond those that there are always: for what is fetched ahead over a long way.
-void Retriever::Impl::AddWorker() {
-  if (!way_.IsLong() || workers_.size() >= MostConnections()) {
-    return;
-  }
-  try {
-    workers_.emplace_back([this] { Work(); });
-  } catch (const std::system_error& error) {
-    LogDebug(StrCat("Cannot fetch more at a time: ", error.what()));
-  }
-}
-
 bool Retriever::Impl::IsIdle(const Reading& reading, Clock::time_point now) const {
   const Clock::time_point used = reading.before ? std::max(reading.use->at(), reading.before->at()) : reading.use->at();
   const bool held = reading.use->open() && now - used < kHeldOpen;

@@ -33,7 +33,7 @@ void WayToArchive::NoteRequest(Clock::duration latency, Clock::duration took, ui
   }
   const auto waiting = std::chrono::duration_cast<Clock::duration>(distance() * Rounds(static_cast<double>(bytes)));
   if (took > kSlowedDown * (std::max(*latency_, distance()) + waiting)) {
-    parallel_ = std::max(few_, parallel_ - 1);
+    parallel_ = parallel_ > few_ ? parallel_ - 1 : few_;
   } else if (at_a_time >= parallel_) {
     parallel_ = std::min(most_, parallel_ + 1);
   }
