@@ -864,7 +864,7 @@ TEST(ReadingPatternTest, WantsTheRestWhenNeighboursAreOpened) {
 
 TEST(ReadingPatternTest, AfterAJumpWantsMoreEvidence) {
   ReadingPattern viewer(300);
-  for (const size_t index : {0, 150, 299, 150, 10, 11, 12}) {
+  for (const size_t index : {0u, 150u, 299u, 150u, 10u, 11u, 12u}) {
     viewer.NoteOpen(index);
     EXPECT_FALSE(viewer.WantsRest()) << index;
   }
@@ -874,7 +874,7 @@ TEST(ReadingPatternTest, AfterAJumpWantsMoreEvidence) {
 
 TEST(ReadingPatternTest, SeesReadersThatTakeTurns) {
   ReadingPattern pattern(300);
-  for (const size_t index : {0, 100, 200, 1, 101}) {
+  for (const size_t index : {0u, 100u, 200u, 1u, 101u}) {
     pattern.NoteOpen(index);
   }
   EXPECT_FALSE(pattern.WantsRest());

@@ -52,7 +52,7 @@ std::string ReadInPieces(std::string_view json, size_t bytes_each) {
 
 std::string ReadAll(std::string_view json) {
   std::string whole = ReadInPieces(json, json.size() + 1);
-  for (const size_t bytes_each : {1, 2, 7}) {
+  for (const size_t bytes_each : {1u, 2u, 7u}) {
     const std::string pieces = ReadInPieces(json, bytes_each);
     EXPECT_EQ(pieces.starts_with("refused"), whole.starts_with("refused")) << json << " by " << bytes_each;
     if (!whole.starts_with("refused")) {

@@ -74,7 +74,7 @@ TEST_F(LmdbEnvironmentTest, VisitsKeysInOrderFromAKeyOn) {
 
 TEST_F(LmdbEnvironmentTest, AKeyThatIsTooLongIsAnErrorNotACrash) {
   Open();
-  for (const size_t size : {0, 512, 100000}) {
+  for (const size_t size : {0u, 512u, 100000u}) {
     try {
       Put(std::string(size, 'k'), "value");
       FAIL() << size;

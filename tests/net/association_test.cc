@@ -251,11 +251,11 @@ std::string Pdv(uint32_t pdu_length, uint32_t pdv_length, std::string_view rest)
 
 TEST_F(AssociationMessageTest, StreamsADataSetByteForByte) {
   std::string data;
-  for (int i = 0; i < 1'000'000; ++i) {
+  for (unsigned i = 0; i < 1'000'000; ++i) {
     data.push_back(static_cast<char>(i * 2654435761u >> 24));
   }
   Open(FakeScp::Serving([&](FakeConversation& conversation, const FakeMessage&) {
-    for (const size_t max_pdu : {1000, 131072}) {
+    for (const size_t max_pdu : {1000u, 131072u}) {
       CommandSet store(dimse::kCStoreRq);
       conversation.Send(1, store, data, max_pdu);
     }

@@ -123,7 +123,7 @@ class StaysAtHomeTest : public LoginFixture {
   StaysAtHomeTest() {
     options_.home = {server_.Url("/dicom-web")};
     options_.headers = {{.name = "X-Api-Key", .value = "s3cret"}};
-    login_server_.SetHandler([this](const ReceivedRequest& request, HttpReply& reply) {
+    login_server_.SetHandler([](const ReceivedRequest& request, HttpReply& reply) {
       request.target == "/token" ? reply.Respond(200, "", R"({"access_token": "s3cret-token"})")
                                  : reply.Respond(403, "", "", {{"Set-Cookie", "SID=s3cret; Domain=127.0.0.1"}});
     });
