@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/text.h"
+
 namespace trolley {
 namespace {
 
@@ -26,6 +28,24 @@ class Fnv {
 
 bool IsInstance(const Node& node) {
   return node.file && node.file->instance;
+}
+
+// cp and others read a directory in the order of inode numbers, which should be that of a listing: what is fetched
+// ahead comes in that order. 32 bits say which directory, 20 where in it.
+uint64_t InOrder(uint64_t directory, uint64_t place, uint64_t hash) {
+  constexpr uint64_t kLast = (uint64_t{1} << 20) - 1;
+  return (directory & 0xffffffff00000000u) | std::min(place, kLast) << 12 | (hash & 0xfff);
+}
+
+// Of a series, the number that its name begins with: "004 CT AX~81c02a".
+std::optional<uint64_t> PlaceInStudy(const Node& node) {
+  if (node.file || node.directory->kind != DirectoryKind::kSeries || node.directory->parent == nullptr) {
+    return std::nullopt;
+  }
+  std::string_view name = node.directory->path;
+  name.remove_prefix(name.rfind('/') + 1);
+  const size_t end = name.find_first_of(" ~");
+  return end == std::string_view::npos ? std::nullopt : ParseUint(name.substr(0, end));
 }
 
 }  // namespace
@@ -138,14 +158,11 @@ uint64_t Inodes::NumberOf(const Node& node) {
   }
   uint64_t number = HashOf(node);
   if (IsInstance(node) && node.file->directory->series) {
-    // cp and others read a directory in the order of inode numbers, which should be that of the series: 32 bits say
-    // which one, 20 where in it.
-    constexpr uint64_t kLast = (uint64_t{1} << 20) - 1;
-    Fnv series;
-    series.Add("series").Add(node.file->directory->series->series.str());
-    series.Add(node.file->directory->series->study.str());
-    const uint64_t place = std::min<uint64_t>(node.file->number.value_or(UINT32_MAX), kLast);
-    number = (series.value() & 0xffffffff00000000u) | place << 12 | (number & 0xfff);
+    const SeriesReference& series = *node.file->directory->series;
+    number = InOrder(Fnv().Add("series").Add(series.series.str()).Add(series.study.str()).value(),
+                     node.file->number.value_or(UINT32_MAX), number);
+  } else if (const auto place = PlaceInStudy(node)) {
+    number = InOrder(Fnv().Add("study").Add(node.directory->parent->path).value(), *place, number);
   }
   // 0 means "deleted" to some programs, 1 is the root.
   return number > kRootNodeId ? number : number + 2;

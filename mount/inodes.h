@@ -78,7 +78,8 @@ class Inodes {
   std::vector<InodeView> Directories() const;
   size_t size() const;
 
-  // st_ino. Within a series it grows with InstanceNumber.
+  // st_ino. Within a series it grows with InstanceNumber, within a study with the number that names of series begin
+  // with.
   static uint64_t NumberOf(const Node& node);
 
  private:

@@ -74,8 +74,11 @@ Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
   retriever.most_connections = MostTransfersAtATime(config_, ends_);
   retriever.transfer_timeout = config_.transfer_timeout;
   retriever.series_list = [this](const SeriesReference& series) { return tree_->PeekInstances(series); };
-  retriever.next_series = [this](const SeriesReference& series, const Context& context) {
-    return tree_->NextSeries(series, context);
+  retriever.following_series = [this](const SeriesReference& series, size_t count) {
+    return tree_->PeekFollowing(series, count);
+  };
+  retriever.list_series = [this](const SeriesReference& series, const Context& context) {
+    tree_->ListSeries(series, context);
   };
   retriever.max_ahead = std::min(retriever.max_ahead, config_.cache_max_size / 4);
   retriever_ = std::make_unique<Retriever>(std::move(retriever), ends_.downloader, instances_);

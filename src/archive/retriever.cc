@@ -13,18 +13,27 @@ namespace trolley {
 Retriever::Impl::Impl(RetrieverOptions options, std::shared_ptr<Downloader> downloader,
                       std::shared_ptr<InstanceCache> cache)
     : options_(std::move(options)), downloader_(std::move(downloader)), cache_(std::move(cache)) {
-  for (uint32_t i = 0; i < std::max(1U, options_.connections); ++i) {
-    workers_.emplace_back([this] { Work(); });
-  }
-  if (ReadsAhead()) {
-    if (options_.next_series != nullptr) {
-      ahead_of_reader_ = std::make_unique<ThreadPool>(1, "next-series");
+  try {
+    for (uint32_t i = 0; i < std::max(1U, options_.connections); ++i) {
+      workers_.emplace_back([this] { Work(); });
     }
-    planner_ = std::thread([this] { PlanLoop(); });
+    if (ReadsAhead()) {
+      if (options_.following_series != nullptr) {
+        followers_ = std::make_unique<ThreadPool>(PrefetchLimit(), "next-series");
+      }
+      planner_ = std::thread([this] { PlanLoop(); });
+    }
+  } catch (...) {
+    End();  // no thread was to be had
+    throw;
   }
 }
 
 Retriever::Impl::~Impl() {
+  End();
+}
+
+void Retriever::Impl::End() {
   std::vector<TransferPtr> open;
   {
     const std::lock_guard lock(mutex_);
@@ -46,12 +55,11 @@ Retriever::Impl::~Impl() {
   if (planner_.joinable()) {
     planner_.join();
   }
-  ahead_of_reader_.reset();
+  followers_.reset();
   for (std::thread& worker : workers_) {
     worker.join();
   }
   const Error closing(ErrorCode::kCancelled, "Cannot open an instance: the archive is being closed");
-  FailQueued(closing, Clock::time_point::max());
   for (const TransferPtr& transfer : open) {
     Fail(transfer, closing);
   }
@@ -162,9 +170,10 @@ void Retriever::Impl::Verify(const TransferPtr& transfer) {
       }
       return;
     }
-  } catch (const Error& error) {
+  } catch (const std::exception& caught) {
+    const auto* error = dynamic_cast<const Error*>(&caught);
     if (Settle(nullptr, transfer)) {
-      Fail(transfer, error);
+      Fail(transfer, error != nullptr ? *error : Error(ErrorCode::kStorage, caught.what()));
     }
     return;
   }

@@ -47,12 +47,16 @@ struct RetrieverOptions {
   // What is known of a series without asking the archive; called from a thread of the retriever's own. Without it
   // nothing is fetched ahead.
   std::function<SeriesList(const SeriesReference&)> series_list;
-  // The series that whoever reads the series of a study in the order of a listing reads next; it is listed then, so
-  // that series_list knows it. nullopt: there is none, or nobody listed the study. May ask the archive, throws Error.
-  // Without it, fetching ahead ends with the series that is read.
-  std::function<std::optional<SeriesReference>(const SeriesReference&, const Context&)> next_series;
+  // The series that follow this one in the listing of their study, `count` at most: whoever reads a study in order
+  // reads these next. Empty: it is the last, or nobody listed the study. Does not ask the archive. Without it, fetching
+  // ahead ends with the series that is read.
+  std::function<std::vector<SeriesReference>(const SeriesReference&, size_t count)> following_series;
+  // Lists a series, so that series_list knows it. Asks the archive if need be, throws Error. Has to be there when
+  // following_series is.
+  std::function<void(const SeriesReference&, const Context&)> list_series;
   std::chrono::milliseconds idle_stop{700};  // a series that nobody reads for so long is not fetched ahead any more
-  uint64_t max_ahead = uint64_t{2} << 30;    // bytes of a series that may be fetched ahead and not opened yet
+  // Bytes of a series that may be fetched ahead and not opened yet; and of all series together that follow it.
+  uint64_t max_ahead = uint64_t{2} << 30;
 };
 
 struct RetrieverStatus {
@@ -72,7 +76,8 @@ struct RetrieverStatus {
 // reads any more is stopped unless it is nearly done. Failed transfers are not remembered: the next open tries again.
 // Who reads on in a series gets the rest of it fetched ahead, in one request where the archive is able to; what is
 // opened sooner than that brings it is requested by itself. Who has read two series of a study to their ends gets the
-// next one fetched ahead, too. Opens go before what is fetched ahead. Thread-safe.
+// next one fetched ahead, too; who goes on, as many as were read before, at most sixteen. Opens go before what is
+// fetched ahead. Thread-safe.
 class Retriever {
  public:
   // `instance` null and `error` null: the archive says that there is none.

@@ -192,13 +192,22 @@ std::vector<InstanceReference> Retriever::Impl::Assign(const JobPtr& job) {
   }
   const size_t size = reading.items.size();
   const size_t start = reading.pattern->position();
+  const bool is_list = downloader_->batching() == Downloader::Batching::kList;
   size_t seen = 0;
   for (size_t i = 0; i < size && instances.size() < count; ++i) {
     const size_t index = (start + i) % size;
-    if (reading.items[index].state != Reading::State::kWanted || seen++ % step != 0) {
+    if (reading.items[index].state != Reading::State::kWanted) {
       continue;
     }
     InstanceReference instance{reading.series.study, reading.series.series, (*reading.list)[index]};
+    if (const auto slot = active_.find(instance);
+        is_list && slot != active_.end() && slot->second.transfer != nullptr) {
+      reading.SetState(index, Reading::State::kFailed);  // it is requested by itself; unless it comes, not again
+      continue;
+    }
+    if (seen++ % step != 0) {
+      continue;
+    }
     reading.SetState(index, Reading::State::kAssigned);
     reading.items[index].job = job->number;
     instances.push_back(std::move(instance));
@@ -281,11 +290,15 @@ void Retriever::Impl::FailPart(const TransferPtr& transfer, const Error& error) 
   Fail(transfer, error);
 }
 
-// What was fetched ahead and is not read yet fills the disk: the archive is kept waiting until somebody reads on.
+// What was fetched ahead and is not read yet fills the disk: the archive is kept waiting until somebody reads on. Not
+// with a series that nobody reads yet: that would take the place of one that is read sooner.
 void Retriever::Impl::WaitUntilRead(const JobPtr& job) {
   std::unique_lock lock(mutex_);
   Reading& reading = *job->reading;
-  read_on_.wait(lock, job->stop.get_token(), [&] { return closing_ || reading.unread < options_.max_ahead; });
+  if (reading.IsAheadOfReader() && reading.unread >= MaxUnread(reading)) {
+    job->stop.request_stop();
+  }
+  read_on_.wait(lock, job->stop.get_token(), [&] { return closing_ || reading.unread < MaxUnread(reading); });
   if (job->stop.stop_requested() || closing_) {
     throw Error(ErrorCode::kCancelled, "Cannot fetch ahead: nobody reads on");
   }
@@ -306,7 +319,7 @@ void Retriever::Impl::RunSingles(const JobPtr& job) {
 Retriever::Impl::TransferPtr Retriever::Impl::NextSingle(const JobPtr& job) {
   const std::lock_guard lock(mutex_);
   Reading& reading = *job->reading;
-  if (job->stop.stop_requested() || closing_ || !queue_.empty() || reading.unread >= options_.max_ahead) {
+  if (job->stop.stop_requested() || closing_ || !queue_.empty() || reading.unread >= MaxUnread(reading)) {
     return nullptr;
   }
   if ((job->from_end && !StreamNeedsHelp(reading)) || reading.jobs.size() > way_.parallel()) {
@@ -324,13 +337,13 @@ Retriever::Impl::TransferPtr Retriever::Impl::NextSingle(const JobPtr& job) {
     if (job->from_end && reading.items[index].helped) {
       continue;
     }
+    if (!job->from_end) {
+      reading.SetState(index, Reading::State::kFailed);  // unless it comes, not asked for again
+    }
     Slot& slot = active_[instance];
     if (slot.transfer == nullptr) {
       slot.transfer = std::make_shared<Transfer>(instance, reading.use);
       reading.items[index].helped = true;
-      if (eligible == Reading::State::kWanted) {
-        reading.SetState(index, Reading::State::kFailed);  // unless it comes, not asked for again
-      }
       return slot.transfer;
     }
   }

@@ -85,9 +85,10 @@ class Retriever::Impl {
     size_t here = 0;      // instances that came
     uint64_t bytes = 0;   // of these
 
-    // The series that was read before this one, when this one is fetched ahead of its reader.
+    // When it is fetched ahead of its reader: the series that is read meanwhile.
     std::shared_ptr<SeriesUse> before;
-    bool led_on = false;  // read to the end: the next one was thought of
+    bool being_listed = false;
+    bool read_to_end = false;  // and those that follow were thought of
 
     std::vector<std::shared_ptr<Job>> jobs;
     std::vector<TransferPtr> waiting;     // opened, and a batch is to bring them
@@ -103,11 +104,14 @@ class Retriever::Impl {
 
     std::optional<size_t> IndexOf(const Uid& uid) const;
     void SetState(size_t index, State state);
-    // Nothing of it is left to fetch, and somebody reads it.
+    // Somebody reads it, and nothing of it is left to fetch, or it was fetched ahead because all of it will be read.
     bool IsReadToEnd() const {
-      return list != nullptr && wanted == 0 && assigned == 0 && WantsRest() && pattern->distinct() > 0;
+      return list != nullptr && (before != nullptr || (wanted == 0 && assigned == 0)) && WantsRest() &&
+             pattern->distinct() > 0;
     }
     bool WantsRest() const { return list != nullptr && (all || (pattern && pattern->WantsRest())); }
+    // It follows one that is read, and nothing of it was opened yet.
+    bool IsAheadOfReader() const { return before != nullptr && (!pattern || pattern->distinct() == 0); }
   };
   using ReadingPtr = std::shared_ptr<Reading>;
 
@@ -124,6 +128,7 @@ class Retriever::Impl {
   using JobPtr = std::shared_ptr<Job>;
 
   // retriever.cc
+  void End();
   TransferPtr FindOrStart(const InstanceReference& instance, bool needs_verification);
   void Enqueue(const TransferPtr& transfer);
   void EnqueueLocked(const TransferPtr& transfer);
@@ -163,13 +168,17 @@ class Retriever::Impl {
   void Launch(const ReadingPtr& reading);
   void StartJob(const ReadingPtr& reading, Job::Kind kind, bool from_end);
   bool StreamNeedsHelp(const Reading& reading) const;
-  // Somebody reads it to its end.
-  void LeadOn(const ReadingPtr& reading, Clock::time_point now);
-  void FetchNext(const SeriesReference& series, const std::shared_ptr<SeriesUse>& use, const std::stop_token& stop);
   bool IsIdle(const Reading& reading, Clock::time_point now) const;
   void StopJobs(Reading& reading);
   void Overtake(Reading& reading, Clock::time_point now);
   void Sweep(Clock::time_point now);
+
+  // retriever_following.cc: the series that follow the one that is read
+  bool IsReadThrough(const Uid& study, Clock::time_point now) const;
+  void NoteReadToEnd(const ReadingPtr& reading, Clock::time_point now);
+  void FetchFollowing(const SeriesReference& series, const std::shared_ptr<SeriesUse>& use, size_t count);
+  void ListAhead(const ReadingPtr& reading, const std::stop_token& stop);
+  uint64_t MaxUnread(const Reading& reading) const;
 
   // retriever_batch.cc
   void Run(const JobPtr& job);
@@ -183,7 +192,7 @@ class Retriever::Impl {
   void FailPart(const TransferPtr& transfer, const Error& error);
   void WaitUntilRead(const JobPtr& job);
   bool HasNothingLeft(const Reading& reading) const;
-  uint32_t PrefetchLimit() const { return std::max(1U, options_.connections - 1); }
+  uint32_t PrefetchLimit() const { return std::max(2U, options_.connections) - 1; }
   uint32_t MostConnections() const { return std::max({1U, options_.connections, options_.most_connections}); }
   // Transfers at a time; of these ahead of who opens something, to whom one is left.
   size_t Limit() const { return way_.IsLong() ? workers_.size() : std::max(1U, options_.connections); }
@@ -207,9 +216,10 @@ class Retriever::Impl {
   bool plan_now_ = false;
   std::condition_variable_any read_on_;  // something that was fetched ahead is opened
   uint32_t last_job_ = 0;
-  // This series was read to the end in order, at this time: the next one of its study will be, too.
+  // This series was read to its end, at this time, and so were others of its study before: the next will be, too.
   std::optional<SeriesReference> read_through_;
   Clock::time_point read_through_at_{};
+  size_t in_a_row_ = 0;  // with this one
   WayToArchive way_{PrefetchLimit(), std::max(PrefetchLimit(), MostConnections() - 1)};
 
   std::atomic<Clock::rep> last_progress_{Clock::now().time_since_epoch().count()};  // bytes came, of whatever instance
@@ -222,8 +232,8 @@ class Retriever::Impl {
 
   // Checking a big cached file takes time; it must not wait behind an archive that does not answer.
   std::unique_ptr<ThreadPool> verifiers_ = std::make_unique<ThreadPool>(2, "verify");
-  // Asking for the next series waits for the archive.
-  std::unique_ptr<ThreadPool> ahead_of_reader_;
+  // Listing the series that follow waits for the archive.
+  std::unique_ptr<ThreadPool> followers_;
   std::vector<std::thread> workers_;
   std::thread planner_;
 };

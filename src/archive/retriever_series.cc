@@ -15,12 +15,10 @@ constexpr size_t kMaxReadings = 1024;  // series remembered
 constexpr Clock::duration kForgetReading = std::chrono::seconds(30);
 constexpr Clock::duration kTick = std::chrono::milliseconds(2);  // between two looks while somebody waits
 constexpr Clock::duration kSlowTick = std::chrono::milliseconds(50);
-constexpr Clock::duration kReadThrough = std::chrono::seconds(5);
-constexpr Clock::duration kGivesWay = std::chrono::seconds(1);    // the only connection, when nothing comes over it
-constexpr Clock::duration kHeldOpen = std::chrono::seconds(5);    // who has a file open may still be reading it
-constexpr Clock::duration kNextSeries = std::chrono::minutes(1);  // for the question that lists it
-constexpr size_t kKnownPace = 4;                                  // arrivals
-constexpr size_t kMaxStops = 3;                                   // of a stream, which begins anew each time
+constexpr Clock::duration kGivesWay = std::chrono::seconds(1);  // the only connection, when nothing comes over it
+constexpr Clock::duration kHeldOpen = std::chrono::seconds(5);  // who has a file open may still be reading it
+constexpr size_t kKnownPace = 4;                                // arrivals
+constexpr size_t kMaxStops = 3;                                 // of a stream, which begins anew each time
 constexpr size_t kMaxOvertaking = 2;  // requests for what the batch of the series would bring, too
 
 }  // namespace
@@ -69,8 +67,8 @@ std::shared_ptr<SeriesUse> Retriever::Impl::NoteOpen(const InstanceReference& in
       reading->list == nullptr ? reading->recent.size() > 1 || reading->all : reading->wanted > 0;
   if (reading->fetches && may_want_more) {
     AttendTo(reading);
-  } else if (reading->fetches && !reading->led_on && reading->IsReadToEnd()) {
-    LeadOn(reading, Clock::now());
+  } else if (reading->fetches && !reading->read_to_end && reading->IsReadToEnd()) {
+    NoteReadToEnd(reading, Clock::now());
   }
   return reading->use;
 }
@@ -85,7 +83,7 @@ Retriever::Impl::ReadingPtr Retriever::Impl::ReadingOf(const SeriesReference& se
   }
   auto reading = std::make_shared<Reading>(series);
   // Who read one series of a study to its end goes on with the next.
-  reading->all = read_through_ && read_through_->study == series.study && now - read_through_at_ < kReadThrough;
+  reading->all = IsReadThrough(series.study, now);
   readings_.emplace(series, reading);
   return reading;
 }
@@ -173,7 +171,7 @@ bool Retriever::Impl::Plan(const ReadingPtr& reading, std::unique_lock<std::mute
     Launch(reading);
   }
   if (reading->IsReadToEnd()) {
-    LeadOn(reading, now);
+    NoteReadToEnd(reading, now);
   }
   for (const JobPtr& job : reading->jobs) {
     if (job->part_began < now - options_.transfer_timeout) {
@@ -262,7 +260,7 @@ void Retriever::Impl::Launch(const ReadingPtr& reading) {
   }
   // Over a long way, a stream waits for the window to open: requests from the other end bring what it would bring last.
   const bool helps = batch_runs && !reading->helped && StreamNeedsHelp(*reading);
-  if (reading->unread >= options_.max_ahead) {
+  if (reading->unread >= MaxUnread(*reading)) {
     return;
   }
   const size_t left = batch_runs ? reading->assigned : reading->wanted;
@@ -273,7 +271,7 @@ void Retriever::Impl::Launch(const ReadingPtr& reading) {
 
 // Over a long way, where the window opens by half with each round trip. With the lock held.
 bool Retriever::Impl::StreamNeedsHelp(const Reading& reading) const {
-  if (!way_.IsLong() || reading.here == 0) {
+  if (!way_.IsLong() || reading.here == 0 || reading.before != nullptr) {
     return false;
   }
   if (reading.pace.arrivals() >= kKnownPace &&
@@ -281,40 +279,6 @@ bool Retriever::Impl::StreamNeedsHelp(const Reading& reading) const {
     return false;
   }
   return way_.StreamIsSlow(reading.bytes / reading.here, reading.assigned);
-}
-
-void Retriever::Impl::LeadOn(const ReadingPtr& reading, Clock::time_point now) {
-  const bool second = read_through_ && read_through_->study == reading->series.study &&
-                      read_through_->series != reading->series.series && now - read_through_at_ < kReadThrough;
-  if (second && !reading->led_on && ahead_of_reader_ != nullptr) {
-    ahead_of_reader_->Submit([this, series = reading->series, use = reading->use](const std::stop_token& stop) {
-      FetchNext(series, use, stop);
-    });
-  }
-  reading->led_on = reading->led_on || second;
-  read_through_ = reading->series;
-  read_through_at_ = now;
-}
-
-void Retriever::Impl::FetchNext(const SeriesReference& series, const std::shared_ptr<SeriesUse>& use,
-                                const std::stop_token& stop) {
-  try {
-    const auto next = options_.next_series(series, {stop, Clock::now() + kNextSeries});
-    if (!next) {
-      return;
-    }
-    const std::lock_guard lock(mutex_);
-    if (closing_ || Clock::now() - use->at() >= options_.idle_stop) {
-      return;
-    }
-    const ReadingPtr reading = ReadingOf(*next);
-    reading->all = true;
-    reading->fetches = true;
-    reading->before = use;
-    AttendTo(reading);
-  } catch (const std::exception& error) {
-    LogDebug(StrCat("Cannot fetch ahead the series after ", series.series.str(), ": ", error.what()));
-  }
 }
 
 void Retriever::Impl::StartJob(const ReadingPtr& reading, Job::Kind kind, bool from_end) {
@@ -397,12 +361,14 @@ void Retriever::Impl::Overtake(Reading& reading, Clock::time_point now) {
 }
 
 void Retriever::Impl::Sweep(Clock::time_point now) {
+  const auto is_idle = [](const Reading& reading) {
+    return reading.jobs.empty() && reading.waiting.empty() && !reading.attended && !reading.loading;
+  };
   std::erase_if(readings_, [&](const auto& entry) {
-    const Reading& reading = *entry.second;
-    return reading.jobs.empty() && reading.waiting.empty() && now - reading.use->at() > kForgetReading;
+    return is_idle(*entry.second) && now - entry.second->use->at() > kForgetReading;
   });
   for (auto at = readings_.begin(); at != readings_.end() && readings_.size() >= kMaxReadings;) {
-    at = at->second->jobs.empty() && at->second->waiting.empty() ? readings_.erase(at) : std::next(at);
+    at = is_idle(*at->second) ? readings_.erase(at) : std::next(at);
   }
 }
 

@@ -57,7 +57,10 @@ class Tree::Impl {
   ListingPtr List(const DirectoryPtr& directory, const Context* context);
   QuickLookup Find(const DirectoryPtr& directory, std::string_view name, const Context* context);
   std::shared_ptr<const std::vector<Uid>> PeekInstances(const SeriesReference& series);
-  std::optional<SeriesReference> NextSeries(const SeriesReference& series, const Context& context);
+  std::vector<SeriesReference> PeekFollowing(const SeriesReference& series, size_t count);
+  void ListSeries(const SeriesReference& series, const Context& context) {
+    (void)searcher_->FindDated(SeriesQuestion(series), context);
+  }
   const DirectoryPtr& root() const { return root_; }
 
  private:
@@ -175,22 +178,21 @@ std::shared_ptr<const std::vector<Uid>> Tree::Impl::PeekInstances(const SeriesRe
   return std::make_shared<const std::vector<Uid>>(table->Instances());
 }
 
-std::optional<SeriesReference> Tree::Impl::NextSeries(const SeriesReference& series, const Context& context) {
+std::vector<SeriesReference> Tree::Impl::PeekFollowing(const SeriesReference& series, size_t count) {
+  std::vector<SeriesReference> following;
   const auto answer = searcher_->PeekAny(StudyQuestion(StudyReference{series.study}));
   if (!answer) {
-    return std::nullopt;
+    return following;
   }
   const auto study = std::make_shared<Directory>();
   study->kind = DirectoryKind::kStudy;
   study->study = StudyReference{series.study};
   const Table table(*study, answer->answer, options_.names);
   const auto index = table.IndexOfUid(series.series);
-  if (!index || *index + 1 >= table.size()) {
-    return std::nullopt;
+  for (size_t i = index ? *index + 1 : table.size(); i < table.size() && following.size() < count; ++i) {
+    following.push_back(table.MakeNode(study, i, table.name(i)).directory->series.value());
   }
-  const SeriesReference next = table.MakeNode(study, *index + 1, table.name(*index + 1)).directory->series.value();
-  (void)searcher_->FindDated(SeriesQuestion(next), context);
-  return next;
+  return following;
 }
 
 ListingPtr Tree::Impl::ListFixed(const DirectoryPtr& directory) {
@@ -427,8 +429,12 @@ std::shared_ptr<const std::vector<Uid>> Tree::PeekInstances(const SeriesReferenc
   return impl_->PeekInstances(series);
 }
 
-std::optional<SeriesReference> Tree::NextSeries(const SeriesReference& series, const Context& context) {
-  return impl_->NextSeries(series, context);
+std::vector<SeriesReference> Tree::PeekFollowing(const SeriesReference& series, size_t count) {
+  return impl_->PeekFollowing(series, count);
+}
+
+void Tree::ListSeries(const SeriesReference& series, const Context& context) {
+  impl_->ListSeries(series, context);
 }
 
 std::optional<Node> Tree::Resolve(std::string_view path, const Context& context) {

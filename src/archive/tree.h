@@ -116,9 +116,10 @@ class Tree {
   std::optional<Node> Lookup(const DirectoryPtr& directory, std::string_view name, const Context& context);
   // The instances of a series in the order of a listing; null when it was not listed.
   std::shared_ptr<const std::vector<Uid>> PeekInstances(const SeriesReference& series);
-  // The series that follows in the listing of the study; it is listed when this returns. nullopt: it was the last, or
-  // the study was not listed. Asks the archive for the instances of the next series.
-  std::optional<SeriesReference> NextSeries(const SeriesReference& series, const Context& context);
+  // The series that follow in the listing of the study, `count` at most; none when the study was not listed.
+  std::vector<SeriesReference> PeekFollowing(const SeriesReference& series, size_t count);
+  // Asks the archive for the instances of a series, if need be: PeekInstances knows them then.
+  void ListSeries(const SeriesReference& series, const Context& context);
   // A whole path from the root, for callers without inodes (the library's own use, tests).
   std::optional<Node> Resolve(std::string_view path, const Context& context);
 

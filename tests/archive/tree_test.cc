@@ -127,6 +127,26 @@ class TreeTest : public testing::Test {
   Context context_;
 };
 
+TEST_F(TreeTest, TellsWhichSeriesFollowWhereTheStudyIsListed) {
+  const auto following = [this](const char* series, size_t count) {
+    std::vector<std::string> uids;
+    for (const SeriesReference& next : tree_->PeekFollowing({Uid("1.1"), Uid(series)}, count)) {
+      uids.push_back(next.series.str());
+    }
+    return uids;
+  };
+  AddInstance("P1", "Doe^John", "1.1", "20200320", "Chest", "1.1.0", "3", "1.1.0.1", "1");
+  EXPECT_THAT(following("1.1.1", 9), IsEmpty()) << "nobody listed it";
+  List("studies/1.1");
+  EXPECT_THAT(following("1.1.1", 9), ElementsAre("1.1.2", "1.1.0"));
+  EXPECT_THAT(following("1.1.1", 1), ElementsAre("1.1.2"));
+  EXPECT_THAT(following("1.1.0", 9), IsEmpty());
+  EXPECT_THAT(following("1.9", 9), IsEmpty());
+  EXPECT_EQ(tree_->PeekInstances({Uid("1.1"), Uid("1.1.2")}), nullptr);
+  tree_->ListSeries({Uid("1.1"), Uid("1.1.2")}, context_);
+  EXPECT_THAT(*tree_->PeekInstances({Uid("1.1"), Uid("1.1.2")}), ElementsAre(Uid("1.1.2.1")));
+}
+
 TEST_F(TreeTest, AnswersTheTopFromMemory) {
   EXPECT_THAT(List(""), ElementsAre(".trolleyfs", "patients", "recent", "search", "studies"));
   EXPECT_THAT(List(".trolleyfs"), ElementsAre("README.txt", "status.json"));

@@ -148,6 +148,21 @@ TEST_F(InodesTest, NumbersAreStableAndTheSameForEveryPath) {
   EXPECT_EQ(Inodes::NumberOf(DirectoryNode("studies")), 11495277462320984939u);
 }
 
+TEST_F(InodesTest, SeriesAreNumberedInTheOrderOfTheirNames) {
+  const auto number = [](const char* path) {
+    auto series = std::make_shared<Directory>(*MakeSeries(path, "1.1", "1.2"));
+    series->kind = DirectoryKind::kSeries;
+    series->parent = DirectoryNode("studies/a").directory;
+    return Inodes::NumberOf(Node{series, std::nullopt});
+  };
+  const uint64_t second = number("studies/a/002 MR t1~81c02a");
+  EXPECT_LT(second, number("studies/a/010~cb12ff"));
+  EXPECT_LT(number("studies/a/010~cb12ff"), number("studies/a/9999 MR~cb12ff"));
+  EXPECT_NE(second, number("studies/a/002 MR t1~bb001a"));
+  EXPECT_NE(number("studies/a/1.2.3"), number("studies/a/1.2.4"));
+  EXPECT_NE(number("studies/a/MR~bb001a"), number("studies/a/MR~bb001b"));
+}
+
 TEST_F(InodesTest, AnInstanceOfAListingIsTheSameAsOneThatWasLookedUp) {
   const auto directory = MakeSeries("studies/a/b", "1.1", "1.2");
   const auto listing = std::make_shared<SeriesListing>(directory, 1000);

@@ -1,0 +1,88 @@
+// Who reads one series of a study after another gets those that follow fetched ahead, more of them the longer that goes
+// on: over a long way, each takes longer to list and to fetch than to read.
+#include <algorithm>
+
+#include "archive/retriever_impl.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace trolley {
+namespace {
+
+constexpr Clock::duration kReadThrough = std::chrono::seconds(5);
+constexpr Clock::duration kListing = std::chrono::minutes(1);
+constexpr size_t kMostFollowing = 16;
+
+}  // namespace
+
+// With the lock held. A series of it was read to its end just now.
+bool Retriever::Impl::IsReadThrough(const Uid& study, Clock::time_point now) const {
+  return read_through_ && read_through_->study == study && now - read_through_at_ < kReadThrough;
+}
+
+// With the lock held. Called again and again while somebody reads the series.
+void Retriever::Impl::NoteReadToEnd(const ReadingPtr& reading, Clock::time_point now) {
+  const bool same = read_through_ == reading->series;
+  const bool follows = !same && IsReadThrough(reading->series.study, now);
+  read_through_ = reading->series;
+  read_through_at_ = now;
+  if (std::exchange(reading->read_to_end, true) && (follows || same)) {
+    return;
+  }
+  in_a_row_ = follows ? in_a_row_ + 1 : 1;
+  if (in_a_row_ == 1 || followers_ == nullptr || closing_) {
+    return;  // one series may be all that somebody wants
+  }
+  // Never more series than were read: so much may be in vain when the reader goes away.
+  const size_t count = std::min(in_a_row_ - 1, kMostFollowing);
+  followers_->Submit([this, series = reading->series, use = reading->use, count](const std::stop_token&) {
+    FetchFollowing(series, use, count);
+  });
+}
+
+void Retriever::Impl::FetchFollowing(const SeriesReference& series, const std::shared_ptr<SeriesUse>& use,
+                                     size_t count) {
+  const std::vector<SeriesReference> following = options_.following_series(series, count);
+  const std::lock_guard lock(mutex_);
+  if (closing_) {
+    return;
+  }
+  for (const SeriesReference& next : following) {
+    const ReadingPtr reading = ReadingOf(next);
+    reading->before = use;
+    reading->all = true;
+    reading->fetches = true;
+    if (reading->list != nullptr) {
+      AttendTo(reading);
+    } else if (!std::exchange(reading->being_listed, true)) {
+      followers_->Submit([this, reading](const std::stop_token& stop) { ListAhead(reading, stop); });
+    }
+  }
+}
+
+void Retriever::Impl::ListAhead(const ReadingPtr& reading, const std::stop_token& stop) {
+  const auto is_wanted = [&] {
+    const std::lock_guard lock(mutex_);
+    return !closing_ && !IsIdle(*reading, Clock::now());
+  };
+  try {
+    if (is_wanted()) {
+      options_.list_series(reading->series, {stop, Clock::now() + kListing});
+    }
+  } catch (const std::exception& error) {
+    LogDebug(StrCat("Cannot fetch series ", reading->series.series.str(), " ahead: ", error.what()));
+  }
+  const bool wanted = is_wanted();
+  const std::lock_guard lock(mutex_);
+  reading->being_listed = false;
+  if (wanted) {
+    AttendTo(reading);
+  }
+}
+
+// Of all that follow together as much as of the one that is read.
+uint64_t Retriever::Impl::MaxUnread(const Reading& reading) const {
+  return reading.IsAheadOfReader() ? options_.max_ahead / kMostFollowing : options_.max_ahead;
+}
+
+}  // namespace trolley
