@@ -40,8 +40,7 @@ DownloadReport DownloadRun::Run(std::span<const Reference> references) {
       std::vector<std::jthread>& workers;
       ~Joining() { workers.clear(); }
     } const joining{workers_};
-    for (unsigned i = 0; i < options_.jobs; ++i) {
-      workers_.emplace_back([this] { Work(); });
+    while (workers_.size() < options_.jobs && AddWorker()) {
     }
     try {
       Expand(references, searcher_, *this, context_);
@@ -112,12 +111,25 @@ void DownloadRun::AddWorkers() {
   if (downloader_.batching() != Downloader::Batching::kOneByOne || !IsLongWay()) {
     return;
   }
-  try {
-    while (workers_.size() < options_.most_jobs && way_.Take()) {
-      workers_.emplace_back([this] { Work(); });
+  while (workers_.size() < options_.most_jobs && way_.Take()) {
+    if (!AddWorker()) {
+      way_.GiveBack();
+      return;
     }
+  }
+}
+
+// False: the system has no more threads. Throws std::system_error when it has not even one.
+bool DownloadRun::AddWorker() {
+  try {
+    workers_.emplace_back([this] { Work(); });
+    return true;
   } catch (const std::system_error& error) {
+    if (workers_.empty()) {
+      throw;
+    }
     LogDebug(StrCat("Cannot fetch more at a time: ", error.what()));
+    return false;
   }
 }
 
@@ -197,7 +209,7 @@ void DownloadRun::Process(const WholeSeries& series) {
     LogInfo(StrCat("Series ", series.reference.series.str(), " does not come as a whole: ", error.what()));
   }
   const uint64_t came = download.closed().size();
-  if (!cut && came >= series.count) {  // the count may be too low
+  if (!cut && came >= series.count && !download.left_some()) {  // the count may be too low
     CountReached(nullptr);
     found_ += came - series.count;
     return;

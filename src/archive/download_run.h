@@ -55,6 +55,7 @@ class DownloadRun : private ExpandSink {
   size_t PieceSize(size_t series);
   bool IsLongWay();
   void AddWorkers();
+  bool AddWorker();
   void Push(Task task);
   void Work();
   void Process(Batch batch);

@@ -35,14 +35,15 @@ void SeriesStream::Run() {
     });
     Stream(stop_stream_.get_token());
   }
-  if (std::any_of(refused_.begin(), refused_.end(), [this](const Uid& uid) { return !closed_.contains(uid); })) {
-    // It was left to requests. Without them, the stream brings that too.
+  left_ = std::exchange(refused_, {});
+  std::erase_if(left_, [this](const Uid& uid) { return closed_.contains(uid); });
+  if (std::any_of(left_.begin(), left_.end(), [this](const Uid& uid) { return cut_ || passed_over_.contains(uid); })) {
     LogInfo(StrCat("The archive refused single instances of series ", series_.series.str(),
                    ", it is asked for as a whole once more"));
-    refused_.clear();
     claimed_ = closed_;
     listed_ = false;
     Stream(parts_.context.stop);
+    std::erase_if(left_, [this](const Uid& uid) { return closed_.contains(uid); });
   }
 }
 
@@ -59,6 +60,7 @@ void SeriesStream::Stream(const std::stop_token& stop) {
     if (parts_.context.stop.stop_requested() || sink_.full() || !HasAllElse() || streaming_) {
       throw;
     }
+    cut_ = true;
   }
 }
 
@@ -67,6 +69,9 @@ void SeriesStream::OnBegin(const InstanceReference& instance, std::optional<uint
     const std::lock_guard lock(mutex_);
     dropped_ = !claimed_.insert(instance.instance).second;
     streaming_ = !dropped_;
+    if (dropped_) {
+      passed_over_.insert(instance.instance);
+    }
     if (dropped_ && HasAllElse()) {
       throw Error(ErrorCode::kCancelled, "Cannot go on with a series: the rest of it has come already");
     }

@@ -36,6 +36,8 @@ class SeriesStream : private DownloadSink {
   // Afterwards: those of which the run was told the outcome, and whether the disk is full.
   const std::unordered_set<Uid>& closed() const { return closed_; }
   bool full() const { return sink_.full(); }
+  // The archive lists more than it gave.
+  bool left_some() const { return !left_.empty(); }
 
  private:
   void OnBegin(const InstanceReference& instance, std::optional<uint64_t> length) override;
@@ -71,8 +73,11 @@ class SeriesStream : private DownloadSink {
   std::unordered_set<Uid> closed_;
   std::vector<WantedInstance> list_;  // what helpers may still take, from its end
   bool listed_ = false;
-  std::vector<Uid> refused_;  // to requests; since then all is left to the stream
-  bool streaming_ = false;    // it is bringing something that is wanted
+  std::vector<Uid> refused_;             // to requests; since then all is left to the stream
+  std::unordered_set<Uid> passed_over_;  // by the stream: they were claimed
+  bool cut_ = false;                     // the stream, because all else had come
+  std::vector<Uid> left_;
+  bool streaming_ = false;  // it is bringing something that is wanted
   size_t helping_ = 0;
   std::vector<std::thread> threads_;
 };

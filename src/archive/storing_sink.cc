@@ -48,6 +48,9 @@ void StoringSink::OnMissing(const InstanceReference& instance) {
 
 void StoringSink::OnFailed(const InstanceReference& instance, const Error& error) {
   Drop();
+  if (all_of_ == instance.series_reference() && !closed_.contains(instance.instance)) {
+    open_.insert(instance);  // it may not have begun
+  }
   Close(instance, Outcome::kFailed, error);
 }
 

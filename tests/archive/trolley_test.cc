@@ -45,7 +45,8 @@ class FakeDownloader : public Downloader {
   std::set<InstanceReference> left_out;  // of whole series
   std::vector<SeriesReference> series_calls;
   struct Missing {};
-  std::function<void()> on_instance;  // what it throws becomes of the download, or (Missing) of the instance
+  std::function<void(const InstanceReference&)>
+      on_instance;  // what it throws becomes of the download, or (Missing) of the instance
   std::optional<Clock::duration> way;
   std::function<void(const InstanceReference&, const Context&)> on_streaming;
 
@@ -72,6 +73,10 @@ class FakeDownloader : public Downloader {
     for (const auto& [instance, bytes] : content) {
       context.Check("download");
       if (instance.series_reference() == series && !left_out.contains(instance)) {
+        if (const auto failed = failing.find(instance); failed != failing.end()) {
+          sink.OnFailed(instance, failed->second);
+          continue;
+        }
         if (on_streaming) {
           on_streaming(instance, context);
         }
@@ -92,7 +97,7 @@ class FakeDownloader : public Downloader {
       context.Check("download");
       try {
         if (on_instance) {
-          on_instance();
+          on_instance(instance);
         }
       } catch (const Missing&) {
         sink.OnMissing(instance);
@@ -332,6 +337,16 @@ TEST_F(TrolleyTest, AWholeSeriesWithAFailingInstanceReportsItOnce) {
   EXPECT_THAT(Problems(report, Outcome::kFailed), UnorderedElementsAre("1.1/1.1.1/1.1.1.2"));
 }
 
+TEST_F(TrolleyTest, WhatFailsOfAWholeSeriesBeforeItBeginsIsReported) {
+  downloader_->whole_series = true;
+  options_.skip_complete = false;
+  const auto failing = Ref("1.1", "1.1.1", "1.1.1.2");
+  downloader_->failing.emplace(failing, Error(ErrorCode::kProtocol, "Cannot download: broken"));
+  const DownloadReport report = Download(study_);
+  EXPECT_EQ(report.total.done, 5U);
+  EXPECT_THAT(Problems(report, Outcome::kFailed), UnorderedElementsAre(ToString(failing)));
+}
+
 TEST_F(TrolleyTest, WhatIsPartlyThereIsListed) {
   downloader_->whole_series = true;
   const TempDirectory out;
@@ -428,7 +443,7 @@ TEST_F(FarSeriesTest, AFailedRequestIsNoFailedInstance) {
         WaitFor(asked, context);
       }
     };
-    downloader_->on_instance = [&] {
+    downloader_->on_instance = [&](const InstanceReference&) {
       asked = true;
       if (missing) {
         throw FakeDownloader::Missing();
@@ -454,7 +469,7 @@ TEST_F(FarSeriesTest, WhatWasLeftToFailedRequestsIsNotForgotten) {
     }
     streamed = streamed || instance == At(kCount - 1, "1.3.2");
   };
-  downloader_->on_instance = [&] {
+  downloader_->on_instance = [&](const InstanceReference&) {
     asked = asked || ++requests >= 2;  // one of them of what comes before the last
     WaitFor(streamed);
     throw Error(ErrorCode::kUnavailable, "Cannot download: refused");
@@ -465,8 +480,31 @@ TEST_F(FarSeriesTest, WhatWasLeftToFailedRequestsIsNotForgotten) {
   EXPECT_EQ(storage_->files, Stored("1.3.2"));
 }
 
+TEST_F(FarSeriesTest, WhatIsListedAndNotGivenIsMissing) {
+  AddSeries("1.3.2", kCount / 2);
+  const InstanceReference gone = At(kCount - 1, "1.3.2");
+  downloader_->left_out = {gone};
+  std::atomic<bool> asked{false};
+  downloader_->on_streaming = [&](const InstanceReference& instance, const Context& context) {
+    if (instance == At(2, "1.3.2")) {
+      WaitFor(asked, context);
+    }
+  };
+  downloader_->on_instance = [&](const InstanceReference& instance) {
+    asked = true;
+    if (instance == gone) {
+      throw FakeDownloader::Missing();
+    }
+  };
+  const DownloadReport report = Download(SeriesReference{Uid("1.3"), Uid("1.3.2")});
+  EXPECT_FALSE(report.ok());
+  EXPECT_EQ(report.total.missing, 1U);
+  EXPECT_EQ(report.total.done, kCount - 1);
+  EXPECT_THAT(downloader_->series_calls, SizeIs(1)) << "the stream has no more to give";
+}
+
 TEST_F(FarSeriesTest, WhatACustomStorageThrowsComesOut) {
-  downloader_->on_instance = [] { throw std::logic_error("custom"); };
+  downloader_->on_instance = [](const InstanceReference&) { throw std::logic_error("custom"); };
   EXPECT_THROW(Download(series_), std::logic_error);
 }
 
@@ -572,7 +610,7 @@ TEST_F(TrolleyTest, StopsWhenItIsToldTo) {
   std::stop_source stop;
   options_.context.stop = stop.get_token();
   options_.jobs = 1;
-  downloader_->on_instance = [&] { stop.request_stop(); };
+  downloader_->on_instance = [&](const InstanceReference&) { stop.request_stop(); };
   const DownloadReport report = Download(trolley_.FindStudies(Query()));
   ASSERT_TRUE(report.stopped_by);
   EXPECT_EQ(report.stopped_by->code(), ErrorCode::kCancelled);
