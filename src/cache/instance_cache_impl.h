@@ -70,9 +70,6 @@ struct CommitBatch {
   std::vector<std::pair<std::string, uint64_t>> touches;      // by key: time of use
   std::vector<std::pair<std::string, uint64_t>> unreachable;  // checksum, size: files that were not there
   std::vector<std::pair<Content, FileStamp>> stamps;          // contents that were read and found right
-  bool empty() const {
-    return instances.empty() && sizes.empty() && touches.empty() && unreachable.empty() && stamps.empty();
-  }
 };
 
 class InstanceCache::Impl {

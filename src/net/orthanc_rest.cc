@@ -133,7 +133,7 @@ class OrthancRest::Impl {
     StoredInstances found;
     for (const std::string& id : IdentifiersIn(Find("Series", series, nullptr, false, context))) {
       AskForInstances(
-          id, [&](OrthancInstance instance) { found.Add(std::move(instance)); }, context);
+          InstancesOf(id), [&](OrthancInstance instance) { found.Add(std::move(instance)); }, context);
     }
     Remember(series, std::move(found.ids));
     return std::move(found.sizes);
@@ -141,11 +141,9 @@ class OrthancRest::Impl {
 
   Sizes SizesOf(const InstanceReference& instance, const Context& context) {
     StoredInstances found;
-    OrthancInstanceReader reader([&](OrthancInstance described) { found.Add(std::move(described)); });
-    const std::string described =
-        Find("Instance", instance.series_reference(), &instance.instance, true, context).dump();
-    reader.Read(described);
-    reader.Finish();
+    AskForInstances(
+        FindRequest("Instance", instance.series_reference(), &instance.instance, true),
+        [&](OrthancInstance described) { found.Add(std::move(described)); }, context);
     Remember(instance.series_reference(), std::move(found.ids));
     return std::move(found.sizes);
   }
@@ -183,7 +181,7 @@ class OrthancRest::Impl {
       instances.reserve(before + std::min(children->size(), kMaxRemembered));
       Beside<std::optional<uint64_t>> total(context,
                                             [this, id](const Context& limited) { return TotalSize(id, limited); });
-      AskForInstances(id, add, context);
+      AskForInstances(InstancesOf(id), add, context);
       if (doubtful || instances.size() - before != children->size() || !IsSumOfSizes(bytes, total.Get())) {
         return std::nullopt;
       }
@@ -253,11 +251,15 @@ class OrthancRest::Impl {
     return total && *total >= bytes && *total - bytes < uint64_t{1} << 32;
   }
 
-  void AskForInstances(const std::string& series_id, const std::function<void(OrthancInstance)>& each,
-                       const Context& context) {
+  HttpRequest InstancesOf(const std::string& series_id) const {
     HttpRequest request;
     request.url = StrCat(base_, "/series/", series_id, "/instances");
     request.accept_gzip = true;
+    return request;
+  }
+
+  void AskForInstances(const HttpRequest& request, const std::function<void(OrthancInstance)>& each,
+                       const Context& context) {
     OrthancInstanceSink sink(each, kMaxList);
     const HttpHead head =
         Patiently(context, [&](const Context& limited) { return http_->Stream(request, sink, limited); });
@@ -288,8 +290,7 @@ class OrthancRest::Impl {
 
   // Resources of a level with these UIDs. (/tools/lookup would know one UID only, and the same SeriesInstanceUID may be
   // in two studies.)
-  json Find(const char* level, const SeriesReference& series, const Uid* instance, bool expand,
-            const Context& context) {
+  HttpRequest FindRequest(const char* level, const SeriesReference& series, const Uid* instance, bool expand) const {
     json query = {{"StudyInstanceUID", series.study.str()}, {"SeriesInstanceUID", series.series.str()}};
     if (instance != nullptr) {
       query["SOPInstanceUID"] = instance->str();
@@ -299,7 +300,12 @@ class OrthancRest::Impl {
     request.url = base_ + "/tools/find";
     request.headers = {"Content-Type: application/json"};
     request.body = json{{"Level", level}, {"Expand", expand}, {"Query", query}}.dump();
-    json found = Ask(request, context);
+    return request;
+  }
+
+  json Find(const char* level, const SeriesReference& series, const Uid* instance, bool expand,
+            const Context& context) {
+    json found = Ask(FindRequest(level, series, instance, expand), context);
     if (!found.is_array()) {
       NotOrthanc("the answer is not the list that it should be");
     }
@@ -320,7 +326,9 @@ class OrthancRest::Impl {
   void CheckAnswer(const HttpHead& head, const HttpRequest& request, std::string_view body) {
     if (Refuses(head.status)) {
       const std::string reason = StrCat("HTTP ", head.status, " for ", UrlForLog(request.url));
-      GiveUp(reason);
+      if (head.status != 404 || request.method == "POST") {  // else just this series is no more
+        GiveUp(reason);
+      }
       throw Error(ErrorCode::kUnsupported, StrCat("Cannot ", kDoing, ": ", reason));
     }
     CheckStatus(head, kDoing, body);
@@ -341,6 +349,9 @@ class OrthancRest::Impl {
   }
 
   void Remember(const SeriesReference& series, Identifiers ids) {
+    if (ids.empty()) {
+      return;
+    }
     const std::lock_guard lock(mutex_);
     const auto [at, is_new] = known_.try_emplace(series);
     if (is_new) {

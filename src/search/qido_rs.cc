@@ -109,7 +109,14 @@ class QidoRs : public Searcher {
       }
     }
     Rows rows = OfParents(rest, parent_level, parent_tag, order, context);
-    std::erase_if(rows, [&](const Attributes& row) { return !found.contains(std::string(row.Get(parent_tag))); });
+    std::erase_if(rows, [&](const Attributes& row) {
+      const std::string parent(row.Get(parent_tag));
+      if (parent.empty()) {
+        throw Error(ErrorCode::kProtocol, StrCat("Cannot find ", query.Describe(), ": the archive does not tell which ",
+                                                 LevelName(parent_level), " a row belongs to"));
+      }
+      return !found.contains(parent);
+    });
     rows_.CheckCount(query, rows.size());
     rows = QidoRows::Cut(std::move(rows), {query.limit(), query.offset().value_or(0)});
     for (Attributes& row : rows) {  // each parent's own attributes, once

@@ -184,6 +184,34 @@ TEST_F(OrthancListingTest, ARefusalIsForDicomWeb) {
   }
 }
 
+TEST_F(OrthancListingTest, ASeriesThatIsNoMoreSaysNothingOfTheOthers) {
+  Make(OrthancRest::Basis::kTold);
+  orthanc_.Refuse("/statistics", 404);
+  EXPECT_EQ(List(series_).size(), 3u);
+  orthanc_.Refuse("", 0);
+  Asked();
+  EXPECT_EQ(List(series_), all_);
+  EXPECT_EQ(Asked().first, 0u);
+}
+
+// As deep as fits into an answer: who follows that by recursion has no stack left.
+TEST_F(OrthancListingTest, AnAnswerOfAnyDepthIsRefused) {
+  constexpr size_t kDepth = 500000;
+  const std::string deep = std::string(kDepth, '[') + std::string(kDepth, ']');
+  for (const char* const part : {"/system", "/plugins", "/tools", "/series/b0/i", "/statistics"}) {
+    SCOPED_TRACE(part);
+    for (const auto basis : {OrthancRest::Basis::kGuess, OrthancRest::Basis::kTold}) {
+      orthanc_.Refuse(part, 200, R"({"ApiVersion":16,"Version":"1.10.1","ID":"dicom-web","a":)" + deep + "}");
+      Make(basis);
+      EXPECT_EQ(List(series_).size(), 3u);
+      orthanc_.Refuse(part, 200, R"([{"ID":"a0","FileSize":100,"a":)" + deep + "}]");
+      Make(basis);
+      EXPECT_EQ(List(series_).size(), 3u);
+      EXPECT_EQ(List(Query(series_).Where(tag::kSOPInstanceUID, "1.2.1.1.1")).size(), 1u);
+    }
+  }
+}
+
 TEST_F(OrthancListingTest, AGuessIsConfirmedOnce) {
   Make(OrthancRest::Basis::kGuess);
   EXPECT_FALSE(rest_->UsableByNow({}));

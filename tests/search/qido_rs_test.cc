@@ -212,6 +212,23 @@ TEST_F(QidoRsTest, ThrowsWhenTheServerHasNoRelationalSearch) {
   EXPECT_EQ(Count(Query::ForStudy({Uid("1.2.99")}, Level::kInstance)), 0u);
 }
 
+TEST_F(QidoRsTest, RowsThatDoNotNameTheirStudyAreAnError) {
+  std::vector<Attributes> instances;
+  for (int i = 1; i <= 17; ++i) {  // too many to ask for each
+    instances.push_back(FakeInstance(i, 1, 1));
+    instances.back().Set(tag::kModalitiesInStudy, "CT");
+  }
+  Serve(instances);
+  qido_.server().SetHandler([this](const ReceivedRequest& request, HttpReply& reply) {
+    if (ParseQidoTarget(request.target).path == "/series") {
+      reply.Respond(200, "application/dicom+json", R"([{"0020000E":{"vr":"UI","Value":["1.2.1.1"]}}])");
+    } else {
+      qido_.Answer(request, reply);
+    }
+  });
+  ExpectFailure(Query(Level::kSeries).Where("ModalitiesInStudy", "CT"), ErrorCode::kProtocol, "belongs to");
+}
+
 // --- Servers that search series and instances of named parents only ---
 
 class QidoRsWalkTest : public QidoRsTest {

@@ -21,11 +21,12 @@ class FakeOrthanc {
   FakeOrthanc(std::map<InstanceReference, std::string> content, FakeHttpServer::Handler otherwise)
       : content_(std::move(content)), otherwise_(std::move(otherwise)) {}
 
-  // Answers with this status to targets that contain `part`, until told otherwise.
-  void Refuse(const std::string& part, int status) {
+  // Answers this to targets that contain `part` (none: ""), until told otherwise.
+  void Refuse(const std::string& part, int status, std::string body = "<html>no</html>") {
     const std::lock_guard lock(mutex_);
     refused_ = part;
     refusal_ = status;
+    refusal_body_ = std::move(body);
   }
   // From now on identifiers are others.
   void Renumber() {
@@ -49,7 +50,7 @@ class FakeOrthanc {
   void Answer(const ReceivedRequest& request, HttpReply& reply) {
     const std::lock_guard lock(mutex_);
     if (!refused_.empty() && request.target.find(refused_) != std::string::npos) {
-      reply.Respond(refusal_, "text/html", "<html>no</html>");
+      reply.Respond(refusal_, "text/html", refusal_body_);
     } else if (request.target == "/system") {
       reply.Respond(200, "application/json", R"({"ApiVersion":16,"Version":"1.10.1"})");
     } else if (request.target == "/tools/find") {
@@ -139,6 +140,7 @@ class FakeOrthanc {
   std::string prefix_ = "a";
   std::string refused_;
   int refusal_ = 404;
+  std::string refusal_body_;
   std::string described_;
   std::optional<uint64_t> bytes_;
   FakeHttpServer server_{[this](const ReceivedRequest& request, HttpReply& reply) { Answer(request, reply); }};
