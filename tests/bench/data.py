@@ -8,14 +8,17 @@ SERIES = {}
 
 
 class Series:
-    def __init__(self, key, number, instances, rows, frames=1):
+    """The `index`th of study `number`."""
+
+    def __init__(self, key, number, instances, rows, frames=1, index=1):
         self.key, self.number, self.instances, self.rows, self.frames = key, number, instances, rows, frames
+        self.index = index
 
     def make(self, program, root):
         directory = f"{root}/data/{self.key}"
         self.study, self.series = subprocess.run(
             [program, directory, str(self.number), str(self.instances), str(self.rows), str(self.rows),
-             str(self.frames)], check=True, capture_output=True, text=True).stdout.split()
+             str(self.frames), str(self.index)], check=True, capture_output=True, text=True).stdout.split()
         self.files = listed(directory)
         self.directory = directory
         self.digest = digest(self.files)
@@ -28,10 +31,11 @@ for s in (Series("ct300", 1, 300, 512), Series("tiny2000", 2, 2000, 48), Series(
           Series("grow500", 4, 500, 48), Series("grow1000", 5, 1000, 48), Series("grow4000", 6, 4000, 48)):
     SERIES[s.key] = s
 SERIES["grow2000"] = SERIES["tiny2000"]
+STUDY50 = [Series(f"study50.{i:02}", 7, 20, 256, index=i) for i in range(1, 51)]  # only Orthanc has it
 
 
 def make_all(program, root):
-    for series in all_series():
+    for series in all_series() + STUDY50:
         series.make(program, root)
 
 

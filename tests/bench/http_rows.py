@@ -5,7 +5,7 @@ import random
 import subprocess
 import time
 
-from data import SERIES, below, listed, many_rows, row
+from data import SERIES, STUDY50, below, listed, many_rows, row
 from measure import (Mount, cpu_of, curl, curl_each, curl_instance, curl_series, drop_page_cache, median, series_url,
                      timed)
 from servers import wait_for
@@ -32,6 +32,7 @@ class HttpRows:
         self.first_byte()
         if self.name.startswith("Orthanc"):  # nginx has sent all before anybody could open anything else
             self.overtaking()
+            self.study()
         self.listing()
 
     def target(self, near):
@@ -132,6 +133,24 @@ class HttpRows:
         if self.way:
             references["compressed"] = lambda: question("--compressed")
         self.bench.compare(f"{self.name}: cold ls -l tiny2000", self.target(1.5), ours, references)
+
+    def study(self):
+        """Series after series, against all of them in one request. No figure has to be reached."""
+        def ours():
+            with self.mount() as mount:
+                out = self.bench.fresh("copy")
+                took = timed(["cp", "-r", f"{mount.path}/studies/{STUDY50[0].study}", f"{out}/x"])
+                self.bench.check_study(out, STUDY50)
+            return took
+
+        def reference():
+            took = timed(curl(self.place, "-o", f"{self.bench.fresh('raw')}/body",
+                              f"{self.place.url}/studies/{STUDY50[0].study}"))
+            if not self.way:
+                took += timed(["cp", "-r", *(series.directory for series in STUDY50), self.bench.fresh("copied")])
+            return took
+
+        self.bench.compare(f"{self.name}: cold cp -r of a study of 50 series, with its listings", None, ours, reference)
 
     def overtaking(self):
         """Somebody opens an instance while another series is copied and fetched ahead; beside the same on an idle

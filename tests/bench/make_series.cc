@@ -1,4 +1,4 @@
-// Writes synthetic series for the benchmarks: make_series DIRECTORY NUMBER INSTANCES ROWS COLUMNS FRAMES
+// Writes synthetic series for the benchmarks: make_series DIRECTORY NUMBER INSTANCES ROWS COLUMNS FRAMES SERIES
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -7,14 +7,15 @@
 #include "dicom/synthetic.h"
 
 int main(int argc, char** argv) {
-  if (argc != 7) {
-    std::fprintf(stderr, "usage: %s DIRECTORY NUMBER INSTANCES ROWS COLUMNS FRAMES\n", argv[0]);
+  if (argc != 8) {
+    std::fprintf(stderr, "usage: %s DIRECTORY NUMBER INSTANCES ROWS COLUMNS FRAMES SERIES\n", argv[0]);
     return 2;
   }
   try {
     trolley::SyntheticInstances spec;
     spec.study_uid = std::string("1.2.826.0.1.3680043.8.498.9.") + argv[2];
-    spec.series_uid = spec.study_uid + ".1";
+    spec.series_uid = spec.study_uid + "." + argv[7];
+    spec.series_number = std::atoi(argv[7]);
     spec.patient_id = std::string("BENCH-") + argv[2];
     spec.study_description = std::string("Bench ") + argv[2];
     spec.series_description = "Series";
