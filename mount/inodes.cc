@@ -31,10 +31,13 @@ bool IsInstance(const Node& node) {
 }
 
 // cp and others read a directory in the order of inode numbers, which should be that of a listing: what is fetched
-// ahead comes in that order. 32 bits say which directory, 20 where in it.
-uint64_t InOrder(uint64_t directory, uint64_t place, uint64_t hash) {
-  constexpr uint64_t kLast = (uint64_t{1} << 20) - 1;
-  return (directory & 0xffffffff00000000u) | std::min(place, kLast) << 12 | (hash & 0xfff);
+// ahead comes in that order. 20 bits say where in it, those above which directory; those below make it unique.
+uint64_t InOrder(uint64_t directory, uint64_t place, unsigned unique_bits, uint64_t hash) {
+  constexpr unsigned kPlaceBits = 20;
+  constexpr uint64_t kLast = (uint64_t{1} << kPlaceBits) - 1;
+  const uint64_t above = ~uint64_t{0} << (kPlaceBits + unique_bits);
+  const uint64_t below = (uint64_t{1} << unique_bits) - 1;
+  return (directory & above) | std::min(place, kLast) << unique_bits | (hash & below);
 }
 
 // Of a series, the number that its name begins with: "004 CT AX~81c02a".
@@ -160,9 +163,10 @@ uint64_t Inodes::NumberOf(const Node& node) {
   if (IsInstance(node) && node.file->directory->series) {
     const SeriesReference& series = *node.file->directory->series;
     number = InOrder(Fnv().Add("series").Add(series.series.str()).Add(series.study.str()).value(),
-                     node.file->number.value_or(UINT32_MAX), number);
+                     node.file->number.value_or(UINT32_MAX), 12, number);
   } else if (const auto place = PlaceInStudy(node)) {
-    number = InOrder(Fnv().Add("study").Add(node.directory->parent->path).value(), *place, number);
+    // Series of the same number are common, and of two directories of one number cp takes one.
+    number = InOrder(Fnv().Add("study").Add(node.directory->parent->path).value(), *place, 28, number);
   }
   // 0 means "deleted" to some programs, 1 is the root.
   return number > kRootNodeId ? number : number + 2;

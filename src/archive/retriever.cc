@@ -19,7 +19,8 @@ Retriever::Impl::Impl(RetrieverOptions options, std::shared_ptr<Downloader> down
     }
     if (ReadsAhead()) {
       if (options_.following_series != nullptr) {
-        followers_ = std::make_unique<ThreadPool>(PrefetchLimit(), "next-series");
+        // Their questions wait in a row with those of people.
+        followers_ = std::make_unique<ThreadPool>(options_.connections >= 4 ? 2 : 1, "next-series");
       }
       planner_ = std::thread([this] { PlanLoop(); });
     }

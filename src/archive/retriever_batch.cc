@@ -231,7 +231,7 @@ void Retriever::Impl::Conclude(const JobPtr& job, const std::optional<Error>& fa
     reading.failures = arrived > 0 ? 0 : std::min(reading.failures + 1, kMaxFailures);
     reading.retry_at = Clock::now() + kShortPause * (1 << reading.failures);
   }
-  reading.stops += job->stop.stop_requested() ? 1 : 0;
+  reading.stops += job->stop.stop_requested() && !job->enough ? 1 : 0;
   job->part_began = Clock::time_point::max();
 }
 
@@ -291,11 +291,12 @@ void Retriever::Impl::FailPart(const TransferPtr& transfer, const Error& error) 
 }
 
 // What was fetched ahead and is not read yet fills the disk: the archive is kept waiting until somebody reads on. Not
-// with a series that nobody reads yet: that would take the place of one that is read sooner.
+// with a series that nobody reads yet: that would take the place of one that is.
 void Retriever::Impl::WaitUntilRead(const JobPtr& job) {
   std::unique_lock lock(mutex_);
   Reading& reading = *job->reading;
-  if (reading.IsAheadOfReader() && reading.unread >= MaxUnread(reading)) {
+  if (IsFarEnough(reading)) {
+    job->enough = true;
     job->stop.request_stop();
   }
   read_on_.wait(lock, job->stop.get_token(), [&] { return closing_ || reading.unread < MaxUnread(reading); });
@@ -319,7 +320,8 @@ void Retriever::Impl::RunSingles(const JobPtr& job) {
 Retriever::Impl::TransferPtr Retriever::Impl::NextSingle(const JobPtr& job) {
   const std::lock_guard lock(mutex_);
   Reading& reading = *job->reading;
-  if (job->stop.stop_requested() || closing_ || !queue_.empty() || reading.unread >= MaxUnread(reading)) {
+  if (job->stop.stop_requested() || closing_ || !queue_.empty() || reading.unread >= MaxUnread(reading) ||
+      IsFarEnough(reading)) {
     return nullptr;
   }
   if ((job->from_end && !StreamNeedsHelp(reading)) || reading.jobs.size() > way_.parallel()) {

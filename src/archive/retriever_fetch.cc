@@ -88,8 +88,7 @@ void Retriever::Impl::Work() {
     if (closing_) {
       return;
     }
-    const JobPtr job = std::move(prefetch_.front());
-    prefetch_.pop_front();
+    const JobPtr job = NextJob();
     ++running_;
     ++prefetching_;
     lock.unlock();

@@ -30,12 +30,16 @@ void Retriever::Impl::NoteReadToEnd(const ReadingPtr& reading, Clock::time_point
     return;
   }
   in_a_row_ = follows ? in_a_row_ + 1 : 1;
-  if (in_a_row_ == 1 || followers_ == nullptr || closing_) {
+  if (in_a_row_ == 1) {
+    study_use_ = std::make_shared<SeriesUse>();
     return;  // one series may be all that somebody wants
+  }
+  if (followers_ == nullptr || closing_) {
+    return;
   }
   // Never more series than were read: so much may be in vain when the reader goes away.
   const size_t count = std::min(in_a_row_ - 1, kMostFollowing);
-  followers_->Submit([this, series = reading->series, use = reading->use, count](const std::stop_token&) {
+  followers_->Submit([this, series = reading->series, use = study_use_, count](const std::stop_token&) {
     FetchFollowing(series, use, count);
   });
 }
@@ -44,7 +48,7 @@ void Retriever::Impl::FetchFollowing(const SeriesReference& series, const std::s
                                      size_t count) {
   const std::vector<SeriesReference> following = options_.following_series(series, count);
   const std::lock_guard lock(mutex_);
-  if (closing_) {
+  if (closing_ || Clock::now() - use->at() >= options_.idle_stop) {
     return;
   }
   for (const SeriesReference& next : following) {
@@ -52,37 +56,54 @@ void Retriever::Impl::FetchFollowing(const SeriesReference& series, const std::s
     reading->before = use;
     reading->all = true;
     reading->fetches = true;
-    if (reading->list != nullptr) {
-      AttendTo(reading);
-    } else if (!std::exchange(reading->being_listed, true)) {
+    if (reading->list == nullptr && !std::exchange(reading->being_listed, true)) {
+      reading->listing = std::stop_source();
       followers_->Submit([this, reading](const std::stop_token& stop) { ListAhead(reading, stop); });
     }
+    AttendTo(reading);
   }
 }
 
 void Retriever::Impl::ListAhead(const ReadingPtr& reading, const std::stop_token& stop) {
-  const auto is_wanted = [&] {
+  std::stop_source listing;
+  {
     const std::lock_guard lock(mutex_);
-    return !closing_ && !IsIdle(*reading, Clock::now());
-  };
+    listing = reading->listing;
+  }
   try {
-    if (is_wanted()) {
-      options_.list_series(reading->series, {stop, Clock::now() + kListing});
+    const std::stop_callback pass_on(stop, [&listing] { listing.request_stop(); });
+    if (!listing.stop_requested()) {
+      options_.list_series(reading->series, {listing.get_token(), Clock::now() + kListing});
     }
   } catch (const std::exception& error) {
     LogDebug(StrCat("Cannot fetch series ", reading->series.series.str(), " ahead: ", error.what()));
   }
-  const bool wanted = is_wanted();
   const std::lock_guard lock(mutex_);
   reading->being_listed = false;
-  if (wanted) {
-    AttendTo(reading);
-  }
+  AttendTo(reading);
 }
 
 // Of all that follow together as much as of the one that is read.
 uint64_t Retriever::Impl::MaxUnread(const Reading& reading) const {
   return reading.IsAheadOfReader() ? options_.max_ahead / kMostFollowing : options_.max_ahead;
+}
+
+bool Retriever::Impl::IsFarEnough(const Reading& reading) const {
+  return reading.IsAheadOfReader() && (reading.unread >= MaxUnread(reading) ||
+                                       std::any_of(prefetch_.begin(), prefetch_.end(),
+                                                   [](const JobPtr& job) { return !job->reading->IsAheadOfReader(); }));
+}
+
+// Of those that wait, what is read already goes before what follows.
+Retriever::Impl::JobPtr Retriever::Impl::NextJob() {
+  auto next = std::find_if(prefetch_.begin(), prefetch_.end(),
+                           [](const JobPtr& job) { return !job->reading->IsAheadOfReader(); });
+  if (next == prefetch_.end()) {
+    next = prefetch_.begin();
+  }
+  JobPtr job = std::move(*next);
+  prefetch_.erase(next);
+  return job;
 }
 
 }  // namespace trolley

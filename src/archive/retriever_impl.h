@@ -85,9 +85,10 @@ class Retriever::Impl {
     size_t here = 0;      // instances that came
     uint64_t bytes = 0;   // of these
 
-    // When it is fetched ahead of its reader: the series that is read meanwhile.
+    // When it is fetched ahead of its reader: what is read of the study meanwhile.
     std::shared_ptr<SeriesUse> before;
     bool being_listed = false;
+    std::stop_source listing;
     bool read_to_end = false;  // and those that follow were thought of
 
     std::vector<std::shared_ptr<Job>> jobs;
@@ -104,10 +105,11 @@ class Retriever::Impl {
 
     std::optional<size_t> IndexOf(const Uid& uid) const;
     void SetState(size_t index, State state);
-    // Somebody reads it, and nothing of it is left to fetch, or it was fetched ahead because all of it will be read.
+    // Somebody reads it, and nothing of it is left to fetch; or it was fetched ahead, and is more than looked at.
     bool IsReadToEnd() const {
-      return list != nullptr && (before != nullptr || (wanted == 0 && assigned == 0)) && WantsRest() &&
-             pattern->distinct() > 0;
+      const size_t opened = pattern ? pattern->distinct() : 0;
+      const bool all_is_fetched = wanted == 0 && assigned == 0;
+      return WantsRest() && opened > 0 && (before ? opened >= std::min<size_t>(items.size(), 2) : all_is_fetched);
     }
     bool WantsRest() const { return list != nullptr && (all || (pattern && pattern->WantsRest())); }
     // It follows one that is read, and nothing of it was opened yet.
@@ -123,6 +125,7 @@ class Retriever::Impl {
     bool from_end = false;  // kSingles
     size_t next_list = 32;  // kBatch: instances in the next request, where that is free
     std::stop_source stop;
+    bool enough = false;  // kBatch: stopped, because more is not to be fetched ahead
     Clock::time_point part_began = Clock::time_point::max();
   };
   using JobPtr = std::shared_ptr<Job>;
@@ -179,6 +182,9 @@ class Retriever::Impl {
   void FetchFollowing(const SeriesReference& series, const std::shared_ptr<SeriesUse>& use, size_t count);
   void ListAhead(const ReadingPtr& reading, const std::stop_token& stop);
   uint64_t MaxUnread(const Reading& reading) const;
+  // What is fetched of it ahead of its reader is enough, or keeps others waiting that are read already.
+  bool IsFarEnough(const Reading& reading) const;
+  JobPtr NextJob();
 
   // retriever_batch.cc
   void Run(const JobPtr& job);
@@ -220,6 +226,7 @@ class Retriever::Impl {
   std::optional<SeriesReference> read_through_;
   Clock::time_point read_through_at_{};
   size_t in_a_row_ = 0;  // with this one
+  std::shared_ptr<SeriesUse> study_use_;
   WayToArchive way_{PrefetchLimit(), std::max(PrefetchLimit(), MostConnections() - 1)};
 
   std::atomic<Clock::rep> last_progress_{Clock::now().time_since_epoch().count()};  // bytes came, of whatever instance

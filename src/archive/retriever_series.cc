@@ -49,6 +49,9 @@ std::shared_ptr<SeriesUse> Retriever::Impl::NoteOpen(const InstanceReference& in
   const std::lock_guard lock(mutex_);
   const ReadingPtr reading = ReadingOf(instance.series_reference());
   reading->use->Touch();
+  if (study_use_ != nullptr && read_through_->study == instance.study) {
+    study_use_->Touch();
+  }
   reading->fetches = reading->fetches || !cached;
   if (reading->list == nullptr) {
     if (reading->recent.size() < kRecent &&
@@ -67,7 +70,7 @@ std::shared_ptr<SeriesUse> Retriever::Impl::NoteOpen(const InstanceReference& in
       reading->list == nullptr ? reading->recent.size() > 1 || reading->all : reading->wanted > 0;
   if (reading->fetches && may_want_more) {
     AttendTo(reading);
-  } else if (reading->fetches && !reading->read_to_end && reading->IsReadToEnd()) {
+  } else if (reading->fetches && reading->IsReadToEnd()) {
     NoteReadToEnd(reading, Clock::now());
   }
   return reading->use;
@@ -161,12 +164,17 @@ void Retriever::Impl::PlanLoop() {
 
 // True while the series has to be looked at again soon.
 bool Retriever::Impl::Plan(const ReadingPtr& reading, std::unique_lock<std::mutex>& lock) {
-  if (reading->list == nullptr) {
+  if (reading->list == nullptr && !reading->being_listed) {
     LoadList(reading, lock);
   }
   const auto now = Clock::now();
   if (IsIdle(*reading, now) || closing_) {
     StopJobs(*reading);
+    reading->listing.request_stop();
+    if (reading->IsAheadOfReader()) {  // nobody comes
+      reading->before.reset();
+      reading->all = false;
+    }
   } else if (reading->WantsRest() && now >= reading->retry_at) {
     Launch(reading);
   }
@@ -179,7 +187,8 @@ bool Retriever::Impl::Plan(const ReadingPtr& reading, std::unique_lock<std::mute
     }
   }
   Overtake(*reading, now);
-  return !reading->jobs.empty() || !reading->waiting.empty();
+  return !reading->jobs.empty() || !reading->waiting.empty() || reading->being_listed ||
+         (reading->IsAheadOfReader() && reading->wanted > 0);
 }
 
 void Retriever::Impl::LoadList(const ReadingPtr& reading, std::unique_lock<std::mutex>& lock) {
@@ -233,6 +242,9 @@ void Retriever::Impl::SetList(Reading& reading, SeriesList list, const std::vect
 
 // Starts what pays at this moment; called again and again while somebody reads on.
 void Retriever::Impl::Launch(const ReadingPtr& reading) {
+  if (IsFarEnough(*reading)) {
+    return;
+  }
   const bool batch_runs = std::any_of(reading->jobs.begin(), reading->jobs.end(),
                                       [](const JobPtr& job) { return job->kind == Job::Kind::kBatch; });
   const size_t limit = PrefetchLimit();
@@ -362,7 +374,8 @@ void Retriever::Impl::Overtake(Reading& reading, Clock::time_point now) {
 
 void Retriever::Impl::Sweep(Clock::time_point now) {
   const auto is_idle = [](const Reading& reading) {
-    return reading.jobs.empty() && reading.waiting.empty() && !reading.attended && !reading.loading;
+    return reading.jobs.empty() && reading.waiting.empty() && !reading.attended && !reading.loading &&
+           !reading.being_listed;
   };
   std::erase_if(readings_, [&](const auto& entry) {
     return is_idle(*entry.second) && now - entry.second->use->at() > kForgetReading;

@@ -25,6 +25,7 @@ class FollowingSeriesTest : public RetrieverFixture {
       return following;
     };
     options_.list_series = [this](const SeriesReference&, const Context&) { ++listed_; };
+    options_.idle_stop = 20s;
   }
   void ReadThrough(const char* series) {
     for (size_t i = 0; i < kSize; ++i) {
@@ -32,11 +33,12 @@ class FollowingSeriesTest : public RetrieverFixture {
     }
   }
   bool Comes(const char* series) {
-    bool all = true;
     for (size_t i = 0; i < kSize; ++i) {
-      all = all && WaitUntilCached(At(i, series));
+      if (!WaitUntilCached(At(i, series))) {
+        return false;
+      }
     }
-    return all;
+    return true;
   }
   std::atomic<int> listed_{0};
 };
@@ -65,6 +67,56 @@ TEST_F(FollowingSeriesTest, NoMoreThanSixteenAreFetchedAhead) {
 
 TEST_F(FollowingSeriesTest, ThoseBehindAreFetchedWhileTheReaderWaitsForOne) {
   archive_->batch = [&](SeriesArchive::Instances instances, DownloadSink& sink, const Context& context) {
+    SeriesArchive::SendAll(instances.first(2), sink, context);
+    if (instances.front().series == Uid("1.2.3")) {
+      gate_.Wait(context);
+    }
+    SeriesArchive::SendAll(instances.subspan(2), sink, context);
+  };
+  ReadThrough("1.2.1");
+  ReadThrough("1.2.2");
+  ASSERT_TRUE(gate_.Reached());
+  EXPECT_TRUE(IsRight(At(0, "1.2.3")));
+  EXPECT_TRUE(IsRight(At(1, "1.2.3")));
+  EXPECT_TRUE(Comes("1.2.4"));
+  gate_.Open();
+  ReadThrough("1.2.3");
+}
+
+TEST_F(FollowingSeriesTest, OfBigOnesOnlyTheBeginIsFetchedAhead) {
+  for (const auto kind :
+       {Downloader::Batching::kSeries, Downloader::Batching::kList, Downloader::Batching::kOneByOne}) {
+    const std::string first = "1.2." + std::to_string(100 * (static_cast<int>(kind) + 1));
+    const std::string second = first.substr(0, first.size() - 1) + "1";
+    const std::string third = first.substr(0, first.size() - 1) + "2";
+    constexpr uint64_t kFew = 5;
+    options_.max_ahead = 16 * kFew * Content(At(0)).size();
+    archive_->kind = kind;
+    retriever_.reset();
+    ReadThrough(first.c_str());
+    ReadThrough(second.c_str());
+    ASSERT_TRUE(WaitUntilCached(At(kFew - 1, third.c_str())));
+    std::this_thread::sleep_for(300ms);
+    EXPECT_FALSE(cache_->Contains("test", At(kFew + 10, third.c_str())));
+    EXPECT_LT(archive_->Asked(At(kFew + 10, third.c_str())), 5U) << "again and again";
+    ReadThrough(third.c_str());
+  }
+}
+
+// They read two series, and look at single images of those that follow.
+TEST_F(FollowingSeriesTest, LookingAtWhatFollowsFetchesNoMore) {
+  ReadThrough("1.2.1");
+  ReadThrough("1.2.2");
+  ASSERT_TRUE(Comes("1.2.3"));
+  EXPECT_TRUE(IsRight(At(20, "1.2.3")));
+  std::this_thread::sleep_for(100ms);
+  EXPECT_EQ(listed_, 1);
+  EXPECT_EQ(archive_->Asked(At(0, "1.2.4")), 0U);
+}
+
+TEST_F(FollowingSeriesTest, WhatIsReadGoesBeforeWhatFollows) {
+  options_.connections = 2;  // one ahead
+  archive_->batch = [&](SeriesArchive::Instances instances, DownloadSink& sink, const Context& context) {
     SeriesArchive::Send(instances.front(), sink);
     if (instances.front().series == Uid("1.2.3")) {
       gate_.Wait(context);
@@ -74,21 +126,11 @@ TEST_F(FollowingSeriesTest, ThoseBehindAreFetchedWhileTheReaderWaitsForOne) {
   ReadThrough("1.2.1");
   ReadThrough("1.2.2");
   ASSERT_TRUE(gate_.Reached());
-  EXPECT_TRUE(IsRight(At(0, "1.2.3")));
-  EXPECT_TRUE(Comes("1.2.4"));
+  EXPECT_TRUE(IsRight(At(0, "1.2.9")));
+  EXPECT_TRUE(IsRight(At(1, "1.2.9")));
   gate_.Open();
-  ReadThrough("1.2.3");
-}
-
-TEST_F(FollowingSeriesTest, OfBigOnesOnlyTheBeginIsFetchedAhead) {
-  constexpr uint64_t kFew = 5;
-  options_.max_ahead = 16 * kFew * Content(At(0)).size();
-  ReadThrough("1.2.1");
-  ReadThrough("1.2.2");
-  ASSERT_TRUE(WaitUntilCached(At(kFew - 1, "1.2.3")));
-  ReadThrough("1.2.2");
-  EXPECT_FALSE(cache_->Contains("test", At(kFew + 2, "1.2.3")));
-  ReadThrough("1.2.3");
+  EXPECT_TRUE(Comes("1.2.9"));
+  EXPECT_TRUE(Comes("1.2.3"));
 }
 
 TEST_F(FollowingSeriesTest, EndsSoonWhenTheReaderGoesAway) {
@@ -100,7 +142,7 @@ TEST_F(FollowingSeriesTest, EndsSoonWhenTheReaderGoesAway) {
     }
     SeriesArchive::SendAll(instances, sink, context);
   };
-  options_.idle_stop = 300ms;
+  options_.idle_stop = 2s;
   ReadThrough("1.2.1");
   ReadThrough("1.2.2");
   ASSERT_TRUE(gate_.Reached());
