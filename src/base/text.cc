@@ -110,6 +110,13 @@ std::string_view Trim(std::string_view text) {
   return text;
 }
 
+std::string WithoutTrailingSlashes(std::string url) {
+  while (url.ends_with('/')) {
+    url.pop_back();
+  }
+  return url;
+}
+
 std::string AsciiLower(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(), Lower);

@@ -37,6 +37,8 @@ std::vector<std::string_view> Split(std::string_view text, char separator);
 std::string Join(const std::vector<std::string>& pieces, std::string_view separator);
 // Without leading and trailing blanks, tabs, line breaks and NULs.
 std::string_view Trim(std::string_view text);
+// "http://host/x//" -> "http://host/x": paths can be appended.
+std::string WithoutTrailingSlashes(std::string url);
 std::string AsciiLower(std::string_view text);
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);  // ASCII only
 bool StartsWithIgnoreCase(std::string_view text, std::string_view prefix);

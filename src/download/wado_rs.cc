@@ -48,10 +48,8 @@ bool ConcernsWholeSeries(int status) {
 
 class WadoRs : public Downloader {
  public:
-  WadoRs(const WadoRsOptions& options, std::shared_ptr<HttpClient> http) : base_(options.url), http_(std::move(http)) {
-    while (base_.ends_with('/')) {
-      base_.pop_back();
-    }
+  WadoRs(const WadoRsOptions& options, std::shared_ptr<HttpClient> http)
+      : base_(WithoutTrailingSlashes(options.url)), http_(std::move(http)) {
     if (options.profile == ServerProfile::kAzure || options.profile == ServerProfile::kGoogle) {
       instance_ladder_.rungs = kFileFirstLadder;
       series_has_own_ladder_ = true;

@@ -76,11 +76,7 @@ void ReadBody(const HttpResponse& response, const WadoRsMetadata::Each& each) {
 class MetadataClient {
  public:
   MetadataClient(const WadoRsMetadataOptions& options, std::shared_ptr<HttpClient> http)
-      : base_(options.url), http_(std::move(http)), first_(options.use_xml ? 1 : 0) {
-    while (base_.ends_with('/')) {
-      base_.pop_back();
-    }
-  }
+      : base_(WithoutTrailingSlashes(options.url)), http_(std::move(http)), first_(options.use_xml ? 1 : 0) {}
 
   static std::string PathOf(const StudyReference& study) { return "/studies/" + PercentEncode(study.study.str()); }
   static std::string PathOf(const SeriesReference& series) {

@@ -129,9 +129,7 @@ std::unique_ptr<Authenticator> VitreaAuthentication(VitreaOptions options, Login
 
 std::unique_ptr<Authenticator> ImpaxAuthentication(ImpaxOptions options, LoginOptions login) {
   CheckLogin(options.wado_url, options.user);
-  while (options.wado_url.ends_with('/')) {
-    options.wado_url.pop_back();
-  }
+  options.wado_url = WithoutTrailingSlashes(std::move(options.wado_url));
   auto method = std::make_unique<ImpaxLogin>(std::move(options), login);
   return std::make_unique<internal::GrantAuthenticator>(std::move(method), true, std::move(login));
 }

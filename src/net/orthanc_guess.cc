@@ -4,10 +4,12 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "net/json_text.h"
 
 namespace trolley {
 namespace {
 
+using internal::JsonText;
 using nlohmann::json;
 
 constexpr size_t kMaxBody = size_t{1} << 20;
@@ -26,11 +28,6 @@ json Probe(const std::string& url, HttpClient& http, const Context& context) {
   return answer;  // moved: a copy goes as deep as the archive likes
 }
 
-std::string Text(const json& object, const char* member) {
-  const auto at = object.find(member);
-  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
-}
-
 // As "1.10.1", "mainline".
 bool IsVersion(std::string_view text) {
   constexpr std::string_view kOfVersions = "0123456789.abcdefghijklmnopqrstuvwxyz-";
@@ -41,14 +38,14 @@ bool IsVersion(std::string_view text) {
 
 std::optional<std::string> RecogniseOrthanc(const std::string& url, HttpClient& http, const Context& context) {
   const json system = Probe(StrCat(url, "/system"), http, context);
-  const std::string version = Text(system, "Version");
+  const std::string version = JsonText(system, "Version");
   const auto api = system.find("ApiVersion");
   if (api == system.end() || !api->is_number() || !IsVersion(version)) {
     return std::nullopt;
   }
   // The DICOMweb service may be another server's all the same, if this one has no such plugin.
   const json plugin = Probe(StrCat(url, "/plugins/dicom-web"), http, context);
-  return Text(plugin, "ID") == "dicom-web" ? std::optional(version) : std::nullopt;
+  return JsonText(plugin, "ID") == "dicom-web" ? std::optional(version) : std::nullopt;
 }
 
 }  // namespace trolley

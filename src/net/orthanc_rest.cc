@@ -12,12 +12,14 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "net/json_text.h"
 #include "net/orthanc_guess.h"
 #include "net/orthanc_instances.h"
 
 namespace trolley {
 namespace {
 
+using internal::JsonText;
 using nlohmann::json;
 
 constexpr size_t kMaxList = size_t{256} << 20;  // read as it comes
@@ -38,11 +40,6 @@ bool Refuses(int status) {
 // Nothing but what stands between quotes in a path.
 bool IsIdentifier(std::string_view text) {
   return !text.empty() && text.size() <= 64 && text.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
-}
-
-std::string Text(const json& object, const char* member) {
-  const auto at = object.find(member);
-  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
 }
 
 [[noreturn]] void NotOrthanc(std::string_view what) {
@@ -72,11 +69,7 @@ struct StoredInstances {
 class OrthancRest::Impl {
  public:
   Impl(std::string url, std::shared_ptr<HttpClient> http, Basis basis)
-      : base_(std::move(url)), http_(std::move(http)), basis_(basis) {
-    while (base_.ends_with('/')) {
-      base_.pop_back();
-    }
-  }
+      : base_(WithoutTrailingSlashes(std::move(url))), http_(std::move(http)), basis_(basis) {}
 
   bool Usable(const Context& context) {
     {
@@ -152,10 +145,10 @@ class OrthancRest::Impl {
     std::vector<Instance> instances;
     Identifiers ids;
     for (const json& described : Find("Series", series, nullptr, true, context)) {
-      const std::string id = described.is_object() ? Text(described, "ID") : "";
+      const std::string id = described.is_object() ? JsonText(described, "ID") : "";
       const auto tags = described.find("MainDicomTags");
       const auto children = described.find("Instances");
-      if (!IsIdentifier(id) || tags == described.end() || Text(*tags, "SeriesInstanceUID") != series.series.str() ||
+      if (!IsIdentifier(id) || tags == described.end() || JsonText(*tags, "SeriesInstanceUID") != series.series.str() ||
           children == described.end() || !children->is_array()) {
         NotOrthanc("a series is not described");
       }
@@ -242,8 +235,8 @@ class OrthancRest::Impl {
     HttpRequest request;
     request.url = StrCat(base_, "/series/", series_id, "/statistics");
     const json statistics = Ask(request, context);
-    std::string told = Text(statistics, "DicomUncompressedSize");
-    return ParseUint(told.empty() ? Text(statistics, "UncompressedSize") : told);
+    std::string told = JsonText(statistics, "DicomUncompressedSize");
+    return ParseUint(told.empty() ? JsonText(statistics, "UncompressedSize") : told);
   }
 
   // As against sizes that are told modulo 4 GiB each.

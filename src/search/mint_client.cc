@@ -29,11 +29,7 @@ void Check(const HttpHead& head, const std::string& doing) {
 }  // namespace
 
 MintClient::MintClient(std::string url, std::shared_ptr<HttpClient> http)
-    : base_(std::move(url)), http_(std::move(http)) {
-  while (base_.ends_with('/')) {
-    base_.pop_back();
-  }
-}
+    : base_(WithoutTrailingSlashes(std::move(url))), http_(std::move(http)) {}
 
 std::string MintClient::Doing(const Query& query) {
   return StrCat("search for ", query.Describe());

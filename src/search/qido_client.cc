@@ -24,13 +24,6 @@ std::string_view WithoutPatientData(std::string_view body, const Query& query) {
   return body;
 }
 
-std::string WithoutSlash(std::string url) {
-  while (url.ends_with('/')) {
-    url.pop_back();
-  }
-  return url;
-}
-
 // Whether a level above the one that is searched is not named in the path.
 bool IsRelational(const Query& query, const QidoUrl& url) {
   const size_t above = query.level() == Level::kStudy ? 0 : query.level() == Level::kSeries ? 1 : 2;
@@ -44,7 +37,7 @@ bool Refused(const HttpHead& head) {
 }  // namespace
 
 QidoClient::QidoClient(std::string url, const QidoProfile& profile, std::shared_ptr<HttpClient> http)
-    : base_(WithoutSlash(std::move(url))), profile_(profile), http_(std::move(http)) {}
+    : base_(WithoutTrailingSlashes(std::move(url))), profile_(profile), http_(std::move(http)) {}
 
 std::string QidoClient::Doing(const Query& query) {
   return StrCat("search for ", query.Describe());

@@ -33,6 +33,12 @@ TEST(TextTest, JoinIsTheReverseOfSplit) {
   EXPECT_EQ(Join({"a", "", "c"}, ", "), "a, , c");
 }
 
+TEST(TextTest, SlashesAtTheEndOfAUrlAreTakenOff) {
+  EXPECT_EQ(WithoutTrailingSlashes("http://host/x//"), "http://host/x");
+  EXPECT_EQ(WithoutTrailingSlashes("http://host/x"), "http://host/x");
+  EXPECT_EQ(WithoutTrailingSlashes("//"), "");
+}
+
 TEST(TextTest, TrimTakesBlanksBreaksAndNulsFromTheEndsOnly) {
   EXPECT_EQ(Trim(" \t\r\n a b \0\0"sv), "a b");
   EXPECT_EQ(Trim("\0a\0b\0"sv), "a\0b"sv);

@@ -1,0 +1,17 @@
+#ifndef TROLLEY_NET_JSON_TEXT_H_
+#define TROLLEY_NET_JSON_TEXT_H_
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace trolley::internal {
+
+// A member of an object; empty when it has none of that name, or one that is no string.
+inline std::string JsonText(const nlohmann::json& object, const char* member) {
+  const auto at = object.find(member);
+  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
+}
+
+}  // namespace trolley::internal
+
+#endif  // TROLLEY_NET_JSON_TEXT_H_
