@@ -4,12 +4,11 @@
 #include <string_view>
 
 #include "base/text.h"
-#include "net/json_text.h"
+#include "net/orthanc_json.h"
 
 namespace trolley {
 namespace {
 
-using internal::JsonText;
 using nlohmann::json;
 
 constexpr size_t kMaxBody = size_t{1} << 20;

@@ -12,14 +12,13 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "net/json_text.h"
 #include "net/orthanc_guess.h"
 #include "net/orthanc_instances.h"
+#include "net/orthanc_json.h"
 
 namespace trolley {
 namespace {
 
-using internal::JsonText;
 using nlohmann::json;
 
 constexpr size_t kMaxList = size_t{256} << 20;  // read as it comes

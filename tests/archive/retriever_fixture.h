@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "archive/gate.h"
 #include "archive/retriever.h"
 #include "base/error.h"
 #include "support/temp_directory.h"
@@ -36,45 +37,6 @@ inline std::string Content(const InstanceReference& instance) {
   }
   return text;
 }
-
-// A door that a transfer waits at until the test opens it.
-class Gate {
- public:
-  void Open() {
-    const std::lock_guard lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  // Throws like a downloader when it is told to stop.
-  void Wait(const Context& context) {
-    std::unique_lock lock(mutex_);
-    reached_ = true;
-    changed_.notify_all();
-    changed_.wait(lock, context.stop, [this] { return open_; });
-    if (!open_) {
-      stopped_ = true;
-      changed_.notify_all();
-      throw Error(ErrorCode::kCancelled, "stopped");
-    }
-  }
-  bool Reached() { return WaitFor(reached_); }
-  bool reached() {
-    const std::lock_guard lock(mutex_);
-    return reached_;
-  }
-  bool Stopped() { return WaitFor(stopped_); }
-
- private:
-  bool WaitFor(const bool& what) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return what; });
-  }
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  bool open_ = false;
-  bool reached_ = false;
-  bool stopped_ = false;
-};
 
 class SeriesArchive : public Downloader {
  public:

@@ -4,15 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <fstream>
 #include <functional>
 #include <future>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "archive/gate.h"
 #include "base/error.h"
 #include "support/temp_directory.h"
 
@@ -27,29 +26,6 @@ const InstanceReference kOther{Uid("1.2"), Uid("1.2.3"), Uid("1.2.3.5")};
 std::span<const std::byte> Bytes(std::string_view text) {
   return std::as_bytes(std::span(text));
 }
-
-// A door that a scripted transfer waits at until the test opens it.
-class Gate {
- public:
-  void Open() {
-    const std::lock_guard lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  // Throws like a downloader when it is told to stop.
-  void Wait(const Context& context) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, context.stop, [this] { return open_; });
-    if (!open_) {
-      throw Error(ErrorCode::kCancelled, "stopped");
-    }
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  bool open_ = false;
-};
 
 class ScriptedDownloader : public Downloader {
  public:

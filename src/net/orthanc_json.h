@@ -1,10 +1,10 @@
-#ifndef TROLLEY_NET_JSON_TEXT_H_
-#define TROLLEY_NET_JSON_TEXT_H_
+#ifndef TROLLEY_NET_ORTHANC_JSON_H_
+#define TROLLEY_NET_ORTHANC_JSON_H_
 
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace trolley::internal {
+namespace trolley {
 
 // A member of an object; empty when it has none of that name, or one that is no string.
 inline std::string JsonText(const nlohmann::json& object, const char* member) {
@@ -12,6 +12,6 @@ inline std::string JsonText(const nlohmann::json& object, const char* member) {
   return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
 }
 
-}  // namespace trolley::internal
+}  // namespace trolley
 
-#endif  // TROLLEY_NET_JSON_TEXT_H_
+#endif  // TROLLEY_NET_ORTHANC_JSON_H_
