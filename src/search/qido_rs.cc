@@ -113,7 +113,8 @@ class QidoRs : public Searcher {
       const std::string parent(row.Get(parent_tag));
       if (parent.empty()) {
         throw Error(ErrorCode::kProtocol, StrCat("Cannot find ", query.Describe(), ": the archive does not tell which ",
-                                                 LevelName(parent_level), " a row belongs to"));
+                                                 LevelName(parent_level), " a row belongs to; ask for one ",
+                                                 LevelName(parent_level), " at a time"));
       }
       return !found.contains(parent);
     });

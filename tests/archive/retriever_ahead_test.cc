@@ -17,7 +17,27 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 
-class RetrieverAheadTest : public RetrieverFixture {};
+class RetrieverAheadTest : public RetrieverFixture {
+ protected:
+  void ExpectEachAskedForOnce(size_t from) {
+    for (size_t i = from; i < kSize; ++i) {
+      EXPECT_EQ(archive_->Asked(At(i)), 1U) << i;
+    }
+  }
+  // Instance 1 is opened and does not come before the gate is opened; 0 is read: so whoever does that reads on.
+  std::future<bool> ReadWhileTheSecondWaits() {
+    archive_->single = [this](const InstanceReference& instance, DownloadSink& sink, const Context& context) {
+      if (instance == At(1)) {
+        gate_.Wait(context);
+      }
+      SeriesArchive::Send(instance, sink);
+    };
+    auto reader = std::async(std::launch::async, [this] { return IsRight(At(1)); });
+    EXPECT_TRUE(gate_.Reached());
+    EXPECT_TRUE(IsRight(At(0)));
+    return reader;
+  }
+};
 
 TEST_F(RetrieverAheadTest, AnOpenElsewhereGoesBeforeWhatIsFetchedAhead) {
   options_.connections = 2;
@@ -67,9 +87,7 @@ TEST_F(RetrieverAheadTest, FetchesListsWhereTheArchiveTakesThem) {
   BeginReading();
   ASSERT_TRUE(WaitUntilAllIsCached());
   EXPECT_EQ(Batches(), 2U);
-  for (size_t i = 2; i < kSize; ++i) {
-    EXPECT_EQ(archive_->Asked(At(i)), 1U);
-  }
+  ExpectEachAskedForOnce(2);
 }
 
 // Over several associations at once, each instance over one of them.
@@ -92,9 +110,7 @@ TEST_F(RetrieverAheadTest, SharesListsOutEvenlyWhereThatPays) {
   std::erase(shares, 1U);
   ASSERT_EQ(shares.size(), kShares);
   EXPECT_LE(*std::max_element(shares.begin(), shares.end()), *std::min_element(shares.begin(), shares.end()) + 1);
-  for (size_t i = 2; i < kSize; ++i) {
-    EXPECT_EQ(archive_->Asked(At(i)), 1U);
-  }
+  ExpectEachAskedForOnce(2);
 }
 
 TEST_F(RetrieverAheadTest, FetchesAheadOneByOneWhereTheArchiveHasNothingBetter) {
@@ -102,23 +118,13 @@ TEST_F(RetrieverAheadTest, FetchesAheadOneByOneWhereTheArchiveHasNothingBetter) 
   BeginReading();
   ASSERT_TRUE(WaitUntilAllIsCached());
   EXPECT_EQ(Batches(), 0U);
-  for (size_t i = 0; i < kSize; ++i) {
-    EXPECT_EQ(archive_->Asked(At(i)), 1U);
-  }
+  ExpectEachAskedForOnce(0);
 }
 
 // What was opened is on its way, and nothing else is left to do.
 TEST_F(RetrieverAheadTest, NobodyIsBusyWhileAnInstanceIsWaitedFor) {
   archive_->kind = Downloader::Batching::kOneByOne;
-  archive_->single = [this](const InstanceReference& instance, DownloadSink& sink, const Context& context) {
-    if (instance == At(1)) {
-      gate_.Wait(context);
-    }
-    SeriesArchive::Send(instance, sink);
-  };
-  auto reader = std::async(std::launch::async, [this] { return IsRight(At(1)); });
-  ASSERT_TRUE(gate_.Reached());
-  EXPECT_TRUE(IsRight(At(0)));
+  auto reader = ReadWhileTheSecondWaits();
   for (size_t i = 2; i < kSize; ++i) {
     ASSERT_TRUE(WaitUntilCached(At(i)));
   }
@@ -131,15 +137,7 @@ TEST_F(RetrieverAheadTest, NobodyIsBusyWhileAnInstanceIsWaitedFor) {
 
 TEST_F(RetrieverAheadTest, NoListAsksForWhatIsOnItsWay) {
   archive_->kind = Downloader::Batching::kList;
-  archive_->single = [this](const InstanceReference& instance, DownloadSink& sink, const Context& context) {
-    if (instance == At(1)) {
-      gate_.Wait(context);
-    }
-    SeriesArchive::Send(instance, sink);
-  };
-  auto reader = std::async(std::launch::async, [this] { return IsRight(At(1)); });
-  ASSERT_TRUE(gate_.Reached());
-  EXPECT_TRUE(IsRight(At(0)));
+  auto reader = ReadWhileTheSecondWaits();
   ASSERT_TRUE(WaitUntilCached(At(kSize - 1)));
   EXPECT_EQ(archive_->Asked(At(1)), 1U);
   gate_.Open();
