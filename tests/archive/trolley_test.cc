@@ -49,6 +49,7 @@ class FakeDownloader : public Downloader {
       on_instance;  // what it throws becomes of the download, or (Missing) of the instance
   std::optional<Clock::duration> way;
   std::function<void(const InstanceReference&, const Context&)> on_streaming;
+  std::function<void()> on_streamed;  // all that it has of a series
 
   std::vector<std::vector<InstanceReference>> calls() const {
     const std::lock_guard lock(mutex_);
@@ -85,6 +86,9 @@ class FakeDownloader : public Downloader {
           throw *failure;
         }
       }
+    }
+    if (on_streamed) {
+      on_streamed();
     }
   }
 
@@ -490,11 +494,14 @@ TEST_F(FarSeriesTest, WhatIsListedAndNotGivenIsMissing) {
       WaitFor(asked, context);
     }
   };
+  std::atomic<bool> streamed{false};
+  downloader_->on_streamed = [&] { streamed = true; };
   downloader_->on_instance = [&](const InstanceReference& instance) {
     asked = true;
     if (instance == gone) {
       throw FakeDownloader::Missing();
     }
+    WaitFor(streamed);  // else the stream may be cut, because all else is being brought
   };
   const DownloadReport report = Download(SeriesReference{Uid("1.3"), Uid("1.3.2")});
   EXPECT_FALSE(report.ok());
