@@ -10,14 +10,14 @@
 #include <mutex>
 #include <utility>
 
-#include "archive/end_points.h"
 #include "archive/status.h"
-#include "archive/stores.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cache/blob_store.h"
 #include "cache/lmdb_environment.h"
-#include "cache/stores.h"
+#include "config/clients.h"
+#include "config/search_stores.h"
 
 namespace trolley {
 namespace {
@@ -39,9 +39,9 @@ class Archive::Impl {
   const std::chrono::system_clock::time_point started_at_ = std::chrono::system_clock::now();
   std::shared_ptr<LmdbEnvironment> lmdb_;
   std::shared_ptr<BlobStore> answers_;
-  EndPoints ends_;
+  Clients ends_;
   std::shared_ptr<InstanceCache> instances_;
-  std::shared_ptr<CachedSearcher> searcher_;
+  std::shared_ptr<CachingSearcher> searcher_;
   std::unique_ptr<Tree> tree_;
   std::unique_ptr<Retriever> retriever_;  // asks the tree
 
@@ -51,16 +51,16 @@ class Archive::Impl {
 
 Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
   OpenCaches();
-  ends_ = MakeEndPoints(config_, lmdb_);
+  ends_ = MakeClients(config_, lmdb_);
 
   const bool searches_folder = config_.searcher.type == "folder";
-  CachedSearcherOptions cached;
+  CachingSearcherOptions cached;
   cached.expiry = config_.search_expiry;
   // The first look at a big folder takes as long as it takes; what it has found is kept when it is interrupted.
   cached.query_timeout = searches_folder ? config_.transfer_timeout : config_.query_timeout;
   // The folder's own index survives restarts; its answers need not.
   searcher_ =
-      std::make_shared<CachedSearcher>(ends_.searcher, searches_folder ? nullptr : MakeAnswerStore(answers_), cached);
+      std::make_shared<CachingSearcher>(ends_.searcher, searches_folder ? nullptr : MakeResultStore(answers_), cached);
 
   TreeOptions tree;
   tree.browse = config_.browse;
@@ -70,8 +70,8 @@ Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
 
   RetrieverOptions retriever;
   retriever.archive = config_.Identity();
-  retriever.connections = TransfersAtATime(config_, ends_);
-  retriever.most_connections = MostTransfersAtATime(config_, ends_);
+  retriever.connections = Concurrency(config_, ends_);
+  retriever.max_connections = MaxConcurrency(config_, ends_);
   retriever.transfer_timeout = config_.transfer_timeout;
   retriever.series_list = [this](const SeriesReference& series) { return tree_->PeekInstances(series); };
   retriever.following_series = [this](const SeriesReference& series, size_t count) {
@@ -80,7 +80,7 @@ Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
   retriever.list_series = [this](const SeriesReference& series, const Context& context) {
     tree_->ListSeries(series, context);
   };
-  retriever.max_ahead = std::min(retriever.max_ahead, config_.cache_max_size / 4);
+  retriever.max_prefetched_bytes = std::min(retriever.max_prefetched_bytes, config_.cache_max_size / 4);
   retriever_ = std::make_unique<Retriever>(std::move(retriever), ends_.downloader, instances_);
 }
 
@@ -157,7 +157,7 @@ void Archive::Impl::LearnSizes(const std::vector<InstanceReference>& instances, 
     {
       // Few at a time: each has to be transferred within its own time, whatever the number of the others.
       std::unique_lock lock(progress->mutex);
-      wait_for(lock, [&] { return progress->open < 2 * TransfersAtATime(config_, ends_) || progress->error; });
+      wait_for(lock, [&] { return progress->open < 2 * Concurrency(config_, ends_) || progress->error; });
       if (progress->error) {
         break;
       }
@@ -228,7 +228,7 @@ void Archive::LearnSizes(const std::vector<InstanceReference>& instances, const 
 const ArchiveConfig& Archive::config() const {
   return impl_->config_;
 }
-CachedSearcher& Archive::searcher() {
+CachingSearcher& Archive::searcher() {
   return *impl_->searcher_;
 }
 Retriever& Archive::retriever() {

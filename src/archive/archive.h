@@ -6,12 +6,12 @@
 #include <string_view>
 #include <vector>
 
-#include "archive/config.h"
-#include "archive/retriever.h"
-#include "archive/tree.h"
 #include "base/context.h"
 #include "cache/instance_cache.h"
-#include "search/cached.h"
+#include "config/config.h"
+#include "fetch/retriever.h"
+#include "search/caching_searcher.h"
+#include "tree/tree.h"
 
 namespace trolley {
 
@@ -35,7 +35,7 @@ class Archive {
   void LearnSizes(const std::vector<InstanceReference>& instances, const Context& context);
 
   const ArchiveConfig& config() const;
-  CachedSearcher& searcher();
+  CachingSearcher& searcher();
   Retriever& retriever();
   Tree& tree();
   // Null for a folder, which needs none.

@@ -70,9 +70,9 @@ std::string StatusJson(const ArchiveConfig& config, const ArchiveStatus& status)
   json["started_at"] = Seconds(status.started_at);
   json["now"] = Seconds(std::chrono::system_clock::now());
   json["search_expiry_seconds"] = config.search_expiry.count() / 1000;
-  json["transfers"] = {{"begun", status.transfers.transfers},      {"failed", status.transfers.failures},
-                       {"running", status.transfers.running},      {"waiting", status.transfers.waiting},
-                       {"at_a_time", status.transfers.at_a_time},  {"bytes", status.transfers.bytes},
+  json["transfers"] = {{"begun", status.transfers.transfers},         {"failed", status.transfers.failures},
+                       {"running", status.transfers.running},         {"waiting", status.transfers.waiting},
+                       {"concurrency", status.transfers.concurrency}, {"bytes", status.transfers.bytes},
                        {"cache_hits", status.transfers.cache_hits}};
   if (status.cache) {
     json["cache"] = {{"instances", status.cache->instances},
@@ -121,7 +121,7 @@ std::string MetricsText(const ArchiveConfig& config, const ArchiveStatus& status
   AddMetric(text, "transfers_running", "gauge", "Transfers now", status.transfers.running, label);
   AddMetric(text, "transfers_waiting", "gauge", "Transfers queued", status.transfers.waiting, label);
   AddMetric(text, "transfers_at_a_time", "gauge", "At most so many transfers, as far as that was seen to pay",
-            status.transfers.at_a_time, label);
+            status.transfers.concurrency, label);
   AddMetric(text, "cache_hits_total", "counter", "Opens answered from the cache", status.transfers.cache_hits, label);
   if (status.cache) {
     AddMetric(text, "cache_instances", "gauge", "Instances in the cache", status.cache->instances, label);

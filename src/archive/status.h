@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "archive/config.h"
-#include "archive/retriever.h"
 #include "cache/instance_cache.h"
+#include "config/config.h"
+#include "fetch/retriever.h"
 
 namespace trolley {
 

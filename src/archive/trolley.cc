@@ -6,8 +6,8 @@
 #include <stop_token>
 #include <utility>
 
-#include "archive/download_run.h"
-#include "archive/end_points.h"
+#include "config/clients.h"
+#include "fetch/download_run.h"
 #include "search/find_study.h"
 
 namespace trolley {
@@ -75,7 +75,7 @@ Selection::Selection(const Study& study) {
   Add(study);
 }
 
-Selection::Selection(const Answer& studies) : Selection(std::span<const Study>(*studies)) {}
+Selection::Selection(const SearchResult& studies) : Selection(std::span<const Study>(*studies)) {}
 
 Selection::Selection(std::span<const Study> studies) {
   for (const Study& study : studies) {
@@ -116,14 +116,14 @@ Trolley::Trolley(std::shared_ptr<Searcher> searcher, std::shared_ptr<Downloader>
     : searcher_(std::move(searcher)), downloader_(std::move(downloader)), storage_(std::move(storage)) {}
 
 Trolley::Trolley(const ArchiveConfig& archive, std::shared_ptr<Storage> storage) : storage_(std::move(storage)) {
-  EndPoints ends = MakeEndPoints(archive, nullptr);
-  max_jobs_ = TransfersAtATime(archive, ends);
-  max_most_jobs_ = MostTransfersAtATime(archive, ends);
+  Clients ends = MakeClients(archive, nullptr);
+  max_jobs_ = Concurrency(archive, ends);
+  max_max_jobs_ = MaxConcurrency(archive, ends);
   searcher_ = std::move(ends.searcher);
   downloader_ = std::move(ends.downloader);
 }
 
-Answer Trolley::FindStudies(const Query& query, const Context& context) {
+SearchResult Trolley::FindStudies(const Query& query, const Context& context) {
   return searcher_->Find(query, context);
 }
 
@@ -141,7 +141,7 @@ DownloadReport Trolley::Download(const Selection& what, const DownloadOptions& o
 DownloadReport Trolley::Download(const Selection& what, Storage& storage, const DownloadOptions& options) {
   DownloadOptions limited = options;
   limited.jobs = std::clamp(options.jobs, 1U, std::max(1U, max_jobs_));
-  limited.most_jobs = std::min(options.most_jobs, max_most_jobs_);
+  limited.max_jobs = std::min(options.max_jobs, max_max_jobs_);
   return DownloadRun(*searcher_, *downloader_, storage, limited).Run(what.references());
 }
 
@@ -150,7 +150,7 @@ DownloadReport Trolley::FetchAll(const Selection& what, const std::function<void
   HandOver hand_over(take);
   DownloadOptions changed = options;
   changed.skip_complete = false;
-  changed.most_jobs = options.jobs;  // each holds an instance in memory
+  changed.max_jobs = options.jobs;  // each holds an instance in memory
   changed.context.stop = hand_over.stop_token();
   const std::stop_callback pass_on(options.context.stop, [&] { hand_over.RequestStop(); });
   DownloadReport report = Download(what, hand_over, changed);

@@ -11,13 +11,14 @@
 #include <span>
 #include <vector>
 
-#include "archive/config.h"
-#include "archive/expand.h"
 #include "base/context.h"
 #include "base/error.h"
+#include "config/config.h"
 #include "dicom/query.h"
 #include "dicom/study.h"
 #include "download/downloader.h"
+#include "fetch/download_report.h"
+#include "fetch/expand.h"
 #include "search/searcher.h"
 #include "storage/storage.h"
 
@@ -27,12 +28,12 @@ namespace trolley {
 // of a found series that has instances, just these; what has none is meant as a whole.
 class Selection {
  public:
-  Selection(StudyReference study);        // NOLINT(google-explicit-constructor): whatever can be downloaded is one
-  Selection(SeriesReference series);      // NOLINT(google-explicit-constructor)
-  Selection(InstanceReference instance);  // NOLINT(google-explicit-constructor)
-  Selection(Reference reference);         // NOLINT(google-explicit-constructor)
-  Selection(const Study& study);          // NOLINT(google-explicit-constructor)
-  Selection(const Answer& studies);       // NOLINT(google-explicit-constructor)
+  Selection(StudyReference study);         // NOLINT(google-explicit-constructor): whatever can be downloaded is one
+  Selection(SeriesReference series);       // NOLINT(google-explicit-constructor)
+  Selection(InstanceReference instance);   // NOLINT(google-explicit-constructor)
+  Selection(Reference reference);          // NOLINT(google-explicit-constructor)
+  Selection(const Study& study);           // NOLINT(google-explicit-constructor)
+  Selection(const SearchResult& studies);  // NOLINT(google-explicit-constructor)
   // A series does not know its study, nor an instance its series.
   Selection(const Study& study, const Series& series);
   Selection(const Study& study, const Series& series, std::span<const Instance> instances);
@@ -48,60 +49,6 @@ class Selection {
   std::vector<Reference> references_;
 };
 
-enum class Outcome {
-  kDone,      // downloaded
-  kComplete,  // it was there already
-  kMissing,   // the archive says that it has none
-  kFailed,
-};
-
-struct DownloadResult {
-  Reference what;  // an instance; or a series or study of which the instances could not be found
-  Outcome outcome = Outcome::kFailed;
-  std::optional<Error> error;  // why, for kFailed
-  uint64_t bytes = 0;          // for kDone
-};
-
-struct DownloadProgress {
-  uint64_t found = 0;  // instances that are to be downloaded, as far as is known
-  bool all_found = false;
-  uint64_t done = 0;
-  uint64_t complete = 0;  // were there already
-  uint64_t missing = 0;
-  uint64_t failed = 0;
-  uint64_t bytes = 0;  // received
-};
-
-struct DownloadOptions {
-  unsigned jobs = 4;  // downloads at the same time; not more than a configured archive's limits
-  // Likewise over a long way, where requests for single instances pay as long as they do not slow each other down (32
-  // are a good choice); not more than `jobs` unless it is.
-  unsigned most_jobs = 0;
-  bool skip_complete = true;  // what the storage has already is not fetched again
-  Context context = {};       // when to give up
-  // Called from several threads, one at a time: on_progress now and then (not more often than every
-  // `progress_interval`, and once at the end), on_result for each result. What they throw ends the download and leaves
-  // through it.
-  std::function<void(const DownloadProgress&)> on_progress = {};
-  std::function<void(const DownloadResult&)> on_result = {};
-  std::chrono::milliseconds progress_interval{100};
-  // A series that broke off is asked for again, for what it did not bring: at once when something came, after this
-  // pause (doubled the next time) when the archive was out of reach; three times in all without anything coming.
-  std::chrono::milliseconds retry_pause{1000};
-  // So many series or questions in a row that failed because the archive is out of reach or refuses access: the rest is
-  // not tried.
-  unsigned give_up_after = 10;
-};
-
-struct DownloadReport {
-  DownloadProgress total;
-  std::vector<DownloadResult> problems;  // everything that is missing or failed
-  // Why it ended before everything was tried: the context's end, a full disk, or an archive that is out of reach.
-  std::optional<Error> stopped_by;
-
-  bool ok() const { return problems.empty() && !stopped_by; }
-};
-
 struct FetchedInstance {
   InstanceReference reference;
   std::span<const std::byte> bytes;  // the Part-10 file; valid during the call
@@ -115,11 +62,11 @@ class Trolley {
           std::shared_ptr<Storage> storage = nullptr);
 
   // For what a configuration or ResolveArchive() names. Questions are not cached. Asks nobody yet. Throws as
-  // MakeEndPoints.
+  // MakeClients.
   explicit Trolley(const ArchiveConfig& archive, std::shared_ptr<Storage> storage = nullptr);
 
   // As Searcher::Find.
-  Answer FindStudies(const Query& query, const Context& context = {});
+  SearchResult FindStudies(const Query& query, const Context& context = {});
   // The only study that matches; throws when it is none or several.
   Study FindStudy(const Query& query, const Context& context = {});
 
@@ -140,7 +87,7 @@ class Trolley {
   std::shared_ptr<Downloader> downloader_;
   std::shared_ptr<Storage> storage_;
   unsigned max_jobs_ = std::numeric_limits<unsigned>::max();
-  unsigned max_most_jobs_ = std::numeric_limits<unsigned>::max();
+  unsigned max_max_jobs_ = std::numeric_limits<unsigned>::max();
 };
 
 }  // namespace trolley

@@ -35,7 +35,7 @@ struct Study {
 
 // An answer, shared and never changed after it was made. Never null; empty: the archive says that there is none.
 using Studies = std::vector<Study>;
-using Answer = std::shared_ptr<const Studies>;
+using SearchResult = std::shared_ptr<const Studies>;
 
 }  // namespace trolley
 

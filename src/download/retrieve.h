@@ -12,8 +12,8 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "dicom/references.h"
-#include "net/association.h"
-#include "net/association_pool.h"
+#include "dimse/association.h"
+#include "dimse/association_pool.h"
 
 namespace trolley {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "net/association.h"
+#include "dimse/association.h"
 
 namespace trolley {
 

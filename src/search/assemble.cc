@@ -87,7 +87,7 @@ class Assembler {
     }
   }
 
-  Answer Finish() {
+  SearchResult Finish() {
     auto studies = std::make_shared<Studies>();
     studies->reserve(nodes_.size());
     for (StudyNode& node : nodes_) {
@@ -184,7 +184,7 @@ Level LevelOf(Tag tag) {
   return Contains(kSeriesTags, tag) ? Level::kSeries : Level::kInstance;
 }
 
-Answer Assemble(const Query& query, std::vector<Attributes> rows) {
+SearchResult Assemble(const Query& query, std::vector<Attributes> rows) {
   Assembler assembler(query, rows.size());
   for (Attributes& row : rows) {
     if (!Contradicts(query, row)) {

@@ -20,7 +20,7 @@ Level LevelOf(Tag tag);
 // one wins, missing attributes are added), and moves attributes to the level they belong to. What only serves the
 // transport (URLs of the archive, the character set, which was decoded already) is left out unless the query includes
 // it. Throws kProtocol for a row without the UID of its level, or with an invalid one.
-Answer Assemble(const Query& query, std::vector<Attributes> rows);
+SearchResult Assemble(const Query& query, std::vector<Attributes> rows);
 
 }  // namespace trolley
 

@@ -6,7 +6,7 @@
 namespace trolley {
 
 Study FindStudy(Searcher& searcher, const Query& query, const Context& context) {
-  const Answer answer = searcher.Find(query, context);
+  const SearchResult answer = searcher.Find(query, context);
   if (answer->size() != 1) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("Cannot find the study (", query.Describe(), "): expected exactly one study, found ",

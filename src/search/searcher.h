@@ -16,7 +16,7 @@ class Searcher {
   // that contradict the question left out. Empty means that the archive said there is none. Throws Error: kUnsupported
   // for a term that the protocol cannot express, kTooMany for an answer cropped by a limit that the query did not set,
   // kAccessDenied, kUnavailable, kTimedOut, kProtocol, kCancelled. A failed question is never an empty answer.
-  virtual Answer Find(const Query& query, const Context& context) = 0;
+  virtual SearchResult Find(const Query& query, const Context& context) = 0;
 };
 
 }  // namespace trolley

@@ -12,11 +12,11 @@
 #include <thread>
 #include <vector>
 
-#include "archive/fake_searcher.h"
 #include "base/text.h"
-#include "download/fake_wado.h"
 #include "download/recording_sink.h"
+#include "download/wado/fake_wado.h"
 #include "storage/directory_storage.h"
+#include "support/fake_searcher.h"
 #include "support/temp_directory.h"
 
 namespace trolley {
@@ -376,7 +376,7 @@ class FarSeriesTest : public TrolleyTest {
       }
     };
     options_.skip_complete = false;
-    options_.most_jobs = 32;
+    options_.max_jobs = 32;
   }
 
   void AddSeries(const std::string& series, size_t told_count) {
@@ -548,7 +548,7 @@ TEST_F(FarSeriesTest, InstancesThatAreFetchedOneByOneAreSpreadOverMoreJobs) {
   downloader_->whole_series = false;
   downloader_->how = Downloader::Batching::kOneByOne;
   options_.jobs = 2;
-  options_.most_jobs = 12;
+  options_.max_jobs = 12;
   downloader_->rendezvous = 12;
   const DownloadReport report = Download(series_);
   EXPECT_TRUE(report.ok());
@@ -566,7 +566,7 @@ TEST_F(FarSeriesTest, NotNearbyAndNotBeyondWhatIsAllowed) {
   };
   EXPECT_EQ(questions(), 1U) << "it was listed";
   downloader_->way = std::chrono::milliseconds(20);
-  options_.most_jobs = options_.jobs;
+  options_.max_jobs = options_.jobs;
   EXPECT_EQ(questions(), 1U) << "it was listed";
   EXPECT_THAT(downloader_->calls(), IsEmpty());
 }

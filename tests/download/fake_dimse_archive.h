@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "dicom/file_meta_writer.h"
 #include "dicom/identifier.h"
-#include "net/pdu.h"
+#include "dimse/pdu.h"
 #include "support/fake_scp.h"
 
 namespace trolley {

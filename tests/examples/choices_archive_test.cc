@@ -8,23 +8,23 @@
 #include "archive/trolley.h"
 #include "base/log.h"
 #include "dicom/part10.h"
-#include "download/c_get.h"
-#include "download/c_move.h"
-#include "download/folder.h"
-#include "download/rad69.h"
-#include "download/wado_rs.h"
-#include "download/wado_rs_metadata.h"
-#include "download/wado_uri.h"
+#include "dimse/association_pool.h"
+#include "download/c_get/c_get.h"
+#include "download/c_move/c_move.h"
+#include "download/folder/folder_downloader.h"
+#include "download/rad69/rad69.h"
+#include "download/wado/wado_rs.h"
+#include "download/wado/wado_rs_metadata.h"
+#include "download/wado/wado_uri.h"
 #include "examples/hospital.h"
-#include "net/association_pool.h"
-#include "net/auth.h"
-#include "net/auth_login.h"
-#include "net/http.h"
-#include "search/c_find.h"
-#include "search/cached.h"
-#include "search/folder.h"
-#include "search/mint.h"
-#include "search/qido_rs.h"
+#include "http/auth/authenticator.h"
+#include "http/auth/login.h"
+#include "http/http_client.h"
+#include "search/c_find/c_find.h"
+#include "search/caching_searcher.h"
+#include "search/folder/folder_archive.h"
+#include "search/mint/mint.h"
+#include "search/qido/qido_rs.h"
 #include "storage/directory_storage.h"
 #include "support/dcmqrscp.h"
 #include "support/sockets.h"
@@ -202,10 +202,10 @@ class MySearcher : public Searcher {
  public:
   explicit MySearcher(std::vector<std::shared_ptr<Searcher>> archives) : archives_(std::move(archives)) {}
 
-  Answer Find(const Query& query, const Context& context) override {
+  SearchResult Find(const Query& query, const Context& context) override {
     auto studies = std::make_shared<Studies>();
     for (const auto& archive : archives_) {
-      const Answer answer = archive->Find(query, context);
+      const SearchResult answer = archive->Find(query, context);
       studies->insert(studies->end(), answer->begin(), answer->end());
     }
     return studies;
@@ -228,9 +228,9 @@ TEST_F(ChoicesExampleTest, Caching) {
   const std::shared_ptr<Searcher> a_searcher = MakeMintSearcher({.url = mint.url()}, http_);
   const size_t before = mint.server().CountRequests();
 
-  CachedSearcherOptions options;
+  CachingSearcherOptions options;
   options.expiry = std::chrono::seconds(300);
-  const auto searcher = std::make_shared<CachedSearcher>(a_searcher, nullptr, options);
+  const auto searcher = std::make_shared<CachingSearcher>(a_searcher, nullptr, options);
   Trolley trolley(searcher, std::make_shared<MyDownloader>());
   trolley.FindStudies(Query().Where("PatientName", "Contract*"));
   trolley.FindStudies(Query().Where("PatientName", "Contract*"));  // not asked again for five minutes

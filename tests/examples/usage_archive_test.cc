@@ -6,15 +6,15 @@
 #include <fstream>
 #include <memory>
 
-#include "archive/readable_storage.h"
 #include "archive/trolley.h"
-#include "download/wado_rs.h"
-#include "download/wado_uri.h"
+#include "download/wado/wado_rs.h"
+#include "download/wado/wado_uri.h"
 #include "examples/hospital.h"
-#include "net/http.h"
-#include "search/mint.h"
-#include "search/qido_rs.h"
+#include "http/http_client.h"
+#include "search/mint/mint.h"
+#include "search/qido/qido_rs.h"
 #include "storage/directory_storage.h"
+#include "tree/readable_storage.h"
 
 namespace trolley {
 namespace {
@@ -47,7 +47,7 @@ TEST_F(UsageExampleTest, BasicExample) {
   Trolley trolley(MakeMintSearcher({.url = mint}, http), MakeWadoUriDownloader({.url = wado}, http),
                   std::make_shared<StorageDir>(DirectoryStorageOptions{.directory = out_}));
   // Find some studies
-  const Answer studies = trolley.FindStudies(Query().Where("PatientName", "Contract*"));
+  const SearchResult studies = trolley.FindStudies(Query().Where("PatientName", "Contract*"));
   // Download the first one
   const DownloadReport report = trolley.Download(studies->at(0));
 
@@ -59,14 +59,14 @@ TEST_F(UsageExampleTest, FindingStudies) {
   Trolley& trolley = *trolley_;
 
   // Find all studies of patients whose name begins with "Contra"
-  const Answer studies = trolley.FindStudies(Query().Where("PatientName", "Contra*"));
+  const SearchResult studies = trolley.FindStudies(Query().Where("PatientName", "Contra*"));
 
   // Find MR studies from the first days of March 2020. Include birth date and referring physician in the results
-  const Answer more = trolley.FindStudies(Query()
-                                              .Where("ModalitiesInStudy", "MR")
-                                              .Where("StudyDate", "20200301-20200303")
-                                              .Include("PatientBirthDate")
-                                              .Include("ReferringPhysicianName"));
+  const SearchResult more = trolley.FindStudies(Query()
+                                                    .Where("ModalitiesInStudy", "MR")
+                                                    .Where("StudyDate", "20200301-20200303")
+                                                    .Include("PatientBirthDate")
+                                                    .Include("ReferringPhysicianName"));
 
   EXPECT_THAT(*studies, SizeIs(2));
   ASSERT_THAT(*more, SizeIs(1));
@@ -78,7 +78,8 @@ TEST_F(UsageExampleTest, FindingSeriesAndInstanceDetails) {
   const std::string uid = OrthancContent::StudyUid("2");
 
   // Studies, series and instances
-  const Answer studies = trolley.FindStudies(Query(Level::kInstance).Where("StudyInstanceUID", uid).Include("Rows"));
+  const SearchResult studies =
+      trolley.FindStudies(Query(Level::kInstance).Where("StudyInstanceUID", uid).Include("Rows"));
   const Series& a_series = studies->at(0).series[0];       // studies now contain series
   const Instance& an_instance = a_series.instances.at(0);  // and series contain instances
 
@@ -97,7 +98,7 @@ TEST_F(UsageExampleTest, DownloadingImages) {
   Trolley& trolley = *trolley_;
 
   // Any study, series or instance can be downloaded
-  const Answer studies = trolley.FindStudies(Query(Level::kInstance).Where("PatientName", "Contra^Ben"));
+  const SearchResult studies = trolley.FindStudies(Query(Level::kInstance).Where("PatientName", "Contra^Ben"));
   const Study& study = studies->at(0);
   const Series& series = study.series.at(1);
   const DownloadReport three = trolley.Download({study, series, std::span(series.instances).first(3)});  // instances
@@ -151,7 +152,7 @@ TEST_F(UsageExampleTest, DownloadingDatasets) {
   std::filesystem::create_directory(out_);
 
   // More control: take each instance yourself
-  const Answer studies = trolley.FindStudies(Query(Level::kInstance).Where("PatientID", "C3"));
+  const SearchResult studies = trolley.FindStudies(Query(Level::kInstance).Where("PatientID", "C3"));
   trolley.FetchAll(studies, [&](const FetchedInstance& instance) {
     std::ofstream file(out_ / (instance.reference.instance.str() + ".dcm"), std::ios::binary);
     file.write(reinterpret_cast<const char*>(instance.bytes.data()),

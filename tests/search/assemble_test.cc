@@ -33,13 +33,13 @@ std::string ErrorOf(const Query& query, std::vector<Attributes> rows) {
 }
 
 TEST(AssembleTest, MakesNothingOfNothing) {
-  const Answer answer = Assemble(Query(Level::kStudy), {});
+  const SearchResult answer = Assemble(Query(Level::kStudy), {});
   ASSERT_NE(answer, nullptr);
   EXPECT_TRUE(answer->empty());
 }
 
 TEST(AssembleTest, MakesATreeInTheArchivesOrder) {
-  const Answer answer =
+  const SearchResult answer =
       Assemble(Query(Level::kInstance), {Instance("1.2", "1.2.2", "1.9"), Instance("1.1", "1.1.1", "1.8"),
                                          Instance("1.2", "1.2.1", "1.7"), Instance("1.2", "1.2.2", "1.6")});
   ASSERT_EQ(answer->size(), 2u);
@@ -55,7 +55,7 @@ TEST(AssembleTest, MakesATreeInTheArchivesOrder) {
 }
 
 TEST(AssembleTest, PutsAttributesWhereTheyBelong) {
-  const Answer answer = Assemble(Query(Level::kInstance), {Instance("1.2", "1.2.1", "1.9")});
+  const SearchResult answer = Assemble(Query(Level::kInstance), {Instance("1.2", "1.2.1", "1.9")});
   const Study& study = answer->front();
   const Series& series = study.series.front();
   const trolley::Instance& instance = series.instances.front();
@@ -70,17 +70,17 @@ TEST(AssembleTest, PutsAttributesWhereTheyBelong) {
 }
 
 TEST(AssembleTest, KeepsAtTheQuerysLevelWhatBelongsBelow) {
-  const Answer studies = Assemble(Query(Level::kStudy), {Instance("1.2", "1.2.1", "1.9")});
+  const SearchResult studies = Assemble(Query(Level::kStudy), {Instance("1.2", "1.2.1", "1.9")});
   EXPECT_EQ(studies->front().attributes.Get(tag::kRows), "512");
   EXPECT_TRUE(studies->front().series.empty());
-  const Answer series = Assemble(Query(Level::kSeries), {Instance("1.2", "1.2.1", "1.9")});
+  const SearchResult series = Assemble(Query(Level::kSeries), {Instance("1.2", "1.2.1", "1.9")});
   EXPECT_EQ(series->front().series.front().attributes.Get(tag::kRows), "512");
   EXPECT_TRUE(series->front().series.front().instances.empty());
 }
 
 TEST(AssembleTest, TakesParentsFromTheQuery) {
   const Query query = Query::ForSeries({Uid("1.2"), Uid("1.2.1")});
-  const Answer answer = Assemble(query, {{{tag::kSOPInstanceUID, "1.9"}}, {{tag::kSOPInstanceUID, "1.8"}}});
+  const SearchResult answer = Assemble(query, {{{tag::kSOPInstanceUID, "1.9"}}, {{tag::kSOPInstanceUID, "1.8"}}});
   ASSERT_EQ(answer->size(), 1u);
   EXPECT_EQ(answer->front().uid.str(), "1.2");
   EXPECT_EQ(answer->front().series.front().uid.str(), "1.2.1");
@@ -93,7 +93,7 @@ TEST(AssembleTest, MergesRepeatedRows) {
   second.Set(tag::kRows, "1024");
   second.Set(tag::kColumns, "256");
   second.Set(tag::kStudyDescription, "Thorax");
-  const Answer answer = Assemble(Query(Level::kInstance), {first, second});
+  const SearchResult answer = Assemble(Query(Level::kInstance), {first, second});
   ASSERT_EQ(answer->front().series.front().instances.size(), 1u);
   const trolley::Instance& instance = answer->front().series.front().instances.front();
   EXPECT_EQ(instance.attributes.Get(tag::kRows), "512");
@@ -102,7 +102,7 @@ TEST(AssembleTest, MergesRepeatedRows) {
 }
 
 TEST(AssembleTest, KeepsTheSameSeriesUidOfTwoStudiesApart) {
-  const Answer answer =
+  const SearchResult answer =
       Assemble(Query(Level::kInstance), {Instance("1.1", "1.5", "1.9"), Instance("1.2", "1.5", "1.9")});
   ASSERT_EQ(answer->size(), 2u);
   EXPECT_EQ((*answer)[0].series.front().instances.size(), 1u);
@@ -121,10 +121,10 @@ TEST(AssembleTest, LeavesOutWhatServesTheTransport) {
   Attributes row = Instance("1.2", "1.2.1", "1.9");
   row.Set(tag::kSpecificCharacterSet, "ISO_IR 100");
   row.Set(Tag{0x00081190}, "http://elsewhere/studies/1.2");
-  const Answer without = Assemble(Query(Level::kStudy), {row});
+  const SearchResult without = Assemble(Query(Level::kStudy), {row});
   EXPECT_FALSE(without->front().attributes.Has(tag::kSpecificCharacterSet));
   EXPECT_FALSE(without->front().attributes.Has(Tag{0x00081190}));
-  const Answer with = Assemble(Query(Level::kStudy).Include(Tag{0x00081190}), {row});
+  const SearchResult with = Assemble(Query(Level::kStudy).Include(Tag{0x00081190}), {row});
   EXPECT_TRUE(with->front().attributes.Has(Tag{0x00081190}));
 }
 
@@ -143,7 +143,7 @@ TEST(AssembleTest, IsQuickWithManyRows) {
     rows.push_back(Instance("1.2", StrCat("1.2.", i % 50), StrCat("1.3.", i)));
   }
   const auto start = std::chrono::steady_clock::now();
-  const Answer answer = Assemble(Query::ForStudy({Uid("1.2")}, Level::kInstance), std::move(rows));
+  const SearchResult answer = Assemble(Query::ForStudy({Uid("1.2")}, Level::kInstance), std::move(rows));
   EXPECT_EQ(answer->front().series.size(), 50u);
   EXPECT_EQ(answer->front().series.front().instances.size(), 2000u);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));  // not quadratic

@@ -13,14 +13,14 @@ using testing::HasSubstr;
 class FixedSearcher : public Searcher {
  public:
   explicit FixedSearcher(Studies studies) : answer_(std::make_shared<const Studies>(std::move(studies))) {}
-  Answer Find(const Query& query, const Context&) override {
+  SearchResult Find(const Query& query, const Context&) override {
     asked = query;
     return answer_;
   }
   Query asked;
 
  private:
-  Answer answer_;
+  SearchResult answer_;
 };
 
 std::string Refusal(FixedSearcher& searcher) {

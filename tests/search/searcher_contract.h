@@ -124,7 +124,7 @@ class SearcherContract : public testing::TestWithParam<SearchContractParam> {
     return {each.begin(), each.end()};
   }
   Addresses Find(const Query& query, const Context& context = {}) {
-    const Answer answer = world_->searcher().Find(query, context);
+    const SearchResult answer = world_->searcher().Find(query, context);
     Addresses found;
     for (const Study& study : *answer) {
       if (query.level() == Level::kStudy) {

@@ -14,8 +14,8 @@
 
 #include "base/error.h"
 #include "dicom/synthetic.h"
-#include "download/fake_wado.h"
 #include "download/recording_sink.h"
+#include "download/wado/fake_wado.h"
 #include "support/temp_directory.h"
 
 namespace trolley {

@@ -61,10 +61,10 @@ void FakeConversation::Accept(const internal::AssociatePdu& request, std::string
     const bool found = std::find(offered.begin(), offered.end(), transfer_syntax) != offered.end();
     context.transfer_syntaxes = {found ? std::string(transfer_syntax) : offered.front()};
   }
-  Answer(answer);
+  SearchResult(answer);
 }
 
-void FakeConversation::Answer(const internal::AssociatePdu& answer) {
+void FakeConversation::SearchResult(const internal::AssociatePdu& answer) {
   SendBytes(EncodeAssociate(PduType::kAssociateAc, answer));
 }
 

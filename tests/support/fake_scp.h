@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "base/unique_fd.h"
-#include "net/dicom_peer.h"
-#include "net/dimse.h"
-#include "net/pdu.h"
+#include "dimse/dicom_peer.h"
+#include "dimse/dimse.h"
+#include "dimse/pdu.h"
 
 namespace trolley {
 
@@ -34,7 +34,7 @@ class FakeConversation {
   internal::AssociatePdu ReceiveRequest();
   // Takes every context with its first transfer syntax, or with `transfer_syntax` where it is offered.
   void Accept(const internal::AssociatePdu& request, std::string_view transfer_syntax = "");
-  void Answer(const internal::AssociatePdu& answer);  // any A-ASSOCIATE-AC
+  void SearchResult(const internal::AssociatePdu& answer);  // any A-ASSOCIATE-AC
   void Reject(uint8_t result, uint8_t source, uint8_t reason);
   // nullopt: the other side released (which is answered), aborted or closed.
   std::optional<FakeMessage> Receive();

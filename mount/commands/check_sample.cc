@@ -1,0 +1,177 @@
+#include "mount/commands/check_sample.h"
+
+#include <algorithm>
+#include <limits>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "dicom/file_meta.h"
+#include "tree/criteria.h"
+#include "tree/tree.h"
+
+namespace trolley {
+namespace {
+
+constexpr uint32_t kSomeRows = 20;
+constexpr size_t kMostSeriesLookedAt = 5;
+constexpr uint64_t kSmallEnough = uint64_t{4} << 20;
+
+// Asked for `kSomeRows` at most, if the protocol can say so.
+SearchResult FindSome(Searcher& searcher, Query query, const Context& context) {
+  return searcher.Find(query.SetLimit(kSomeRows), context);
+}
+
+// Whole-slide images, cines and the like come in files of gigabytes.
+bool MayBeHuge(std::string_view modality) {
+  constexpr std::string_view kHuge[] = {"SM", "XA", "XC", "US", "MG", "IVUS", "OPT", "ES", "GM", "RF"};
+  return std::find(std::begin(kHuge), std::end(kHuge), modality) != std::end(kHuge);
+}
+
+int64_t Count(const Attributes& attributes, Tag tag) {
+  const auto count = attributes.Number(tag);
+  return count && *count > 0 ? *count : std::numeric_limits<int64_t>::max();
+}
+
+// The most promising first.
+std::vector<const Study*> Ranked(const Studies& studies) {
+  std::vector<const Study*> ranked;
+  for (const Study& study : studies) {
+    if (study.attributes.Number(tag::kNumberOfStudyRelatedInstances) != 0) {
+      ranked.push_back(&study);
+    }
+  }
+  const auto rank = [](const Study* study) {
+    bool huge = false;
+    for (const std::string_view modality : Split(study->attributes.Get(tag::kModalitiesInStudy), '\\')) {
+      huge = huge || MayBeHuge(modality);
+    }
+    return std::pair(huge, Count(study->attributes, tag::kNumberOfStudyRelatedInstances));
+  };
+  std::stable_sort(ranked.begin(), ranked.end(), [&](auto* a, auto* b) { return rank(a) < rank(b); });
+  return ranked;
+}
+
+std::vector<const Series*> Ranked(const std::vector<Series>& all) {
+  std::vector<const Series*> ranked;
+  for (const Series& series : all) {
+    ranked.push_back(&series);
+  }
+  const auto rank = [](const Series* series) {
+    return std::pair(MayBeHuge(series->attributes.Get(tag::kModality)),
+                     Count(series->attributes, tag::kNumberOfSeriesRelatedInstances));
+  };
+  std::stable_sort(ranked.begin(), ranked.end(), [&](auto* a, auto* b) { return rank(a) < rank(b); });
+  return ranked;
+}
+
+// Looks into series until an instance is small enough.
+class Picker {
+ public:
+  Picker(Searcher& searcher, const Context& context) : searcher_(searcher), context_(context) {}
+
+  std::optional<InstanceReference> Pick(const Studies& studies) {
+    for (const Study* study : Ranked(studies)) {
+      Query query = Query::ForStudy({study->uid}, Level::kSeries);
+      query.Include(tag::kModality).Include(tag::kNumberOfSeriesRelatedInstances);
+      const SearchResult answer = FindSome(searcher_, query, context_);
+      for (const Study& found : *answer) {
+        for (const Series* series : Ranked(found.series)) {
+          LookAt({study->uid, series->uid});
+          if (size_ <= kSmallEnough || ++looked_at_ >= kMostSeriesLookedAt) {
+            return best_;
+          }
+        }
+      }
+    }
+    return best_;
+  }
+
+ private:
+  void LookAt(const SeriesReference& reference) {
+    Query query = Query::ForSeries(reference);
+    for (const Tag tag : {tag::kRows, tag::kColumns, tag::kNumberOfFrames, tag::kBitsAllocated}) {
+      query.Include(tag);
+    }
+    const SearchResult answer = FindSome(searcher_, query, context_);
+    for (const Study& study : *answer) {
+      for (const Series& series : study.series) {
+        for (const Instance& instance : series.instances) {
+          const uint64_t size = instance.size.value_or(EstimateSize(instance.attributes));
+          if (!best_ || size < size_) {
+            size_ = size;
+            best_ = InstanceReference{reference.study, reference.series, instance.uid};
+          }
+        }
+      }
+    }
+  }
+
+  Searcher& searcher_;
+  const Context& context_;
+  size_t looked_at_ = 0;
+  uint64_t size_ = std::numeric_limits<uint64_t>::max();
+  std::optional<InstanceReference> best_;
+};
+
+class SampleSink : public DownloadSink {
+ public:
+  void OnBegin(const InstanceReference&, std::optional<uint64_t>) override { sample = {}; }
+  void OnData(std::span<const std::byte> piece) override {
+    const size_t wanted = std::min(piece.size(), kMaxFileMeta - head_.size());
+    head_.insert(head_.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(wanted));
+    sample.bytes += piece.size();
+  }
+  void OnEnd() override {
+    const FileMetaPeek peek = PeekFileMeta(head_);
+    if (peek.status != FileMetaPeek::Status::kOk) {
+      throw Error(ErrorCode::kProtocol, StrCat("Cannot use what came (", sample.bytes, " bytes): it is no DICOM file"));
+    }
+    sample.transfer_syntax = peek.meta->transfer_syntax_uid;
+    whole = true;
+  }
+  void OnMissing(const InstanceReference& instance) override {
+    throw Error(ErrorCode::kProtocol, StrCat("Cannot get instance ", instance.instance.str(),
+                                             ": the archive lists it, but says that it has none such; are the "
+                                             "downloader's and the searcher's the same archive?"));
+  }
+  void OnFailed(const InstanceReference&, const Error& error) override { throw Error(error); }
+
+  RetrievedSample sample;
+  bool whole = false;
+
+ private:
+  std::vector<std::byte> head_;
+};
+
+}  // namespace
+
+SearchResult FindSomeStudies(Searcher& searcher, const std::string& browse, const Context& context) {
+  Query any(Level::kStudy);
+  any.Include(tag::kNumberOfStudyRelatedInstances).Include(tag::kModalitiesInStudy);
+  if (browse != "all") {
+    Query recent = any;
+    AddCriteria(browse, recent);
+    if (SearchResult answer = FindSome(searcher, recent, context); !answer->empty()) {
+      return answer;
+    }
+  }
+  return FindSome(searcher, any, context);
+}
+
+std::optional<InstanceReference> PickSample(Searcher& searcher, const Studies& studies, const Context& context) {
+  return Picker(searcher, context).Pick(studies);
+}
+
+RetrievedSample RetrieveSample(Downloader& downloader, const InstanceReference& instance, const Context& context) {
+  SampleSink sink;
+  downloader.Download(std::span(&instance, 1), sink, context);
+  if (!sink.whole) {
+    throw Error(ErrorCode::kProtocol, "Cannot get the instance: nothing came");
+  }
+  return sink.sample;
+}
+
+}  // namespace trolley

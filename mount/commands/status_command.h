@@ -1,0 +1,26 @@
+#ifndef TROLLEY_MOUNT_COMMANDS_STATUS_COMMAND_H_
+#define TROLLEY_MOUNT_COMMANDS_STATUS_COMMAND_H_
+
+#include <chrono>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace trolley {
+
+struct StatusOptions {
+  std::string mount_point;
+  bool json = false;
+  std::chrono::milliseconds timeout{5000};
+};
+
+void DescribeStatus(CLI::App& app, StatusOptions& options);
+
+// Prints what the mount tells of itself. The exit code.
+int RunStatus(const StatusOptions& options);
+
+}  // namespace trolley
+
+#endif  // TROLLEY_MOUNT_COMMANDS_STATUS_COMMAND_H_

@@ -1,8 +1,0 @@
-#ifndef TROLLEYFS_MOUNT_FUSE_H_
-#define TROLLEYFS_MOUNT_FUSE_H_
-
-// libfuse's low-level interface, for .cc files only: the version is chosen in one place.
-#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 12)
-#include <fuse_lowlevel.h>
-
-#endif  // TROLLEYFS_MOUNT_FUSE_H_

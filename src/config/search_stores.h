@@ -1,0 +1,18 @@
+#ifndef TROLLEY_CONFIG_SEARCH_STORES_H_
+#define TROLLEY_CONFIG_SEARCH_STORES_H_
+
+#include <memory>
+
+#include "cache/blob_store.h"
+#include "search/folder/folder_archive.h"
+#include "search/result_store.h"
+
+namespace trolley {
+
+// What search/ wants to keep, kept in cache/: the two do not know each other.
+std::shared_ptr<ResultStore> MakeResultStore(std::shared_ptr<BlobStore> blobs);
+std::shared_ptr<FolderIndexStore> MakeFolderIndexStore(std::shared_ptr<BlobStore> blobs);
+
+}  // namespace trolley
+
+#endif  // TROLLEY_CONFIG_SEARCH_STORES_H_

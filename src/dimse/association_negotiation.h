@@ -1,0 +1,44 @@
+#ifndef TROLLEY_DIMSE_ASSOCIATION_NEGOTIATION_H_
+#define TROLLEY_DIMSE_ASSOCIATION_NEGOTIATION_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dimse/association.h"
+#include "dimse/dicom_peer.h"
+#include "dimse/pdu.h"
+
+namespace trolley::internal {
+
+// What came of a request.
+struct Negotiated {
+  std::vector<AcceptedContext> contexts;
+  std::map<std::string, std::string> extended;
+  uint32_t max_pdu = 0;  // that the peer takes; 0: any
+};
+
+// Throws kInvalidArgument for AE titles and contexts that no message can hold.
+AssociatePdu MakeProposal(const DicomPeer& peer, const AssociationRequest& request);
+// Overwrites its secret.
+void Wipe(AssociatePdu& proposal);
+// Believes nothing that was not asked for.
+Negotiated Evaluate(const AssociationRequest& request, const AssociatePdu& answer);
+
+// What we answer to a `proposal`, and what comes of it.
+struct AssociateReply {
+  AssociatePdu pdu;
+  Negotiated negotiated;
+};
+AssociateReply MakeAssociateReply(const AssociatePdu& proposal, const AssociationAcceptor& acceptor);
+
+// `body` of an A-ASSOCIATE-RJ: kAccessDenied, or CongestionError when another try may help.
+[[noreturn]] void ThrowRejection(const DicomPeer& peer, std::string_view body);
+// "the peer aborted the association: unexpected PDU"
+std::string AbortText(std::string_view body);
+
+}  // namespace trolley::internal
+
+#endif  // TROLLEY_DIMSE_ASSOCIATION_NEGOTIATION_H_

@@ -1,0 +1,75 @@
+#ifndef TROLLEY_DIMSE_STORAGE_SCP_H_
+#define TROLLEY_DIMSE_STORAGE_SCP_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/context.h"
+
+namespace trolley {
+
+// What a C-STORE request says, PS3.7 §9.3.1.1.
+struct StoreRequest {
+  std::string sop_class;
+  std::string sop_instance;
+  std::string transfer_syntax;
+  std::string calling_aet;
+  std::string move_originator_aet;                  // when it comes of a C-MOVE
+  std::optional<uint16_t> move_originator_id = {};  // the C-MOVE's message ID
+};
+
+// Gives the data set to `take` as it comes, byte for byte. Errors as from Association::ReceiveDataSet; what `take`
+// throws leaves through it.
+using DataSetReader =
+    std::function<void(const std::function<void(std::span<const std::byte>)>& take, const Context& context)>;
+
+// Takes what is sent. Called from several threads, one for each association.
+class StoreHandler {
+ public:
+  virtual ~StoreHandler() = default;
+  // In which of the `proposed` transfer syntaxes (at least one) a presentation context is accepted.
+  virtual std::string ChooseSyntax(const std::vector<std::string>& proposed) { return proposed.front(); }
+  // Gives the status of the answer (0000: stored). What was not read of the data set is dropped. What it throws aborts
+  // the association.
+  virtual uint16_t OnStore(const StoreRequest& request, const DataSetReader& read) = 0;
+};
+
+struct StorageScpOptions {
+  std::string bind_address;     // numeric; empty: all interfaces
+  std::string called_aet = {};  // who calls another title is rejected; empty: any will do
+  uint16_t port = 0;            // 0: any free one
+  uint32_t max_pdu = 131072;
+  std::chrono::milliseconds stall_timeout{60000};        // a silent peer is hung up on
+  std::chrono::milliseconds negotiation_timeout{10000};  // so is one that does not say by then what it wants
+  std::chrono::milliseconds idle_time{60000};            // and one that stores nothing for so long
+  size_t max_associations = 16;                          // at a time; more have to wait
+};
+
+// Listens for archives that send us instances: takes every storage class, also unknown and private ones, and
+// answers C-ECHO. Several associations at a time. Who sends is not
+// checked beyond the title that it calls: the handler has to know what it asked for.
+class StorageScp {
+ public:
+  // Throws kUnavailable when the port is in use, kInvalidArgument for a bad address. `handler` must outlive it.
+  StorageScp(StorageScpOptions options, StoreHandler& handler);
+  ~StorageScp();  // ends all associations
+  StorageScp(const StorageScp&) = delete;
+  StorageScp& operator=(const StorageScp&) = delete;
+
+  uint16_t port() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_DIMSE_STORAGE_SCP_H_

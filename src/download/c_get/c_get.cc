@@ -1,0 +1,67 @@
+#include "download/c_get/c_get.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "download/c_get/c_get_fetch.h"
+#include "download/retrieve.h"
+#include "download/series_batch.h"
+
+namespace trolley {
+namespace {
+
+constexpr size_t kWorthSeries = 16;  // fewer instances are asked for by their UIDs
+
+class CGet : public Downloader {
+ public:
+  CGet(CGetOptions options, std::shared_ptr<AssociationPool> pool) : options_(options), pool_(std::move(pool)) {}
+
+  // Over a short way, one association brings instances as fast as they can be sent. Over a long way each waits for the
+  // acknowledgement of the one before, and lists can be shared out among associations.
+  Batching batching() const override {
+    return pool_->round_trip() < options_.long_way ? Batching::kSeries : Batching::kList;
+  }
+
+  bool shares_lists() const override { return batching() == Batching::kList; }
+
+  void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) override {
+    const RetrieveModel& model = options_.patient_root ? PatientRoot() : StudyRoot();
+    for (const SeriesBatch& batch : GroupBySeries(instances)) {
+      const std::span<const InstanceReference> all = batch.instances;
+      const CGetAsking asking = HowToAsk(model, batch, context);
+      const size_t step = asking == CGetAsking::kList ? std::max<size_t>(options_.batch, 1) : all.size();
+      for (size_t begin = 0; begin < all.size(); begin += step) {
+        context.Check("download instances");
+        FetchByCGet(model, *pool_, experience_, batch.series, all.subspan(begin, std::min(step, all.size() - begin)),
+                    asking, sink, context);
+      }
+    }
+  }
+
+ private:
+  CGetAsking HowToAsk(const RetrieveModel& model, const SeriesBatch& batch, const Context& context) {
+    const size_t wanted = batch.instances.size();
+    if (options_.whole_series_from > 0 && wanted >= options_.whole_series_from) {
+      return CGetAsking::kSeries;
+    }
+    // For most of a series only: what is not wanted of it comes in vain.
+    if (wanted < kWorthSeries || batching() != Batching::kSeries) {
+      return CGetAsking::kList;
+    }
+    const size_t count = CountInstances(*pool_, model, batch.series, context);
+    return count > 0 && wanted * 4 >= count * 3 ? CGetAsking::kSeriesThenList : CGetAsking::kList;
+  }
+
+  const CGetOptions options_;
+  const std::shared_ptr<AssociationPool> pool_;
+  CGetExperience experience_;
+};
+
+}  // namespace
+
+std::unique_ptr<Downloader> MakeCGetDownloader(CGetOptions options, std::shared_ptr<AssociationPool> pool) {
+  return std::make_unique<CGet>(options, std::move(pool));
+}
+
+}  // namespace trolley

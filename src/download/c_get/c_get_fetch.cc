@@ -1,0 +1,394 @@
+#include "download/c_get/c_get_fetch.h"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "dicom/storage_classes.h"
+#include "download/instance_receiver.h"
+#include "download/storage_contexts.h"
+
+namespace trolley {
+namespace {
+
+constexpr uint16_t kDataSetMismatch = 0xA900;  // PS3.4 table B.2-1
+constexpr size_t kFewClasses = 6;
+constexpr size_t kSample = 8;  // instances whose storage class is looked up before a series is fetched
+
+using Instances = std::vector<InstanceReference>;
+
+class Fetch {
+ public:
+  Fetch(const RetrieveModel& model, AssociationPool& pool, CGetExperience& experience, SeriesReference series,
+        std::span<const InstanceReference> wanted, CGetAsking asking, DownloadSink& sink, const Context& context)
+      : model_(model),
+        pool_(pool),
+        experience_(experience),
+        series_(std::move(series)),
+        asking_(asking),
+        sink_(sink),
+        context_(context) {
+    for (const InstanceReference& instance : wanted) {
+      wanted_.emplace(instance.instance, instance);
+    }
+  }
+
+  void Run() {
+    const std::vector<std::string> likely = LikelyClasses();
+    bool others = likely.empty() || FetchClasses(likely, Remaining());
+    if (others && !wanted_.empty() && !told_) {  // what others of the series are says nothing of these
+      told_ = !ClassOfSample().empty();
+    }
+    if (!told_) {
+      for (const std::vector<std::string>& group : StorageClassGroups()) {
+        if (wanted_.empty() || !others) {
+          break;
+        }
+        others = FetchClasses(group, Remaining());
+      }
+    }
+    if (!wanted_.empty()) {
+      Settle();
+    }
+  }
+
+ private:
+  struct NoContext {};  // the archive accepted none of the storage classes
+
+  Instances Remaining() const {
+    Instances remaining;
+    for (const auto& [uid, instance] : wanted_) {
+      remaining.push_back(instance);
+    }
+    return remaining;
+  }
+
+  Instances StillWanted(const Instances& instances) const {
+    Instances still;
+    std::copy_if(instances.begin(), instances.end(), std::back_inserter(still),
+                 [&](const InstanceReference& instance) { return wanted_.contains(instance.instance); });
+    return still;
+  }
+
+  std::string Doing() const { return StrCat("download instances of series ", series_.series.str()); }
+
+  // The class that the series is of; when the archive does not tell, those that its modality suggests.
+  std::vector<std::string> LikelyClasses() {
+    std::string sop_class = experience_.ClassOf(series_);
+    if (sop_class.empty()) {
+      sop_class = ClassOfSample();
+      told_ = !sop_class.empty();
+    }
+    return sop_class.empty() ? StorageClassesOf(FindModality(pool_, model_, series_, context_))
+                             : std::vector<std::string>{sop_class};
+  }
+
+  // As the archive tells; empty: it does not.
+  std::string ClassOfSample() {
+    const Instances all = Remaining();
+    const auto found =
+        FindSopClasses(pool_, model_, series_, std::span(all).first(std::min(all.size(), kSample)), context_);
+    return found && !found->empty() ? found->begin()->second : "";
+  }
+
+  // True when it may be worth while to propose other classes.
+  bool FetchClasses(const std::vector<std::string>& classes, Instances instances) {
+    tried_.insert(classes.begin(), classes.end());
+    if (!experience_.TakesLists() && instances.size() > 1 && asking_ != CGetAsking::kSeries) {
+      return FetchOneByOne(classes, instances);
+    }
+    const bool series_first = asking_ == CGetAsking::kSeriesThenList;
+    RetrieveResult result = FetchWithChoices(classes, instances);
+    instances = StillWanted(instances);
+    // Left out without a word; or the archive does not send series.
+    if (series_first && !instances.empty() && (!result.some_failed() || IsRefused(result))) {
+      result = FetchWithChoices(classes, instances);
+      instances = StillWanted(instances);
+    }
+    // Some archives refuse a list that names an instance which they do not have (Orthanc).
+    if (IsRefused(result) && instances.size() > 1 && asking_ != CGetAsking::kSeries && TellAbsent(instances)) {
+      instances = StillWanted(instances);
+      if (!instances.empty()) {
+        result = FetchWithChoices(classes, instances);
+        instances = StillWanted(instances);
+      }
+    }
+    if (IsRefused(result) && instances.size() > 1 && asking_ != CGetAsking::kSeries) {
+      const size_t before = wanted_.size();
+      FetchWithChoices(classes, {instances.front()});
+      if (wanted_.size() < before) {
+        LogInfo("The archive takes no lists of instances: they are asked for one by one");
+        experience_.RememberNoLists();
+        return FetchOneByOne(classes, StillWanted(instances));
+      }
+    }
+    return result.some_failed();
+  }
+
+  // Nothing went wrong underneath, it is the request that is not liked.
+  static bool IsRefused(const RetrieveResult& result) {
+    return result.status != dimse::kSuccess && !result.sub_operations_failed() && result.completed == 0;
+  }
+
+  bool FetchOneByOne(const std::vector<std::string>& classes, const Instances& instances) {
+    bool some_failed = false;
+    for (const InstanceReference& instance : instances) {
+      if (!wanted_.contains(instance.instance)) {
+        continue;  // it came with another
+      }
+      some_failed |= FetchWithChoices(classes, {instance}).some_failed();
+    }
+    return some_failed;
+  }
+
+  // Proposes the transfer syntaxes in one way after the other, until the archive can send.
+  RetrieveResult FetchWithChoices(const std::vector<std::string>& classes, Instances instances) {
+    const std::string& key = classes.front();
+    std::vector<SyntaxChoice> choices = {experience_.ChoiceFor(key)};
+    std::vector<std::string> accepted;
+    RetrieveResult result;
+    for (size_t i = 0; i < choices.size(); ++i) {
+      const SyntaxChoice choice = choices[i];
+      if (std::find(choices.begin(), choices.begin() + static_cast<std::ptrdiff_t>(i), choice) !=
+          choices.begin() + static_cast<std::ptrdiff_t>(i)) {
+        continue;
+      }
+      try {
+        result = Request(classes, choice, instances, accepted);
+      } catch (const NoContext&) {
+        if (choice == kEachSyntax) {
+          reason_ = Error(ErrorCode::kUnsupported,
+                          StrCat("Cannot ", Doing(), ": the archive does not send ", SopClassForLog(key), " by C-GET"));
+          result.failed = std::max(result.failed, 1u);
+          return result;
+        }
+        if (i == 0) {  // what did for others of the class
+          choices.emplace_back(kEachSyntax);
+        }
+        continue;
+      }
+      const size_t before = instances.size();
+      instances = StillWanted(instances);
+      if (instances.size() < before) {
+        experience_.RememberChoice(key, choice);
+      }
+      if (instances.empty() || !result.some_failed()) {
+        return result;
+      }
+      reason_ = ResultError(result, Doing());
+      // Where the class is not known, narrower proposals for each of them would be too many.
+      if (!result.sub_operations_failed() || classes.size() > kFewClasses || experience_.ChoicesAreInVain(key)) {
+        return result;
+      }
+      if (choice == kEachSyntax) {
+        const std::vector<SyntaxChoice> narrower = NarrowerChoices(accepted);
+        choices.insert(choices.end(), narrower.begin(), narrower.end());
+      } else if (i == 0) {
+        choices.emplace_back(kEachSyntax);
+      }
+    }
+    if (experience_.ChoiceFor(key) == kEachSyntax && delivered_ > 0) {
+      experience_.RememberChoicesInVain(key);
+    }
+    return result;
+  }
+
+  // One C-GET. `accepted` becomes the transfer syntaxes that the archive took.
+  RetrieveResult Request(const std::vector<std::string>& classes, const SyntaxChoice& choice,
+                         const Instances& instances, std::vector<std::string>& accepted) {
+    AssociationRequest request{{{std::string(model_.get), {std::string(kImplicitVrLittleEndian)}}}};
+    std::vector<ProposedContext> storage = StorageContexts(classes, choice);
+    request.contexts.insert(request.contexts.end(), storage.begin(), storage.end());
+    const std::string identifier =
+        asking_ == CGetAsking::kList ? RetrieveIdentifier(series_, instances) : RetrieveIdentifier(series_, {});
+    uint16_t message_id = 0;
+    const auto ask = [&](Association& association) {
+      const uint8_t context_id = association.ContextFor(model_.get).id;
+      accepted.clear();
+      for (const AcceptedContext& accepted_context : association.contexts()) {
+        if (accepted_context.abstract_syntax != model_.get) {
+          accepted.push_back(accepted_context.transfer_syntax);
+        }
+      }
+      if (accepted.empty()) {
+        throw NoContext();
+      }
+      message_id = association.NextMessageId();
+      CommandSet command(dimse::kCGetRq);
+      command.SetUid(dimse::kAffectedSopClassUid, model_.get)
+          .SetNumber(dimse::kMessageId, message_id)
+          .SetNumber(dimse::kPriority, 0);
+      association.Send(context_id, command, identifier, context_);
+    };
+    AssociationLease lease = pool_.Ask(request, ask, context_);
+    asking_ = asking_ == CGetAsking::kSeries ? CGetAsking::kSeries : CGetAsking::kList;
+    for (;;) {
+      const DimseMessage message = lease->ReceiveCommand(context_);
+      if (message.command.field() == dimse::kCStoreRq) {
+        Receive(*lease, message);
+      } else if (message.command.field() != dimse::kCGetRsp ||
+                 message.command.Number(dimse::kMessageIdBeingRespondedTo) != message_id) {
+        throw Error(ErrorCode::kProtocol, StrCat("Cannot ", Doing(), ": the archive answered with something else"));
+      } else if (!IsPending(message.command)) {
+        RetrieveResult result = ReadResult(*lease, message, context_);
+        failed_.insert(result.failed_instances.begin(), result.failed_instances.end());
+        if (!result.some_failed()) {
+          lease.Keep();  // after a failure some archives (dcmqrscp) go on sending
+        }
+        return result;
+      }
+    }
+  }
+
+  // A C-STORE sub-operation.
+  void Receive(Association& association, const DimseMessage& message) {
+    const std::string sop_class = message.command.Text(dimse::kAffectedSopClassUid);
+    const std::string named = message.command.Text(dimse::kAffectedSopInstanceUid);
+    const AcceptedContext* on = association.FindContext(message.context_id);
+    if (on == nullptr || !message.command.has_data_set()) {
+      throw Error(ErrorCode::kProtocol, StrCat("Cannot ", Doing(), ": the archive sent a malformed C-STORE request"));
+    }
+    const std::optional<Uid> uid = Uid::Parse(named);
+    const bool has_class = Uid::Parse(sop_class).has_value();
+    const auto wanted = uid && has_class ? wanted_.find(*uid) : wanted_.end();
+    uint16_t status = has_class ? dimse::kSuccess : kDataSetMismatch;
+    if (wanted == wanted_.end()) {
+      LogDebug(StrCat("Dropped an instance that was not asked for: ", uid ? uid->str() : "one without a proper UID"));
+      association.ReceiveDataSet([](std::span<const std::byte>) {}, context_);
+    } else {
+      const InstanceReference instance = wanted->second;
+      InstanceReceiver receiver(instance, {*uid, sop_class, on->transfer_syntax}, sink_);
+      association.ReceiveDataSet([&](std::span<const std::byte> piece) { receiver.Take(piece); }, context_);
+      wanted_.erase(*uid);
+      if (const std::optional<Error> problem = receiver.Finish()) {
+        status = kDataSetMismatch;
+        receiver.Fail(*problem);
+      } else {
+        ++delivered_;
+        experience_.RememberClass(series_, sop_class);
+      }
+    }
+    CommandSet response(dimse::kCStoreRsp);
+    response.SetUid(dimse::kAffectedSopClassUid, sop_class)
+        .SetUid(dimse::kAffectedSopInstanceUid, named)
+        .SetNumber(dimse::kMessageIdBeingRespondedTo, message.command.Number(dimse::kMessageId).value_or(0))
+        .SetNumber(dimse::kStatus, status);
+    association.Send(message.context_id, response, context_);
+  }
+
+  // What did not come: it does not exist, is of another class than expected, or failed.
+  void Settle() {
+    const Instances remaining = Remaining();
+    const std::optional<SopClasses> found = FindSopClasses(pool_, model_, series_, remaining, context_);
+    if (!found) {
+      for (const InstanceReference& instance : remaining) {
+        SettleWithoutLookup(instance);
+      }
+      return;
+    }
+    std::map<std::string, Instances> untried;
+    TellAbsent(remaining, *found);
+    for (const InstanceReference& instance : StillWanted(remaining)) {
+      const auto row = found->find(instance.instance);
+      if (row != found->end() && !row->second.empty() && !tried_.contains(row->second)) {
+        untried[row->second].push_back(instance);
+      }
+    }
+    for (const auto& [sop_class, instances] : untried) {
+      FetchClasses({sop_class}, StillWanted(instances));
+    }
+    FailTheRest();
+  }
+
+  // True when there were some.
+  bool TellAbsent(const Instances& instances) {
+    const auto found = FindSopClasses(pool_, model_, series_, instances, context_);
+    return found && TellAbsent(instances, *found);
+  }
+  bool TellAbsent(const Instances& instances, const SopClasses& found) {
+    const size_t before = wanted_.size();
+    for (const InstanceReference& instance : instances) {
+      // Archives that do not match lists of UIDs answer a single one.
+      if (!found.contains(instance.instance) && !failed_.contains(instance.instance) &&
+          (instances.size() == 1 || IsAbsent(instance))) {
+        Tell(instance, std::nullopt);
+      }
+    }
+    return wanted_.size() < before;
+  }
+
+  bool IsAbsent(const InstanceReference& instance) {
+    const auto found = FindSopClasses(pool_, model_, series_, {&instance, 1}, context_);
+    return found && found->empty();
+  }
+
+  // An archive without C-FIND: asked for this instance alone, it says that there was nothing to send.
+  void SettleWithoutLookup(const InstanceReference& instance) {
+    std::vector<std::string> accepted;
+    const std::vector<std::string> classes(tried_.begin(), tried_.end());
+    asking_ = CGetAsking::kList;
+    try {
+      const RetrieveResult result = Request(classes, SyntaxChoice(kEachSyntax), {instance}, accepted);
+      if (!wanted_.contains(instance.instance)) {
+        return;
+      }
+      if (result.counted && !result.some_failed() && result.completed == 0 && result.warnings == 0) {
+        Tell(instance, std::nullopt);
+        return;
+      }
+      reason_ = ResultError(result, Doing());
+    } catch (const NoContext&) {
+    }
+    Tell(instance, reason_);
+  }
+
+  void FailTheRest() {
+    for (const InstanceReference& instance : Remaining()) {
+      Tell(instance, reason_ ? *reason_
+                             : Error(ErrorCode::kProtocol, StrCat("Cannot download instance ", instance.instance.str(),
+                                                                  ": the archive lists it and did not send it")));
+    }
+  }
+
+  // nullopt: the archive has no such instance.
+  void Tell(const InstanceReference& instance, const std::optional<Error>& failure) {
+    wanted_.erase(instance.instance);
+    if (failure) {
+      sink_.OnFailed(instance, *failure);
+    } else {
+      sink_.OnMissing(instance);
+    }
+  }
+
+  const RetrieveModel& model_;
+  AssociationPool& pool_;
+  CGetExperience& experience_;
+  const SeriesReference series_;
+  CGetAsking asking_;  // the next time
+  DownloadSink& sink_;
+  const Context& context_;
+  std::map<Uid, InstanceReference> wanted_;  // of which the sink was not told yet
+  std::set<std::string> tried_;              // classes that were proposed
+  std::set<Uid> failed_;                     // that the archive named as such, so that they exist
+  size_t delivered_ = 0;
+  bool told_ = false;            // the archive itself told the class, in this run
+  std::optional<Error> reason_;  // why the latest request brought not all
+};
+
+}  // namespace
+
+void FetchByCGet(const RetrieveModel& model, AssociationPool& pool, CGetExperience& experience,
+                 const SeriesReference& series, std::span<const InstanceReference> wanted, CGetAsking asking,
+                 DownloadSink& sink, const Context& context) {
+  Fetch(model, pool, experience, series, wanted, asking, sink, context).Run();
+}
+
+}  // namespace trolley

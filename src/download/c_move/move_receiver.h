@@ -1,0 +1,98 @@
+#ifndef TROLLEY_DOWNLOAD_C_MOVE_MOVE_RECEIVER_H_
+#define TROLLEY_DOWNLOAD_C_MOVE_MOVE_RECEIVER_H_
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "dicom/references.h"
+#include "dimse/storage_scp.h"
+#include "download/downloader.h"
+
+namespace trolley {
+
+class MoveReceiver;
+
+// What a C-MOVE asked for, while it arrives. Instances are handed to the sink one after another, whatever the number of
+// associations; one whose turn has not come is not read from. Used by the thread that downloads.
+class ExpectedInstances {
+ public:
+  // `wanted` of one series. The receiver's threads use the sink as long as this lives.
+  ExpectedInstances(MoveReceiver& receiver, std::span<const InstanceReference> wanted, DownloadSink& sink);
+  ~ExpectedInstances();  // what arrives from now on is dropped; returns when the sink is left alone
+  ExpectedInstances(const ExpectedInstances&) = delete;
+  ExpectedInstances& operator=(const ExpectedInstances&) = delete;
+
+  // A message ID for the request that brings them, which no other request has at the time: it tells those apart that
+  // ask for the same.
+  uint16_t NewMessageId();
+  // Of which the sink was not told yet, and which are not on their way.
+  std::vector<InstanceReference> Remaining() const;
+  // Nothing remains and nothing is on its way.
+  bool Complete() const;
+  // Objects that came, also those that were not wanted (any more).
+  size_t received() const;
+  // Those of them that are no longer on their way.
+  size_t arrived() const;
+  bool some_on_their_way() const;
+  Clock::time_point last_activity() const;
+  // Stop is requested when all is complete or the sink has thrown.
+  std::stop_token over() const;
+  // Throws what the sink has thrown.
+  void Check() const;
+  // Waits until another object came whole, or nothing has come for `patience`: false. Throws when the context ends.
+  bool AwaitMore(std::chrono::milliseconds patience, const Context& context);
+  // Tells the sink what became of a remaining instance; nullopt: the archive has none. Throws when the context ends
+  // before the sink is free.
+  void Tell(const InstanceReference& instance, const std::optional<Error>& failure, const Context& context);
+
+ private:
+  friend class MoveReceiver;
+  struct State;
+  MoveReceiver& receiver_;
+  const std::shared_ptr<State> state_;
+};
+
+// Sorts what archives send to us to those who asked for it: by SOPInstanceUID, and by the C-MOVE's message ID where
+// several asked for the same. What nobody asked for, or not any longer, is dropped.
+class MoveReceiver : public StoreHandler {
+ public:
+  // An archive that offers several syntaxes in one context and cannot convert fails what is stored in another one: then
+  // the other choice is worth a try. What comes first is the archive's own preference, mostly a compressed one.
+  std::string ChooseSyntax(const std::vector<std::string>& proposed) override;
+  bool prefers_uncompressed();
+  // For somebody who failed with that preference. True when an archive offered a choice that would turn out otherwise
+  // now, by this or since another one failed.
+  bool ChooseOtherwise(bool preferred_uncompressed);
+  uint16_t OnStore(const StoreRequest& request, const DataSetReader& read) override;
+
+ private:
+  friend class ExpectedInstances;
+  using State = ExpectedInstances::State;
+  struct Claim;
+  class Turn;
+
+  std::optional<Claim> ClaimFor(const StoreRequest& request);
+  uint16_t Receive(const Claim& claim, const StoreRequest& request, const DataSetReader& read);
+  void Release(const Claim& claim);
+
+  std::mutex mutex_;  // of this and of all states
+  std::condition_variable_any changed_;
+  std::vector<std::shared_ptr<State>> expected_;
+  bool prefer_uncompressed_ = false;
+  bool had_choice_ = false;
+  uint16_t message_id_ = 0;  // the latest
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_DOWNLOAD_C_MOVE_MOVE_RECEIVER_H_

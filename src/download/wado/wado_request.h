@@ -1,0 +1,53 @@
+#ifndef TROLLEY_DOWNLOAD_WADO_WADO_REQUEST_H_
+#define TROLLEY_DOWNLOAD_WADO_WADO_REQUEST_H_
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "dicom/references.h"
+#include "download/downloader.h"
+#include "http/http_client.h"
+
+namespace trolley {
+
+// What the downloaders over HTTP have in common.
+
+bool IsSuccess(int status);
+bool IsMissing(int status);
+// The error that a failure status is.
+Error StatusFailure(const HttpHead& head, const std::string& doing, std::string_view text);
+
+struct WadoReply {
+  HttpHead head;
+  std::string text;                          // of a failure
+  std::string reason;                        // why instances remained although the status is a success
+  std::vector<InstanceReference> remaining;  // not delivered
+  size_t delivered = 0;
+};
+
+// One instance did not come as it should; others may. (What the sink throws is never one.)
+struct InstanceFailure {
+  Error error;
+};
+
+// One request, for `wanted` of one series; what comes of them is handed on. `alone`: it is for one instance, so that an
+// answer that makes no sense is an InstanceFailure; other errors are thrown.
+WadoReply RequestInstances(HttpClient& http, const HttpRequest& request, const std::string& doing, bool alone,
+                           std::span<const InstanceReference> wanted, DownloadSink& sink, const Context& context);
+
+// The same for a whole series, whatever it holds.
+WadoReply RequestSeries(HttpClient& http, const HttpRequest& request, const std::string& doing,
+                        const SeriesReference& all_of, DownloadSink& sink, const Context& context);
+
+// Tells `sink` what the reply to a request for one instance means, unless the instance was handed on. Throws when it
+// concerns more than the instance. True: the archive has no such instance.
+bool ReportInstance(const WadoReply& reply, const InstanceReference& instance, const std::string& doing,
+                    DownloadSink& sink);
+
+}  // namespace trolley
+
+#endif  // TROLLEY_DOWNLOAD_WADO_WADO_REQUEST_H_

@@ -1,0 +1,105 @@
+#ifndef TROLLEY_FETCH_DOWNLOAD_RUN_H_
+#define TROLLEY_FETCH_DOWNLOAD_RUN_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "download/downloader.h"
+#include "fetch/download_report.h"
+#include "fetch/expand.h"
+#include "fetch/link_estimate.h"
+#include "search/searcher.h"
+#include "storage/storage.h"
+
+namespace trolley {
+
+// One download, from references to a report: the caller's thread finds out what the instances are, others download
+// series by series. Used once.
+class DownloadRun : private ExpandSink {
+ public:
+  DownloadRun(Searcher& searcher, Downloader& downloader, Storage& storage, const DownloadOptions& options);
+
+  DownloadReport Run(std::span<const Reference> references);
+
+  // For the sink of a series.
+
+  void AddBytes(uint64_t bytes);
+  void Tell(DownloadResult result);
+  // Ends the run; the first reason counts.
+  void StopBecause(const Error& error);
+  // Likewise, with the exception that is being handled, of a custom storage or downloader: it leaves through Run().
+  void Abort();
+
+ private:
+  using Batch = std::vector<WantedInstance>;
+  struct WholeSeries {
+    SeriesReference reference;
+    uint64_t count;  // of instances, as the archive told
+  };
+  using Task = std::variant<Batch, WholeSeries>;
+
+  bool TakesWholeSeries(const SeriesReference& series) override;
+  void OnWholeSeries(const SeriesReference& series, uint64_t instances) override;
+  void OnSeries(std::vector<WantedInstance> instances) override;
+  void OnMissing(const Reference& reference) override;
+  void OnFailed(const Reference& reference, const Error& error) override;
+
+  size_t PieceSize(size_t series);
+  bool IsHighLatency();
+  void AddWorkers();
+  bool AddWorker();
+  void Push(Task task);
+  void Work();
+  void Process(Batch batch);
+  void Process(const WholeSeries& series);
+  // What has to be fetched; the rest was told.
+  std::vector<InstanceReference> Incomplete(const Batch& batch);
+  void Fetch(std::vector<InstanceReference> instances);
+  void FailAll(std::span<const InstanceReference> instances, const Error& error);
+  void CountReached(const Error* error);
+  // Whether to try again, after a pause.
+  bool Pause(const Error& error, bool something_came, unsigned& fruitless) const;
+  // Calls back, whatever that throws.
+  void CallBack(const std::function<void()>& call);
+  void ShowProgress(bool at_end);
+  DownloadProgress Progress() const;
+
+  Searcher& searcher_;
+  Downloader& downloader_;
+  Storage& storage_;
+  const DownloadOptions& options_;
+  std::stop_source stop_;
+  const Context context_;
+  ConcurrencyLimiter way_;
+
+  std::vector<std::jthread> workers_;  // of the caller's thread alone
+
+  std::mutex queue_mutex_;
+  std::condition_variable_any queue_changed_;
+  std::deque<Task> queue_;
+  std::atomic<bool> all_found_ = false;  // written with queue_mutex_ held
+
+  std::atomic<uint64_t> bytes_{0};
+  std::atomic<uint64_t> found_{0};
+  std::atomic<unsigned> unreached_{0};  // in a row
+  std::atomic<Clock::rep> shown_at_{0};
+
+  std::mutex mutex_;  // the following, and the callbacks
+  DownloadReport report_;
+  std::exception_ptr thrown_;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_FETCH_DOWNLOAD_RUN_H_

@@ -1,0 +1,115 @@
+#ifndef TROLLEY_FETCH_RETRIEVER_H_
+#define TROLLEY_FETCH_RETRIEVER_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/context.h"
+#include "cache/instance_cache.h"
+#include "dicom/references.h"
+#include "download/downloader.h"
+
+namespace trolley {
+
+// An opened instance: its exact length is known; its bytes are there or still arriving. Thread-safe.
+class OpenedInstance {
+ public:
+  virtual ~OpenedInstance() = default;
+  virtual uint64_t size() const = 0;
+  // Never waits. The number of bytes read (0 only at or past the end; less than asked only at the end), or nullopt when
+  // they have not arrived yet. Throws Error when they never will (the transfer failed) or the disk fails.
+  virtual std::optional<size_t> TryRead(uint64_t offset, std::span<std::byte> out) = 0;
+  // Calls `ready` once, when a TryRead of [offset, offset + length) would no longer give nullopt: at once, or from
+  // another thread. Not at all, or harmlessly late, after `stop` was requested.
+  virtual void WhenReadable(uint64_t offset, size_t length, std::stop_token stop, std::function<void()> ready) = 0;
+  // Where the whole file lies, for reading without us; -1 while bytes are still arriving, and while it is no file.
+  virtual int CompleteFd() const = 0;
+};
+
+// The instances of a series in the order in which programs read them; null when it is not known.
+using SeriesList = std::shared_ptr<const std::vector<Uid>>;
+
+struct RetrieverOptions {
+  std::string archive;                             // identity, for the cache's keys
+  uint32_t connections = 8;                        // transfers at a time
+  uint32_t max_connections = 0;                    // likewise over a long way, as far as more are seen to pay there
+  std::chrono::milliseconds queue_timeout{60000};  // an open whose turn did not come while nothing arrived: kTimedOut
+  std::chrono::milliseconds transfer_timeout{3600000};  // for one instance
+  // What is known of a series without asking the archive; called from a thread of the retriever's own. Without it
+  // nothing is fetched ahead.
+  std::function<SeriesList(const SeriesReference&)> series_list;
+  // The series that follow this one in the listing of their study, `count` at most: whoever reads a study in order
+  // reads these next. Empty: it is the last, or nobody listed the study. Does not ask the archive. Without it, fetching
+  // ahead ends with the series that is read.
+  std::function<std::vector<SeriesReference>(const SeriesReference&, size_t count)> following_series;
+  // Lists a series, so that series_list knows it. Asks the archive if need be, throws Error. Has to be there when
+  // following_series is.
+  std::function<void(const SeriesReference&, const Context&)> list_series;
+  std::chrono::milliseconds idle_stop{700};  // a series that nobody reads for so long is not fetched ahead any more
+  // Bytes of a series that may be fetched ahead and not opened yet; and of all series together that follow it.
+  uint64_t max_prefetched_bytes = uint64_t{2} << 30;
+};
+
+struct RetrieverStatus {
+  uint64_t transfers = 0;  // begun, since the start
+  uint64_t failures = 0;
+  uint64_t bytes = 0;       // received
+  uint64_t cache_hits = 0;  // opens answered from the cache
+  uint64_t running = 0;
+  uint64_t waiting = 0;      // queued
+  uint64_t concurrency = 0;  // so many at most, as far as that was seen to pay
+  uint64_t batches = 0;      // requests for many instances at once
+  uint64_t ahead = 0;        // instances fetched before they were opened
+};
+
+// The one place that decides what is fetched when. An instance is fetched once at a time, however many open it; its
+// bytes stream into the cache in constant memory and can be read while they arrive. A transfer that nobody waits for or
+// reads any more is stopped unless it is nearly done. Failed transfers are not remembered: the next open tries again.
+// Who reads on in a series gets the rest of it fetched ahead, in one request where the archive is able to; what is
+// opened sooner than that brings it is requested by itself. Who has read two series of a study to their ends gets the
+// next one fetched ahead, too; who goes on, as many as were read before, at most sixteen. Opens go before what is
+// fetched ahead. Thread-safe.
+class Retriever {
+ public:
+  // `instance` null and `error` null: the archive says that there is none.
+  struct Opened {
+    std::shared_ptr<OpenedInstance> instance;
+    std::exception_ptr error;  // an Error
+  };
+  using OpenCallback = std::function<void(Opened)>;
+
+  // `cache` may be null when the downloader is local.
+  Retriever(RetrieverOptions options, std::shared_ptr<Downloader> downloader, std::shared_ptr<InstanceCache> cache);
+  ~Retriever();  // fails what still waits with kCancelled, stops transfers, joins
+
+  // Without waiting: the instance when it is cached or already arriving (its length known); null otherwise.
+  std::shared_ptr<OpenedInstance> TryOpen(const InstanceReference& instance);
+  // `done` is called exactly once, on this or another thread: when the length is known, or with a failure. A caller
+  // that has given up requests `stop`: its callback then comes soon, with kCancelled.
+  void Open(const InstanceReference& instance, const std::stop_token& stop, const OpenCallback& done);
+  // Waits. nullptr: the archive says there is none.
+  std::shared_ptr<OpenedInstance> Open(const InstanceReference& instance, const Context& context);
+  // These are about to be opened: what is not cached is fetched in the way that is best for many.
+  void Expect(const SeriesReference& series, const std::vector<Uid>& instances);
+  // The exact size if it is known without asking the archive.
+  std::optional<uint64_t> KnownSize(const InstanceReference& instance);
+
+  RetrieverStatus Status() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_FETCH_RETRIEVER_H_

@@ -1,0 +1,314 @@
+// Fetching one instance by a request of its own.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "fetch/retriever_impl.h"
+
+namespace trolley {
+
+// Passes one instance's bytes from the downloader to its transfer.
+class Retriever::Impl::FetchSink : public DownloadSink {
+ public:
+  FetchSink(Impl& retriever, TransferPtr transfer, RequestPtr request)
+      : retriever_(retriever), transfer_(std::move(transfer)), request_(std::move(request)) {}
+
+  void OnBegin(const InstanceReference& instance, std::optional<uint64_t> length) override {
+    if (instance != transfer_->reference()) {
+      throw Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", transfer_->reference().instance.str(),
+                                               ": the archive sent instance ", instance.instance.str()));
+    }
+    if (!retriever_.ClaimFor(request_, transfer_)) {
+      throw Error(ErrorCode::kCancelled, "Cannot retrieve an instance: it has come with others");
+    }
+    begun_at_ = Clock::now();
+    if (transfer_->begun()) {
+      transfer_->Resume(length);
+      return;
+    }
+    transfer_->Begin(retriever_.Stage(instance, length), length);
+  }
+
+  void OnData(std::span<const std::byte> piece) override {
+    transfer_->Append(piece);
+    retriever_.NoteBytes(piece.size());
+  }
+
+  void OnEnd() override {
+    transfer_->End();
+    const auto now = Clock::now();
+    retriever_.NoteHere(transfer_->reference(), transfer_->arrived());
+    retriever_.NoteRequest(transfer_->reference(), begun_at_ - started_at_, now - started_at_, transfer_->arrived());
+  }
+
+  void OnMissing(const InstanceReference& /*instance*/) override {
+    if (retriever_.Settle(request_, transfer_)) {
+      transfer_->EndMissing();
+    }
+  }
+
+  void OnFailed(const InstanceReference& /*instance*/, const Error& error) override {
+    if (retriever_.Settle(request_, transfer_)) {
+      retriever_.Fail(transfer_, error);
+    }
+  }
+
+ private:
+  Impl& retriever_;
+  const TransferPtr transfer_;
+  const RequestPtr request_;
+  const Clock::time_point started_at_ = Clock::now();
+  Clock::time_point begun_at_;
+};
+
+void Retriever::Impl::Work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] {
+      const bool work = !queue_.empty() || (!prefetch_.empty() && prefetching_ < AheadLimit());
+      return closing_ || (work && running_ < Limit());
+    });
+    if (!queue_.empty()) {
+      const TransferPtr transfer = std::move(queue_.front());
+      queue_.pop_front();
+      ++running_;
+      lock.unlock();
+      Fetch(transfer);
+      lock.lock();
+      --running_;
+      continue;
+    }
+    if (closing_) {
+      return;
+    }
+    const JobPtr job = NextJob();
+    ++running_;
+    ++prefetching_;
+    lock.unlock();
+    Run(job);
+    lock.lock();
+    --running_;
+    --prefetching_;
+    if (!prefetch_.empty()) {
+      wake_.notify_one();
+    }
+  }
+}
+
+// Beyond those that there are always: for what is fetched ahead over a long way.
+void Retriever::Impl::AddWorker() {
+  if (!way_.IsHighLatency() || workers_.size() >= MostConnections()) {
+    return;
+  }
+  try {
+    workers_.emplace_back([this] { Work(); });
+  } catch (const std::system_error& error) {
+    LogDebug(StrCat("Cannot fetch more at a time: ", error.what()));
+  }
+}
+
+// Ends the transfer in one way or another, or leaves it to a batch that brought it meanwhile.
+void Retriever::Impl::Fetch(const TransferPtr& transfer) {
+  const auto started = Clock::now();
+  const auto request = std::make_shared<Request>();
+  if (!Register(request, transfer)) {
+    return;
+  }
+  const auto fail = [&](const Error& error) {
+    if (Settle(request, transfer)) {
+      Fail(transfer, error);
+    }
+  };
+  const std::string doing = StrCat("Cannot retrieve instance ", transfer->reference().instance.str(), ": ");
+  try {
+    if (TooLate(transfer, started)) {
+      throw Error(ErrorCode::kTimedOut, StrCat(doing, "no connection to the archive was free in time"));
+    }
+    Context{transfer->stop_token(), Clock::time_point::max()}.Check("retrieve an instance");
+    if (downloader_->local()) {
+      ++transfers_;
+      FetchLocal(transfer);
+    } else {
+      FetchRemote(transfer, request);
+    }
+    if (!transfer->ended()) {
+      fail(Error(ErrorCode::kProtocol, StrCat(doing, "the archive sent nothing for it")));
+    }
+  } catch (const Error& error) {
+    const auto failed_at = Clock::now();
+    fail(error);
+    const bool nothing_came = last_progress_ < started.time_since_epoch().count();
+    // Only when nobody answers: what a server says of one instance (also "500") is not said of the others.
+    if (error.code() == ErrorCode::kTimedOut && nothing_came && !TooLate(transfer, started)) {
+      FailQueued(error, failed_at);
+    }
+  } catch (const std::exception& error) {
+    fail(Error(ErrorCode::kProtocol, StrCat(doing, error.what())));
+  }
+  Settle(request, transfer);
+}
+
+// While the archive delivers, the queue moves on and everybody's turn comes.
+bool Retriever::Impl::TooLate(const TransferPtr& transfer, Clock::time_point now) {
+  const Clock::time_point progress{Clock::duration(last_progress_.load())};
+  return now > std::max(transfer->created_at(), progress) + options_.queue_timeout;
+}
+
+void Retriever::Impl::FetchRemote(const TransferPtr& transfer, const RequestPtr& request) {
+  const std::stop_callback pass_on(transfer->stop_token(), [&request] { request->stop.request_stop(); });
+  // It may have come between the opener's look into the cache and the begin of this transfer.
+  if (!transfer->begun()) {
+    if (auto cached = cache_->Find(options_.archive, transfer->reference(), InstanceCache::Verify::kOnlyIfCheap)) {
+      if (Settle(request, transfer)) {
+        transfer->EndWith(std::move(*cached));
+      }
+      return;
+    }
+  }
+  ++transfers_;
+  FetchSink sink(*this, transfer, request);
+  const Context context{request->stop.get_token(), Clock::now() + options_.transfer_timeout, !transfer->wanted()};
+  downloader_->Download({&transfer->reference(), 1}, sink, context);
+}
+
+void Retriever::Impl::FetchLocal(const TransferPtr& transfer) {
+  const Context context{transfer->stop_token(), Clock::now() + options_.transfer_timeout};
+  const auto path = downloader_->LocalFile(transfer->reference(), context);
+  if (!path) {
+    Forget(transfer);
+    transfer->EndMissing();
+    return;
+  }
+  UniqueFd file(::open(path->c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status {};
+  if (!file || fstat(file.get(), &status) != 0) {
+    throw Error(ErrorCode::kStorage, StrCat("Cannot open instance ", transfer->reference().instance.str(),
+                                            " in the folder: ", std::strerror(errno)));
+  }
+  transfer->EndWith({std::move(file), static_cast<uint64_t>(status.st_size)});
+}
+
+// False: a batch was faster.
+bool Retriever::Impl::ClaimFor(const RequestPtr& request, const TransferPtr& transfer) {
+  const std::lock_guard lock(mutex_);
+  const auto slot = active_.find(transfer->reference());
+  if (!request->overtaken && slot != active_.end() && slot->second.transfer == transfer) {
+    slot->second.begun = true;
+  }
+  return !request->overtaken;
+}
+
+bool Retriever::Impl::Register(const RequestPtr& request, const TransferPtr& transfer) {
+  const std::lock_guard lock(mutex_);
+  const auto found = active_.find(transfer->reference());
+  if (found == active_.end() || found->second.transfer != transfer || found->second.batch ||
+      found->second.request != nullptr) {
+    return false;
+  }
+  found->second.request = request;
+  return true;
+}
+
+bool Retriever::Impl::Settle(const RequestPtr& request, const TransferPtr& transfer) {
+  const std::lock_guard lock(mutex_);
+  if (request != nullptr && request->overtaken) {
+    return false;
+  }
+  const auto found = active_.find(transfer->reference());
+  const bool known = found != active_.end() && found->second.transfer == transfer;
+  if (known && found->second.batch) {
+    return false;
+  }
+  if (known) {
+    active_.erase(found);
+  }
+  return known || request != nullptr;
+}
+
+// Null: the disk is full.
+std::unique_ptr<StagedInstance> Retriever::Impl::Stage(const InstanceReference& instance,
+                                                       std::optional<uint64_t> length) {
+  try {
+    return cache_->Stage(options_.archive, instance, length);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNoSpace) {
+      throw;
+    }
+    LogWarning(StrCat("Cannot cache an instance, serving it without: ", error.what()));
+    return nullptr;
+  }
+}
+
+void Retriever::Impl::Fail(const TransferPtr& transfer, const Error& error) {
+  // Forgotten first: whoever tries again after the failure gets a new transfer.
+  Forget(transfer);
+  if (!transfer->ended()) {
+    if (error.code() != ErrorCode::kCancelled) {
+      ++failures_;
+    }
+    transfer->Fail(std::make_exception_ptr(error));
+  }
+}
+
+void Retriever::Impl::FailQueued(const Error& error, Clock::time_point queued_until) {
+  // The archive does not answer: those in the queue would wait one time-out after the other for the same outcome. Not
+  // those who came since: they may have heard of the failure, and are trying again.
+  std::vector<TransferPtr> failed;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(queue_, [&](const TransferPtr& transfer) {
+      const auto slot = active_.find(transfer->reference());
+      const bool taken = slot != active_.end() && slot->second.transfer == transfer &&
+                         (slot->second.batch || slot->second.request != nullptr);
+      const bool fails = !taken && transfer->created_at() <= queued_until;
+      if (fails) {
+        ForgetLocked(transfer);  // in the same step, lest a batch take it
+        failed.push_back(transfer);
+      }
+      return fails;
+    });
+  }
+  for (const TransferPtr& transfer : failed) {
+    Fail(transfer, error);
+  }
+}
+
+void Retriever::Impl::Forget(const TransferPtr& transfer) {
+  const std::lock_guard lock(mutex_);
+  ForgetLocked(transfer);
+}
+
+void Retriever::Impl::ForgetLocked(const TransferPtr& transfer) {
+  const auto found = active_.find(transfer->reference());
+  if (found != active_.end() && found->second.transfer == transfer) {
+    active_.erase(found);
+  }
+}
+
+void Retriever::Impl::NoteRequest(const InstanceReference& instance, Clock::duration latency, Clock::duration took,
+                                  uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const size_t before = way_.parallel();
+  if (const auto round_trip = downloader_->round_trip()) {
+    way_.NoteRoundTrip(*round_trip);
+  }
+  way_.NoteRequest(latency, took, bytes, running_);
+  const auto found = readings_.find(instance.series_reference());
+  if (way_.parallel() > before && found != readings_.end()) {
+    ScheduleReview(found->second);
+  }
+}
+
+void Retriever::Impl::NoteBytes(size_t bytes) {
+  bytes_ += bytes;
+  last_progress_ = Clock::now().time_since_epoch().count();
+}
+
+}  // namespace trolley

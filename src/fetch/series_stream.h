@@ -1,0 +1,87 @@
+#ifndef TROLLEY_FETCH_SERIES_STREAM_H_
+#define TROLLEY_FETCH_SERIES_STREAM_H_
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+#include "base/context.h"
+#include "fetch/expand.h"
+#include "fetch/link_estimate.h"
+#include "fetch/storing_sink.h"
+
+namespace trolley {
+
+// Downloads a series as one stream. Over a long way, where TCP's window keeps that waiting, requests for single
+// instances bring meanwhile what the stream would bring last. Used once.
+class SeriesStream : private DownloadSink {
+ public:
+  struct Parts {
+    Searcher& searcher;
+    Downloader& downloader;
+    Storage& storage;
+    DownloadRun& run;
+    ConcurrencyLimiter& way;
+    const Context& context;
+  };
+  // `count`: of its instances, as the archive told.
+  SeriesStream(SeriesReference series, uint64_t count, const Parts& parts);
+
+  // Returns and throws as Downloader::DownloadSeries.
+  void Run();
+  // Afterwards: those of which the run was told the outcome, and whether the disk is full.
+  const std::unordered_set<Uid>& closed() const { return closed_; }
+  bool full() const { return sink_.full(); }
+  // The archive lists more than it gave.
+  bool left_some() const { return !left_.empty(); }
+
+ private:
+  void OnBegin(const InstanceReference& instance, std::optional<uint64_t> length) override;
+  void OnData(std::span<const std::byte> piece) override;
+  void OnEnd() override;
+  void OnMissing(const InstanceReference& instance) override;
+  void OnFailed(const InstanceReference& instance, const Error& error) override;
+
+  void Stream(const std::stop_token& stop);
+  void AskForHelp(uint64_t bytes_each);
+  void List();
+  // With the lock held.
+  void StartHelpers();
+  bool Spawn(void (SeriesStream::*work)());
+  void Help();
+  std::optional<InstanceReference> Next();
+  bool Fetch(const InstanceReference& instance);
+  bool HasAllElse() const { return listed_ && list_.empty() && refused_.empty(); }  // with the lock held
+  void EndHelpers();
+
+  const SeriesReference series_;
+  const uint64_t count_;
+  const Parts parts_;
+  StoringSink sink_;      // the stream's
+  bool dropped_ = false;  // what the stream brings now
+  bool asked_ = false;    // for the list of instances
+  std::stop_source stop_stream_;
+  std::stop_source stop_list_;
+
+  std::mutex mutex_;  // the following
+  bool ended_ = false;
+  std::unordered_set<Uid> claimed_;  // brought, or being brought, by the stream or a helper
+  std::unordered_set<Uid> closed_;
+  std::vector<WantedInstance> list_;  // what helpers may still take, from its end
+  bool listed_ = false;
+  std::vector<Uid> refused_;             // to requests; since then all is left to the stream
+  std::unordered_set<Uid> passed_over_;  // by the stream: they were claimed
+  bool cut_ = false;                     // the stream, because all else had come
+  std::vector<Uid> left_;
+  bool streaming_ = false;  // it is bringing something that is wanted
+  size_t helping_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_FETCH_SERIES_STREAM_H_

@@ -1,0 +1,35 @@
+#include "http/server_profile.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace trolley {
+namespace {
+
+// In the order of the enumeration.
+constexpr std::array<std::string_view, 8> kNames = {"generic", "orthanc", "dcm4chee", "google",
+                                                    "azure",   "aws",     "vitrea",   "auto"};
+
+}  // namespace
+
+ServerProfile ParseServerProfile(std::string_view name) {
+  const auto at = std::find(kNames.begin(), kNames.end(), name);
+  if (at == kNames.end()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("Cannot use the server profile '", name, "': it is none of ", Join(ServerProfileNames(), ", ")));
+  }
+  return static_cast<ServerProfile>(at - kNames.begin());
+}
+
+std::string_view ServerProfileName(ServerProfile profile) {
+  return kNames.at(static_cast<size_t>(profile));
+}
+
+std::vector<std::string> ServerProfileNames() {
+  return {kNames.begin(), kNames.end()};
+}
+
+}  // namespace trolley

@@ -1,0 +1,50 @@
+#include "orthanc/orthanc_detection.h"
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "base/text.h"
+#include "orthanc/orthanc_json.h"
+
+namespace trolley {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kMaxBody = size_t{1} << 20;
+
+// What it answers, if that is an object; else null.
+json Probe(const std::string& url, HttpClient& http, const Context& context) {
+  HttpRequest request;
+  request.url = url;
+  request.follow_redirects = false;
+  request.renew_credentials = false;
+  const HttpResponse response = http.Fetch(request, context, kMaxBody);
+  json answer = json::parse(response.body, nullptr, false);
+  if (response.head.status != 200 || !answer.is_object()) {
+    return {};
+  }
+  return answer;  // moved: a copy goes as deep as the archive likes
+}
+
+// As "1.10.1", "mainline".
+bool IsVersion(std::string_view text) {
+  constexpr std::string_view kOfVersions = "0123456789.abcdefghijklmnopqrstuvwxyz-";
+  return !text.empty() && text.size() < 30 && text.find_first_not_of(kOfVersions) == std::string_view::npos;
+}
+
+}  // namespace
+
+std::optional<std::string> RecogniseOrthanc(const std::string& url, HttpClient& http, const Context& context) {
+  const json system = Probe(StrCat(url, "/system"), http, context);
+  const std::string version = JsonText(system, "Version");
+  const auto api = system.find("ApiVersion");
+  if (api == system.end() || !api->is_number() || !IsVersion(version)) {
+    return std::nullopt;
+  }
+  // The DICOMweb service may be another server's all the same, if this one has no such plugin.
+  const json plugin = Probe(StrCat(url, "/plugins/dicom-web"), http, context);
+  return JsonText(plugin, "ID") == "dicom-web" ? std::optional(version) : std::nullopt;
+}
+
+}  // namespace trolley

@@ -1,0 +1,116 @@
+#include "orthanc/orthanc_downloader.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "download/series_batch.h"
+#include "download/wado/wado_request.h"
+
+namespace trolley {
+namespace {
+
+constexpr size_t kSeriesThreshold = 8;  // so many instances of a series come faster as one stream
+
+// The interface says no: nothing to report as long as DICOMweb answers.
+bool Refuses(int status) {
+  return status == 401 || status == 403 || status == 405;
+}
+
+class Orthanc : public Downloader {
+ public:
+  Orthanc(std::shared_ptr<OrthancRest> rest, std::shared_ptr<HttpClient> http, std::unique_ptr<Downloader> dicom_web)
+      : rest_(std::move(rest)), http_(std::move(http)), dicom_web_(std::move(dicom_web)) {}
+
+  Batching batching() const override { return dicom_web_->batching(); }
+
+  bool gives_whole_series() const override { return dicom_web_->gives_whole_series(); }
+  std::optional<Clock::duration> round_trip() const override { return dicom_web_->round_trip(); }
+  void DownloadSeries(const SeriesReference& series, DownloadSink& sink, const Context& context) override {
+    dicom_web_->DownloadSeries(series, sink, context);
+  }
+
+  void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) override {
+    for (const SeriesBatch& batch : GroupBySeries(instances)) {
+      if (batch.instances.size() >= kSeriesThreshold) {
+        dicom_web_->Download(batch.instances, sink, context);
+        continue;
+      }
+      for (const InstanceReference& instance : batch.instances) {
+        context.Check("download instances");
+        if (!FetchOne(instance, sink, context)) {
+          dicom_web_->Download({&instance, 1}, sink, context);
+        }
+      }
+    }
+  }
+
+ private:
+  // False when this way did not work, and the sink was told nothing.
+  bool FetchOne(const InstanceReference& instance, DownloadSink& sink, const Context& context) {
+    for (const bool fresh : {false, true}) {
+      std::optional<std::string> url;
+      try {
+        if (!rest_->UsableByNow(context)) {
+          return false;
+        }
+        url = rest_->FileUrl(instance, fresh, context);
+      } catch (const Error& error) {
+        if (error.code() == ErrorCode::kCancelled || error.code() == ErrorCode::kTimedOut) {
+          throw;
+        }
+        LogDebug(StrCat("DICOMweb is used instead: ", error.what()));
+        return false;
+      }
+      if (!url) {
+        if (rest_->is_guess()) {
+          return false;  // DICOMweb has the last word
+        }
+        sink.OnMissing(instance);
+        return true;
+      }
+      if (const std::optional<bool> done = FetchFile(*url, instance, sink, context)) {
+        return *done;
+      }
+    }
+    return false;  // Orthanc knows the instance, but not its file: DICOMweb may say why
+  }
+
+  // nullopt: there is no such file (any more).
+  std::optional<bool> FetchFile(const std::string& url, const InstanceReference& instance, DownloadSink& sink,
+                                const Context& context) {
+    const std::string doing = StrCat("download instance ", instance.instance.str());
+    HttpRequest request;
+    request.url = url;
+    try {
+      const WadoReply reply = RequestInstances(*http_, request, doing, true, {&instance, 1}, sink, context);
+      if (IsMissing(reply.head.status)) {
+        return std::nullopt;
+      }
+      if (Refuses(reply.head.status)) {
+        rest_->GiveUp(StrCat("HTTP ", reply.head.status, " for ", UrlForLog(url)));
+        return false;
+      }
+      ReportInstance(reply, instance, doing, sink);
+    } catch (const InstanceFailure& failure) {
+      sink.OnFailed(instance, failure.error);
+    }
+    return true;
+  }
+
+  const std::shared_ptr<OrthancRest> rest_;
+  const std::shared_ptr<HttpClient> http_;
+  const std::unique_ptr<Downloader> dicom_web_;
+};
+
+}  // namespace
+
+std::unique_ptr<Downloader> MakeOrthancDownloader(std::shared_ptr<OrthancRest> rest, std::shared_ptr<HttpClient> http,
+                                                  std::unique_ptr<Downloader> dicom_web) {
+  return std::make_unique<Orthanc>(std::move(rest), std::move(http), std::move(dicom_web));
+}
+
+}  // namespace trolley

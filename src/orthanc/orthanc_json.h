@@ -1,0 +1,17 @@
+#ifndef TROLLEY_ORTHANC_ORTHANC_JSON_H_
+#define TROLLEY_ORTHANC_ORTHANC_JSON_H_
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace trolley {
+
+// A member of an object; empty when it has none of that name, or one that is no string.
+inline std::string JsonText(const nlohmann::json& object, const char* member) {
+  const auto at = object.find(member);
+  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
+}
+
+}  // namespace trolley
+
+#endif  // TROLLEY_ORTHANC_ORTHANC_JSON_H_

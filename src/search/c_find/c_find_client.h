@@ -1,0 +1,54 @@
+#ifndef TROLLEY_SEARCH_C_FIND_C_FIND_CLIENT_H_
+#define TROLLEY_SEARCH_C_FIND_C_FIND_CLIENT_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/context.h"
+#include "dicom/attributes.h"
+#include "dicom/query.h"
+#include "dimse/association_pool.h"
+#include "search/c_find/c_find.h"
+
+namespace trolley {
+
+// One question at one level.
+struct CFindRequest {
+  std::string_view level;               // PATIENT, STUDY, SERIES or IMAGE
+  Tag unique;                           // the level's unique key
+  Query keys;                           // the level's and its parents' unique ones
+  std::vector<Tag> returned;            // asked for, besides the keys
+  std::optional<uint64_t> enough = {};  // so many rows will do
+  std::optional<Tag> unchecked = {};    // may be left out of the answer
+  std::optional<Tag> parent = {};       // a key that is known to hold, besides the parents' UIDs
+};
+
+// Asks one question after the other. Thread-safe.
+class CFindClient {
+ public:
+  CFindClient(const CFindOptions& options, std::shared_ptr<AssociationPool> pool);
+
+  // The rows that do not contradict the question, each unique key once. Throws as Searcher::Find does.
+  std::vector<Attributes> Ask(const CFindRequest& question, const Context& context);
+  // Whether the archive agreed to relational queries, or to fuzzy matching, PS3.4 §C.5.1.1.
+  bool AgreesToRelational(const Context& context);
+  bool AgreesToFuzzy(const Context& context);
+
+ private:
+  class Exchange;
+
+  AssociationRequest Request(bool extended) const;
+  bool Agrees(size_t byte, const Context& context);
+
+  const CFindOptions options_;
+  const std::shared_ptr<AssociationPool> pool_;
+  const std::string sop_class_;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_SEARCH_C_FIND_C_FIND_CLIENT_H_

@@ -1,0 +1,357 @@
+#include "search/folder/folder_archive.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <set>
+#include <shared_mutex>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "dicom/part10.h"
+#include "search/folder/folder_find.h"
+#include "search/folder/folder_index.h"
+#include "search/folder/folder_walk.h"
+
+namespace trolley {
+namespace {
+
+constexpr size_t kBatch = 500;  // files read before they are kept
+constexpr std::chrono::seconds kBatchTime{2};
+// A file that was changed so shortly before it was read may change again without a trace: some file systems count in
+// steps of two seconds.
+constexpr int64_t kYoung_ns = 2'000'000'000;
+constexpr size_t kMaxRemembered = 1000;  // unreadable files that were logged
+
+class MemoryFolderIndexStore : public FolderIndexStore {
+ public:
+  void ForEach(const std::function<void(std::string_view, const IndexedFile&)>& visit) override {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [path, file] : files_) {
+      visit(path, file);
+    }
+  }
+  void Apply(const std::vector<std::pair<std::string, IndexedFile>>& changed,
+             const std::vector<std::string>& removed) override {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [path, file] : changed) {
+      files_.insert_or_assign(path, file);
+    }
+    for (const std::string& path : removed) {
+      files_.erase(path);
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, IndexedFile> files_;
+};
+
+bool IsSame(const FolderFile& known, const FoundFile& found) {
+  return known.size == found.size && known.mtime_ns == found.mtime_ns && known.inode == found.inode;
+}
+
+int64_t Now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+std::shared_ptr<FolderIndexStore> MakeMemoryFolderIndexStore() {
+  return std::make_shared<MemoryFolderIndexStore>();
+}
+
+// One thread at a time scans: the one whose question found the index too old. It alone writes the index, with
+// `index_mutex_` held; others read with that mutex shared.
+class FolderArchive::Impl {
+ public:
+  Impl(FolderOptions options, std::shared_ptr<FolderIndexStore> store)
+      : options_(std::move(options)), store_(std::move(store)) {}
+
+  SearchResult Find(const Query& query, const Context& context) {
+    BringUpToDate(Clock::now() - options_.rescan_interval, context);
+    const std::shared_lock lock(index_mutex_);
+    return FindInFolder(index_, query, context);
+  }
+
+  // An unchanged file needs no scan, nor do all files of a series that is being read.
+  std::optional<std::filesystem::path> FindFile(const InstanceReference& instance, const Context& context) {
+    BringUpToDate(std::nullopt, context);
+    std::optional<Location> known = Locate(instance);
+    if (!known || !known->unchanged) {
+      const auto now = Clock::now();
+      BringUpToDate(known ? now : now - options_.rescan_interval, context);
+      known = Locate(instance);
+    }
+    return known ? std::optional(options_.path / known->path) : std::nullopt;
+  }
+
+  void Rescan() {
+    const std::lock_guard lock(mutex_);
+    not_before_ = Clock::now();
+  }
+
+ private:
+  struct Location {
+    std::string path;
+    bool unchanged = false;
+  };
+
+  std::optional<Location> Locate(const InstanceReference& instance) const {
+    Location location;
+    FolderFile expected;
+    {
+      const std::shared_lock lock(index_mutex_);
+      const FolderInstance* known = index_.Find(instance);
+      if (known == nullptr) {
+        return std::nullopt;
+      }
+      location.path = *known->served().path;
+      expected.size = known->served().size;
+      expected.mtime_ns = known->served().mtime_ns;
+      expected.inode = known->served().inode;
+    }
+    const std::optional<FoundFile> found = StatFile(options_.path, location.path);
+    location.unchanged = found && IsSame(expected, *found);
+    return location;
+  }
+
+  // Returns when a scan is complete that ended after `needed`, and began after the latest Rescan(). Without `needed`,
+  // the stored index is enough. Scans itself unless somebody does.
+  void BringUpToDate(std::optional<Clock::time_point> needed, const Context& context) {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      const bool fresh = scan_began_ && *scan_began_ >= not_before_ && needed && scan_ended_ >= *needed;
+      if (fresh || (!needed && loaded_)) {
+        return;
+      }
+      context.Check("search the folder");
+      if (busy_) {
+        changed_.wait_until(lock, context.stop, context.deadline, [&] { return !busy_; });
+        continue;
+      }
+      busy_ = true;
+      lock.unlock();
+      try {
+        const Clock::time_point began = Clock::now();
+        Load();
+        lock.lock();
+        loaded_ = true;
+        if (needed) {
+          lock.unlock();
+          Scan(context);
+          lock.lock();
+          scan_began_ = began;
+          scan_ended_ = Clock::now();
+        }
+      } catch (...) {
+        if (!lock.owns_lock()) {
+          lock.lock();
+        }
+        busy_ = false;
+        changed_.notify_all();
+        throw;
+      }
+      busy_ = false;
+      changed_.notify_all();
+      if (needed) {
+        return;
+      }
+    }
+  }
+
+  // --- Below: by the one thread that is `busy_`.
+
+  void Load() {
+    if (loaded_) {
+      return;
+    }
+    const std::lock_guard lock(index_mutex_);
+    try {
+      store_->ForEach([&](std::string_view path, const IndexedFile& file) {
+        FolderFile& known = index_.Put(path, file);
+        known.may_change = file.is_dicom && known.series == nullptr;  // a damaged record: read the file again
+      });
+    } catch (const Error& error) {
+      LogWarning(StrCat("The index of the folder cannot be read, so its files are read anew: ", error.what()));
+    }
+  }
+
+  void Scan(const Context& context) {
+    ++scan_;
+    unreadable_ = 0;
+    std::vector<std::string> unreadable;
+    batch_began_ = Clock::now();
+    FolderVisitor visitor;
+    visitor.on_file = [&](FoundFile found) { Visit(std::move(found)); };
+    visitor.on_unreadable = [&](const std::string& path, int reason) {
+      ++unreadable_;
+      LogOnce(path, StrCat("Cannot read the directory ", Sensitive(path), ": ", std::strerror(reason)));
+      if (reason != ENOENT && reason != ENOTDIR) {
+        unreadable.push_back(path + '/');
+      }
+    };
+    try {
+      WalkFolder(options_.path, visitor, context);
+    } catch (const Error&) {
+      Keep({});  // what was read is not read again
+      throw;
+    }
+    Keep({});
+    std::vector<std::string> gone = index_.NotSeen(scan_);
+    // A directory that cannot be read now may be readable again soon: its files are not gone.
+    std::erase_if(gone, [&](const std::string& path) {
+      return std::any_of(unreadable.begin(), unreadable.end(),
+                         [&](const std::string& directory) { return path.starts_with(directory); });
+    });
+    Keep(gone);
+    LogRepeated();
+    if (unreadable_ > 0 && index_.studies().empty()) {
+      throw Error(ErrorCode::kStorage,
+                  StrCat("Cannot search the folder ", options_.path.string(), ": ", unreadable_,
+                         " of its files and directories cannot be read, and the others are not DICOM; see the log"));
+    }
+  }
+
+  void Visit(FoundFile found) {
+    FolderFile* known = index_.Find(found.path);
+    if (known != nullptr && IsSame(*known, found) && !known->may_change) {
+      known->seen = scan_;  // only read by this thread
+      return;
+    }
+    const int64_t age = Now_ns() - found.mtime_ns;
+    std::optional<IndexedFile> file = Read(found);
+    if (!file) {
+      return;
+    }
+    (age < kYoung_ns && age > -kYoung_ns ? young_batch_ : batch_).emplace_back(std::move(found.path), *std::move(file));
+    if (batch_.size() + young_batch_.size() >= kBatch || Clock::now() - batch_began_ > kBatchTime) {
+      Keep({});
+    }
+  }
+
+  // nullopt: it cannot be read.
+  std::optional<IndexedFile> Read(const FoundFile& found) {
+    IndexedFile file{found.size, found.mtime_ns, found.inode, false, {}};
+    try {
+      if (auto header = ReadFileHeader(options_.path / found.path)) {
+        file.is_dicom = true;
+        file.attributes = std::move(header->attributes);
+      }
+    } catch (const Error& error) {
+      ++unreadable_;
+      LogOnce(found.path, error.what());
+      return std::nullopt;
+    }
+    return file;
+  }
+
+  // Takes the batch over into the index and the store.
+  void Keep(const std::vector<std::string>& gone) {
+    {
+      const std::lock_guard lock(index_mutex_);
+      for (const auto& [path, file] : batch_) {
+        index_.Put(path, file).seen = scan_;
+      }
+      for (const auto& [path, file] : young_batch_) {
+        FolderFile& known = index_.Put(path, file);
+        known.seen = scan_;
+        known.may_change = true;  // and the store is told by a later scan
+      }
+      for (const std::string& path : gone) {
+        index_.Remove(path);
+      }
+    }
+    if (!batch_.empty() || !gone.empty()) {
+      try {
+        store_->Apply(batch_, gone);
+      } catch (const Error& error) {
+        LogWarning(StrCat("The index of the folder cannot be kept, so its files will be read again: ", error.what()));
+      }
+    }
+    batch_.clear();
+    young_batch_.clear();
+    batch_began_ = Clock::now();
+  }
+
+  void LogOnce(const std::string& path, const std::string& message) {
+    if (logged_.size() < kMaxRemembered && logged_.insert(path).second) {
+      LogWarning(message);
+    }
+  }
+
+  void LogRepeated() {
+    if (std::exchange(logged_repeated_, index_.repeated()) < index_.repeated()) {
+      LogWarning(StrCat(
+          logged_repeated_,
+          " files of the folder hold an instance that another file holds too: of each the first by path is served"));
+    }
+  }
+
+  const FolderOptions options_;
+  const std::shared_ptr<FolderIndexStore> store_;
+
+  std::mutex mutex_;  // of these:
+  std::condition_variable_any changed_;
+  bool busy_ = false;                            // somebody loads or scans
+  bool loaded_ = false;                          // written when busy
+  std::optional<Clock::time_point> scan_began_;  // of the latest complete one
+  Clock::time_point scan_ended_;
+  Clock::time_point not_before_ = Clock::time_point::min();
+
+  mutable std::shared_mutex index_mutex_;
+  FolderIndex index_;
+
+  // Of the thread that scans:
+  uint64_t scan_ = 0;
+  size_t unreadable_ = 0;  // files and directories, in this scan
+  using Batch = std::vector<std::pair<std::string, IndexedFile>>;
+  Batch batch_;
+  Batch young_batch_;
+  Clock::time_point batch_began_;
+  std::set<std::string> logged_;
+  size_t logged_repeated_ = 0;
+};
+
+FolderArchive::FolderArchive(FolderOptions options, std::shared_ptr<FolderIndexStore> index)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(index))) {}
+
+FolderArchive::~FolderArchive() = default;
+
+SearchResult FolderArchive::Find(const Query& query, const Context& context) {
+  return impl_->Find(query, context);
+}
+
+std::optional<std::filesystem::path> FolderArchive::FindFile(const InstanceReference& instance,
+                                                             const Context& context) {
+  return impl_->FindFile(instance, context);
+}
+
+void FolderArchive::Rescan() {
+  impl_->Rescan();
+}
+
+namespace {
+
+class FolderSearcher : public Searcher {
+ public:
+  explicit FolderSearcher(std::shared_ptr<FolderArchive> folder) : folder_(std::move(folder)) {}
+  SearchResult Find(const Query& query, const Context& context) override { return folder_->Find(query, context); }
+
+ private:
+  const std::shared_ptr<FolderArchive> folder_;
+};
+
+}  // namespace
+
+std::unique_ptr<Searcher> MakeFolderSearcher(std::shared_ptr<FolderArchive> folder) {
+  return std::make_unique<FolderSearcher>(std::move(folder));
+}
+
+}  // namespace trolley

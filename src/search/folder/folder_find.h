@@ -1,0 +1,18 @@
+#ifndef TROLLEY_SEARCH_FOLDER_FOLDER_FIND_H_
+#define TROLLEY_SEARCH_FOLDER_FOLDER_FIND_H_
+
+#include "base/context.h"
+#include "dicom/query.h"
+#include "dicom/study.h"
+#include "search/folder/folder_index.h"
+
+namespace trolley {
+
+// Answers a query from the index. A study or series matches when one of its instances does, seen with the attributes of
+// its series and study. Computed: ModalitiesInStudy, SOPClassesInStudy, NumberOfStudyRelatedSeries/Instances,
+// NumberOfSeriesRelatedInstances. In order of UIDs.
+SearchResult FindInFolder(const FolderIndex& index, const Query& query, const Context& context);
+
+}  // namespace trolley
+
+#endif  // TROLLEY_SEARCH_FOLDER_FOLDER_FIND_H_

@@ -1,0 +1,62 @@
+#ifndef TROLLEY_SEARCH_QIDO_QIDO_CLIENT_H_
+#define TROLLEY_SEARCH_QIDO_QIDO_CLIENT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "dicom/query.h"
+#include "http/http_client.h"
+#include "search/qido/qido_profile.h"
+#include "search/qido/qido_result.h"
+#include "search/qido/qido_url.h"
+
+namespace trolley {
+
+// kUnsupported because of the URL alone: the server searches series or instances only where their parents are named.
+struct NotRelational : Error {
+  using Error::Error;
+};
+
+// Single requests to one QIDO-RS server, and what was learnt of it on the way. Thread-safe.
+class QidoClient {
+ public:
+  QidoClient(std::string url, const QidoProfile& profile, std::shared_ptr<HttpClient> http);
+
+  // For messages: "search for ...".
+  static std::string Doing(const Query& query);
+
+  // One page, its rows told to `each` as they come if that is given. A study or series that the archive does not have
+  // is an empty page; a URL that is no DICOMweb service is kProtocol, also when it answers 404. Throws NotRelational.
+  using OnRow = DicomJsonReader::OnRow;
+  QidoPage Ask(const Query& query, const QidoUrl& url, std::optional<uint64_t> limit, uint64_t offset,
+               const Context& context, const OnRow& each = nullptr);
+  // As Ask, but nullopt when the server refuses the request as malformed, as some do for a limit that they find too
+  // high.
+  std::optional<QidoPage> TryAsk(const Query& query, const QidoUrl& url, uint64_t limit, uint64_t offset,
+                                 const Context& context, const OnRow& each = nullptr);
+  // Whether the server decodes query strings. Asked once, and only when that makes a difference to this query.
+  bool Decodes(const Query& query, const Context& context);
+
+ private:
+  enum class Decoding { kUnknown, kYes, kNo };
+
+  void Get(const std::string& path_and_query, QidoReader& reader, const Context& context);
+  QidoPage Read(const Query& query, const QidoUrl& url, QidoReader& reader, const Context& context);
+  QidoPage ReadMissing(const Query& query, const QidoUrl& url, const Context& context);
+  bool HasParent(const Query& query, const QidoUrl& url, const Context& context);
+
+  const std::string base_;
+  const QidoProfile& profile_;
+  const std::shared_ptr<HttpClient> http_;
+  std::atomic<bool> base_works_{false};
+  std::atomic<Decoding> decoding_{Decoding::kUnknown};
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_SEARCH_QIDO_QIDO_CLIENT_H_

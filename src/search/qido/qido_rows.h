@@ -1,0 +1,67 @@
+#ifndef TROLLEY_SEARCH_QIDO_QIDO_ROWS_H_
+#define TROLLEY_SEARCH_QIDO_QIDO_ROWS_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "dicom/attributes.h"
+#include "dicom/query.h"
+#include "http/http_client.h"
+#include "search/qido/qido_client.h"
+#include "search/qido/qido_profile.h"
+#include "search/qido/qido_result.h"
+#include "search/qido/qido_rs.h"
+#include "search/qido/qido_url.h"
+
+namespace trolley {
+
+// Finds all rows of one question to a QIDO-RS server, page by page, and makes sure that they answer it. Thread-safe.
+class QidoRows {
+ public:
+  QidoRows(const QidoRsOptions& options, std::shared_ptr<HttpClient> http);
+
+  // In the query's window, without those that contradict it. Throws as Searcher::Find, and NotRelational.
+  std::vector<Attributes> Collect(const Query& query, const Context& context);
+
+  // A window into the rows that match, as against those that the server sends.
+  struct Window {
+    std::optional<uint64_t> limit;
+    uint64_t offset = 0;
+  };
+  static std::vector<Attributes> Cut(std::vector<Attributes> rows, const Window& window);
+  // Throws kTooMany for more than the configured number.
+  void CheckCount(const Query& query, size_t rows) const;
+
+ private:
+  // How far the paging of one question is.
+  struct Progress {
+    size_t first_count = 0;      // rows of the first page
+    uint64_t received = 0;       // rows of all pages, repeated ones too
+    bool warned = false;         // the server said that there are more than it gave so far
+    bool more_counted = false;   // the parent's count says so
+    bool repeats_first = false;  // the latest page is the first one again
+  };
+
+  std::vector<Attributes> AllPages(const Query& query, const QidoUrl& url, const Window& window,
+                                   const Context& context);
+  QidoPage FirstPage(const Query& query, const QidoUrl& url, const Window& window, const Context& context);
+  void AddPages(const Query& query, const QidoUrl& url, const Window& window, Progress progress,
+                std::vector<Attributes>& rows, const Context& context);
+  void PagesRefused(const Query& query, const Progress& progress);
+  void NoMorePages(const Query& query, const Window& window, const Progress& progress, size_t rows);
+  // As many rows as are wanted at a time, or as the server gives.
+  uint64_t PageSize(const Query& query, uint64_t wanted) const;
+
+  const QidoRsOptions options_;
+  const QidoProfile& profile_;
+  QidoClient client_;
+  QidoCompleteness completeness_;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_SEARCH_QIDO_QIDO_ROWS_H_

@@ -1,0 +1,66 @@
+#ifndef TROLLEY_SEARCH_RESULT_MEMORY_H_
+#define TROLLEY_SEARCH_RESULT_MEMORY_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <optional>
+#include <unordered_map>
+
+#include "dicom/query.h"
+#include "dicom/study.h"
+
+namespace trolley {
+
+// An answer as a CachingSearcher remembers it.
+struct RememberedResult {
+  Query query;
+  SearchResult answer;
+  std::chrono::system_clock::time_point fetched_at;
+  uint64_t generation = 0;
+};
+
+// Answers by their question, a bounded number of rows, least recently used out first. Each answer stands for itself: a
+// later, shallower one about the same study takes nothing away from a deeper one. Not thread-safe.
+class ResultMemory {
+ public:
+  using IsFresh = std::function<bool(const RememberedResult&)>;
+
+  explicit ResultMemory(size_t max_rows) : max_rows_(max_rows) {}
+
+  // Null when there is none; valid until the next call. Counts as a use.
+  const RememberedResult* Find(const Query& query);
+  // Replaces an earlier answer to the same question.
+  void Insert(RememberedResult remembered);
+  // For a question about one study (or one series of it) by its UID: what the answers to other questions that are
+  // `is_fresh` tell of it, the youngest first. An answer covers the question when it went at least as deep, left out
+  // nothing of the study (no keys below the study's level, no limit) and returned the fields that are asked for. What
+  // comes is dated as the answer it was taken from.
+  std::optional<RememberedResult> FindCovering(const Query& query, const IsFresh& is_fresh) const;
+
+ private:
+  struct Entry {
+    RememberedResult remembered;
+    size_t rows = 0;
+    bool holds_whole_studies = false;
+  };
+  using Entries = std::list<Entry>;  // latest used first
+  struct Place {
+    Entries::iterator entry;
+    size_t position;  // of the study in the answer
+  };
+
+  void Erase(Entries::iterator entry);
+
+  const size_t max_rows_;
+  Entries entries_;
+  std::map<Query, Entries::iterator> by_query_;
+  std::unordered_multimap<size_t, Place> by_study_;  // by the hash of its UID; of entries that hold whole studies
+  size_t rows_ = 0;
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_SEARCH_RESULT_MEMORY_H_

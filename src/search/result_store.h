@@ -1,0 +1,36 @@
+#ifndef TROLLEY_SEARCH_RESULT_STORE_H_
+#define TROLLEY_SEARCH_RESULT_STORE_H_
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "dicom/study.h"
+
+namespace trolley {
+
+// An answer and when the archive gave it.
+struct ResultWithTime {
+  SearchResult answer;
+  std::chrono::system_clock::time_point fetched_at;
+};
+
+// Where a CachingSearcher keeps answers beyond its own memory. Thread-safe. A store never throws: an answer that cannot
+// be kept or read back is logged and missing.
+class ResultStore {
+ public:
+  virtual ~ResultStore() = default;
+  virtual std::optional<ResultWithTime> Load(std::string_view key) = 0;
+  virtual void Save(std::string_view key, const ResultWithTime& answer) = 0;
+  virtual void Remove(std::string_view key) = 0;
+};
+
+// The stored form of an answer: compact, versioned, checksummed. Parse gives nullopt for a form that is damaged or of
+// another version.
+std::string SerializeResult(const ResultWithTime& answer);
+std::optional<ResultWithTime> ParseResult(std::string_view stored);
+
+}  // namespace trolley
+
+#endif  // TROLLEY_SEARCH_RESULT_STORE_H_

@@ -1,0 +1,52 @@
+#ifndef TROLLEY_TREE_READABLE_STORAGE_H_
+#define TROLLEY_TREE_READABLE_STORAGE_H_
+
+#include <cstddef>
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "search/searcher.h"
+#include "storage/directory_storage.h"
+#include "tree/listing.h"
+
+namespace trolley {
+
+// The names that a mount shows: "2020-03-01 CT Chest~3f9a2c/004 CT AX 1.0 B30f~81c02a/00012.dcm". They come from what
+// the archive says of studies, series and instances: each series is listed once for them. What the archive does not
+// list has its UID for a name.
+class ReadableStorageDir : public DirectoryStorage {
+ public:
+  ReadableStorageDir(DirectoryStorageOptions options, std::shared_ptr<Searcher> searcher);
+
+  // Throws as Searcher::Find.
+  void Prepare(std::span<const InstanceReference> instances, const Context& context) override;
+
+ protected:
+  // For instances of the latest 1000 series that were prepared.
+  std::filesystem::path PathOf(const InstanceReference& instance) override;
+
+ private:
+  struct SeriesNames {
+    std::filesystem::path directory;
+    TablePtr instances;
+  };
+
+  std::string StudyName(const Uid& study, const Context& context);
+  std::string SeriesName(const SeriesReference& series, const Context& context);
+
+  const std::shared_ptr<Searcher> searcher_;
+  std::mutex mutex_;
+  std::map<std::string, Uid> study_of_name_;
+  std::map<SeriesReference, SeriesNames> series_;
+  std::deque<SeriesReference> prepared_;  // the latest last
+};
+
+}  // namespace trolley
+
+#endif  // TROLLEY_TREE_READABLE_STORAGE_H_
