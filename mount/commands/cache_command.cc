@@ -27,7 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kFooter[] = R"(ACTION is one of
+constexpr char kCacheFooter[] = R"(ACTION is one of
   status  what the cache takes, how much it may take, who uses it
   verify  reads every file and compares it with its checksum; damaged ones are put into quarantine (and fetched again
           when they are needed), and what contradicts itself is put right
@@ -266,7 +266,7 @@ class CacheMaintenance {
 
 void DescribeCache(CLI::App& app, CacheOptions& options) {
   options.common.log_level = LogLevel::kError;  // what is found is printed
-  app.footer(kFooter);
+  app.footer(kCacheFooter);
   app.add_option_function<std::string>(
          "ACTION", [&options](const std::string& name) { options.action = ParseAction(name); },
          "What to do: status, verify, prune or clear")

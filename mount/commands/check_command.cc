@@ -18,7 +18,7 @@
 namespace trolley {
 namespace {
 
-constexpr char kFooter[] = R"(
+constexpr char kCheckFooter[] = R"(
 Tries, one after the other, and says of each whether it works, how long it took, and what to do when it does not:
   configuration  the archive is known, and its secrets can be read
   association    for DICOM: the archive accepts our AE title and answers a C-ECHO
@@ -193,7 +193,7 @@ class Checker {
 }  // namespace
 
 void DescribeCheck(CLI::App& app, CheckOptions& options) {
-  app.footer(StrCat(kArchiveHelp, "\n", kFooter));
+  app.footer(StrCat(kArchiveHelp, "\n", kCheckFooter));
   app.add_option("ARCHIVE", options.archive, "The archive to try")->type_name(" ")->required();
   DescribeTimeout(app, options.timeout);
   DescribeCommonOptions(app, options.common);

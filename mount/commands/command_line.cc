@@ -16,7 +16,7 @@
 namespace trolley {
 namespace {
 
-constexpr char kFooter[] = "Each subcommand explains itself: trolleyfs find --help";
+constexpr char kProgramFooter[] = "Each subcommand explains itself: trolleyfs find --help";
 
 // The subcommands of the program. The one that was chosen gives its options when all is parsed.
 class Subcommands {
@@ -24,7 +24,7 @@ class Subcommands {
   Subcommands() : app_("Mounts an archive of medical images (DICOM) as a read-only directory.", "trolleyfs") {
     app_.set_version_flag("--version", "trolleyfs " TROLLEYFS_VERSION);
     app_.require_subcommand(1);
-    app_.footer(kFooter);
+    app_.footer(kProgramFooter);
     Add<MountOptions>("mount", "Mount an archive", DescribeMount);
     Add<UmountOptions>("umount", "Unmount, and wait until it is done", DescribeUmount);
     Add<FindOptions>("find", "Search an archive", DescribeFind);

@@ -20,7 +20,7 @@
 namespace trolley {
 namespace {
 
-constexpr char kFooter[] = R"(
+constexpr char kFindFooter[] = R"(
 Criteria are Keyword=value with DICOM keywords and DICOM matching; all of them must hold:
   PatientName='B*'  StudyDate=20200301-20200303  StudyDate='last 30 days'  ModalitiesInStudy=CT  StudyInstanceUID=1.2.3
 Dates: 20200301, ranges with one end open (20200301-), 'today', 'yesterday', 'last 7 days' (weeks, months). Several
@@ -37,7 +37,7 @@ Texts are UTF-8; control characters are replaced (in json: escaped).
 The archive itself is asked, not the cache of a mount. What --limit leaves out is said on standard error.
 Exit codes: 0 asked and answered (also when nothing matches), 1 failed, 2 wrong usage.)";
 
-struct Raw {
+struct RawFindOptions {
   std::vector<std::string> criteria;
   std::vector<std::string> include;
   std::string level;
@@ -76,7 +76,7 @@ uint32_t ParseCount(const char* option, const std::string& text, uint32_t least)
   return static_cast<uint32_t>(*count);
 }
 
-void TakeQuestion(const Raw& raw, FindOptions& options) {
+void TakeQuestion(const RawFindOptions& raw, FindOptions& options) {
   Query query(raw.level.empty() ? Level::kStudy : ParseLevel(raw.level));
   options.level = query.level();
   for (const std::string& criteria : raw.criteria) {
@@ -128,8 +128,8 @@ void Find(const FindOptions& options, std::stop_token stop) {
 }  // namespace
 
 void DescribeFind(CLI::App& app, FindOptions& options) {
-  const auto raw = std::make_shared<Raw>();
-  app.footer(StrCat(kArchiveHelp, "\n", kFooter));
+  const auto raw = std::make_shared<RawFindOptions>();
+  app.footer(StrCat(kArchiveHelp, "\n", kFindFooter));
   app.add_option("ARCHIVE", options.archive, "The archive to search")->type_name(" ")->required();
   app.add_option("CRITERIA", raw->criteria, "Keyword=value, any number of them")->type_name(" ");
   app.add_option("--level", raw->level,

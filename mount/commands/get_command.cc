@@ -23,7 +23,7 @@
 namespace trolley {
 namespace {
 
-constexpr char kFooter[] = R"(
+constexpr char kGetFooter[] = R"(
 WHAT is one of
   Keyword=value   whatever matches, as for find: PatientID=1234 ModalitiesInStudy=CT StudyDate=20200301-
                   A criterion of series or instances (Modality=CT) gets just the series or instances that match
@@ -41,7 +41,7 @@ Files have their names only when they are whole. The same command again goes on 
 is not fetched again. What failed is listed on standard error; everything else is fetched.
 Exit codes: 0 all of it is there, 1 something is not, 2 wrong usage.)";
 
-struct Raw {
+struct RawGetOptions {
   std::vector<std::string> wanted;
   std::string output;
   std::string layout = "tree";
@@ -61,7 +61,7 @@ GetOptions::Layout ParseLayout(const std::string& name) {
   RefuseUsage(StrCat("--layout: '", name, "' is none of tree, flat, readable"));
 }
 
-void TakeValues(const Raw& raw, GetOptions& options) {
+void TakeValues(const RawGetOptions& raw, GetOptions& options) {
   options.wanted = ParseWanted(raw.wanted);
   options.output = raw.output;
   options.layout = ParseLayout(raw.layout);
@@ -251,8 +251,8 @@ class Get {
 }  // namespace
 
 void DescribeGet(CLI::App& app, GetOptions& options) {
-  const auto raw = std::make_shared<Raw>();
-  app.footer(StrCat(kArchiveHelp, "\n", kFooter));
+  const auto raw = std::make_shared<RawGetOptions>();
+  app.footer(StrCat(kArchiveHelp, "\n", kGetFooter));
   app.add_option("ARCHIVE", options.archive, "The archive to get from")->type_name(" ")->required();
   app.add_option("WHAT", raw->wanted, "Criteria (Keyword=value), UIDs, or - to read them")->type_name(" ")->required();
   app.add_option("-O,--output", raw->output, "Where to put it; made when it is not there")

@@ -91,7 +91,7 @@ by default CACHE-DIR/log/ARCHIVE.log; with -f to standard error.
 Signals: SIGHUP asks the archive anew, SIGTERM and SIGINT unmount.
 Exit codes: 0 mounted, 1 failed, 2 wrong usage.)";
 
-struct Raw {
+struct RawMountOptions {
   std::string archive;
   std::string directory;
   std::vector<std::string> option_lists;
@@ -143,7 +143,7 @@ void TakeNames(const std::vector<std::string>& names, MountOptions& options) {
   options.mount_point = names.back();
 }
 
-void TakeValues(const Raw& raw, bool as_helper, MountOptions& options) {
+void TakeValues(const RawMountOptions& raw, bool as_helper, MountOptions& options) {
   // The list first: what is given as an option of its own wins.
   const std::string log_file = options.log_file;
   for (const std::string& list : raw.option_lists) {
@@ -172,8 +172,8 @@ void TakeValues(const Raw& raw, bool as_helper, MountOptions& options) {
 }  // namespace
 
 void DescribeMount(CLI::App& app, MountOptions& options) {
-  const auto kept = std::make_shared<Raw>();
-  Raw& raw = *kept;
+  const auto kept = std::make_shared<RawMountOptions>();
+  RawMountOptions& raw = *kept;
   app.footer(kMountFooter);
   app.add_flag("--demo", options.demo, "Mount a small synthetic archive, made at first use; only DIR is given");
   app.add_flag("-f,--foreground", options.foreground, "Stay in the foreground and log to standard error");
@@ -204,7 +204,7 @@ void DescribeMount(CLI::App& app, MountOptions& options) {
 
 MountOptions ParseHelperArguments(const std::vector<std::string>& arguments) {
   MountOptions options;
-  Raw raw;
+  RawMountOptions raw;
   std::vector<std::string> names;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];

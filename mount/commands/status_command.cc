@@ -27,7 +27,7 @@
 namespace trolley {
 namespace {
 
-constexpr char kFooter[] =
+constexpr char kStatusFooter[] =
     R"(Says whether the archive answers, what was transferred, and what the cache takes. A mount that hangs is waited for no
 longer than --timeout; one whose program has died is named as such.
 
@@ -135,7 +135,7 @@ void Show(const StatusOptions& options) {
 }  // namespace
 
 void DescribeStatus(CLI::App& app, StatusOptions& options) {
-  app.footer(kFooter);
+  app.footer(kStatusFooter);
   app.add_option("DIR", options.mount_point, "Where the archive is mounted")->type_name(" ")->required();
   app.add_flag("--json", options.json, "As the mount tells it: the content of DIR/.trolleyfs/status.json");
   app.add_option_function<std::string>(

@@ -21,7 +21,7 @@ constexpr double kEntrySeconds = 60;
 constexpr double kControlSeconds = 1;
 // What programs read at a time. With more, cp and cat take longer to get their buffers than to fill them, and whoever
 // wants a header reads the pixels too.
-constexpr blksize_t kBlockSize = 128 << 10;
+constexpr blksize_t kPreferredBlockSize = 128 << 10;
 
 }  // namespace
 
@@ -145,7 +145,7 @@ void FileSystem::FillAttributes(const InodeView& view, struct stat& attributes) 
   attributes.st_ino = view.inode->number;
   attributes.st_uid = options_.uid;
   attributes.st_gid = options_.gid;
-  attributes.st_blksize = kBlockSize;
+  attributes.st_blksize = kPreferredBlockSize;
   int64_t mtime = 0;
   if (view.is_directory()) {
     attributes.st_mode = kDirectoryMode & ~options_.umask;

@@ -23,13 +23,13 @@ bool IsPlain(char c) {
   return kPlain[static_cast<unsigned char>(c)];
 }
 
-bool IsDigit(char c) {
+bool IsJsonDigit(char c) {
   return c >= '0' && c <= '9';
 }
 
 // Of true, false, null or a number.
 bool IsOfWord(char c) {
-  return IsDigit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '+' || c == '.' || c == 'E';
+  return IsJsonDigit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '+' || c == '.' || c == 'E';
 }
 
 bool IsSpace(char c) {
@@ -38,7 +38,7 @@ bool IsSpace(char c) {
 
 std::string_view SkipDigits(std::string_view text) {
   size_t digits = 0;
-  while (digits < text.size() && IsDigit(text[digits])) {
+  while (digits < text.size() && IsJsonDigit(text[digits])) {
     ++digits;
   }
   return text.substr(digits);
@@ -57,7 +57,7 @@ bool IsNumber(std::string_view literal) {
   if (rest.starts_with('-')) {
     rest.remove_prefix(1);
   }
-  if (rest.empty() || !IsDigit(rest[0])) {
+  if (rest.empty() || !IsJsonDigit(rest[0])) {
     return false;
   }
   rest = rest[0] == '0' ? rest.substr(1) : SkipDigits(rest);
@@ -85,7 +85,7 @@ bool IsNumber(std::string_view literal) {
 }
 
 std::optional<uint32_t> HexDigit(char c) {
-  if (IsDigit(c)) {
+  if (IsJsonDigit(c)) {
     return static_cast<uint32_t>(c - '0');
   }
   const char lower = static_cast<char>(c | 0x20);

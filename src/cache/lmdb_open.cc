@@ -32,11 +32,11 @@ constexpr const char* kDamagedMarker = "damaged";
 // earlier transaction, never a torn one. NOTLS: read transactions belong to no thread.
 constexpr unsigned int kFlags = MDB_NOMETASYNC | MDB_NOTLS | MDB_NORDAHEAD;
 
-MDB_val ToVal(std::string_view text) {
+MDB_val ToFormatVal(std::string_view text) {
   return {text.size(), const_cast<char*>(text.data())};
 }
 
-std::string_view FromVal(const MDB_val& value) {
+std::string_view FromFormatVal(const MDB_val& value) {
   return {static_cast<const char*>(value.mv_data), value.mv_size};
 }
 
@@ -80,14 +80,14 @@ void CheckFormat(MDB_env* env) {
     throw IndexError("open", status);
   }
   MDB_dbi table = 0;
-  MDB_val key = ToVal("format");
-  MDB_val value = ToVal(kFormat);
+  MDB_val key = ToFormatVal("format");
+  MDB_val value = ToFormatVal(kFormat);
   status = mdb_dbi_open(txn, "format", MDB_CREATE, &table);
   if (status == 0) {
     status = mdb_put(txn, table, &key, &value, MDB_NOOVERWRITE);
   }
   if (status == MDB_KEYEXIST) {
-    status = FromVal(value) == kFormat ? 0 : MDB_VERSION_MISMATCH;
+    status = FromFormatVal(value) == kFormat ? 0 : MDB_VERSION_MISMATCH;
   }
   if (status != 0) {
     mdb_txn_abort(txn);

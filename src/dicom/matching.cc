@@ -24,11 +24,6 @@ bool IsOneOf(std::string_view vr, std::initializer_list<std::string_view> vrs) {
   return std::find(vrs.begin(), vrs.end(), vr) != vrs.end();
 }
 
-// Universal matching, which a value of length zero satisfies too.
-bool IsUniversal(std::string_view pattern) {
-  return pattern.find_first_not_of('*') == std::string_view::npos;
-}
-
 std::string_view TrimPadding(std::string_view text) {
   constexpr std::string_view kPadding(" \0", 2);
   const size_t begin = text.find_first_not_of(kPadding);
@@ -171,6 +166,14 @@ bool MatchesAny(Tag tag, std::string_view pattern, std::string_view text, Strict
 }
 
 }  // namespace
+
+bool IsUniversal(std::string_view pattern) {
+  return pattern.find_first_not_of('*') == std::string_view::npos;
+}
+
+bool IsHierarchyUid(Tag tag) {
+  return tag == tag::kStudyInstanceUID || tag == tag::kSeriesInstanceUID || tag == tag::kSOPInstanceUID;
+}
 
 bool MatchesValue(Tag tag, std::string_view pattern, std::string_view text) {
   return MatchesAny(tag, pattern, text, Strictness::kStandard);

@@ -8,6 +8,11 @@
 
 namespace trolley {
 
+// Universal matching, PS3.4 C.2.2.2.3: empty or "*" alone matches everything.
+bool IsUniversal(std::string_view pattern);
+// The UID of a study, series or instance.
+bool IsHierarchyUid(Tag tag);
+
 // Whether one value pattern matches one attribute's text (all its values; one that matches is enough), PS3.4 C.2.2.2:
 // - UID lists; numbers by their value;
 // - dates and times, single or ranges with an open end allowed: an absent or empty date matches none. What is known

@@ -24,12 +24,12 @@ constexpr long kReceiveBuffer = 512L << 10;
 
 using std::chrono::milliseconds;
 
-struct Deleter {
+struct CurlDeleter {
   void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
-using Easy = std::unique_ptr<CURL, Deleter>;
-using List = std::unique_ptr<curl_slist, Deleter>;
+using Easy = std::unique_ptr<CURL, CurlDeleter>;
+using List = std::unique_ptr<curl_slist, CurlDeleter>;
 
 void InitialiseOnce() {
   static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);

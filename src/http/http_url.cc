@@ -8,10 +8,10 @@
 namespace trolley::internal {
 namespace {
 
-struct Deleter {
+struct UrlDeleter {
   void operator()(CURLU* url) const { curl_url_cleanup(url); }
 };
-using Url = std::unique_ptr<CURLU, Deleter>;
+using Url = std::unique_ptr<CURLU, UrlDeleter>;
 
 Url Parse(const std::string& text) {
   Url url(curl_url());

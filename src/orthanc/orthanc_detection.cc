@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxBody = size_t{1} << 20;
+constexpr size_t kMaxProbeBody = size_t{1} << 20;
 
 // What it answers, if that is an object; else null.
 json Probe(const std::string& url, HttpClient& http, const Context& context) {
@@ -19,7 +19,7 @@ json Probe(const std::string& url, HttpClient& http, const Context& context) {
   request.url = url;
   request.follow_redirects = false;
   request.renew_credentials = false;
-  const HttpResponse response = http.Fetch(request, context, kMaxBody);
+  const HttpResponse response = http.Fetch(request, context, kMaxProbeBody);
   json answer = json::parse(response.body, nullptr, false);
   if (response.head.status != 200 || !answer.is_object()) {
     return {};

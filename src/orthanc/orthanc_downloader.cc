@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kSeriesThreshold = 8;  // so many instances of a series come faster as one stream
 
 // The interface says no: nothing to report as long as DICOMweb answers.
-bool Refuses(int status) {
+bool RefusesFile(int status) {
   return status == 401 || status == 403 || status == 405;
 }
 
@@ -90,7 +90,7 @@ class Orthanc : public Downloader {
       if (IsMissing(reply.head.status)) {
         return std::nullopt;
       }
-      if (Refuses(reply.head.status)) {
+      if (RefusesFile(reply.head.status)) {
         rest_->GiveUp(StrCat("HTTP ", reply.head.status, " for ", UrlForLog(url)));
         return false;
       }

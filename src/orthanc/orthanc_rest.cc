@@ -32,7 +32,7 @@ constexpr auto kPatience = std::chrono::seconds(10);  // all of it can be done w
 constexpr std::string_view kDoing = "use Orthanc's REST interface";
 
 // Says no to us or to all, as against failing.
-bool Refuses(int status) {
+bool RefusesRest(int status) {
   return status == 401 || status == 403 || status == 404 || status == 405 || status == 410 || status == 501;
 }
 
@@ -190,7 +190,7 @@ class OrthancRest::Impl {
     HttpRequest request;
     request.url = base_ + "/system";
     const HttpResponse response = Fetch(request, context);
-    if (!Refuses(response.head.status)) {
+    if (!RefusesRest(response.head.status)) {
       CheckStatus(response.head, kDoing, response.body);
     }
     const json system = json::parse(response.body, nullptr, false);
@@ -316,7 +316,7 @@ class OrthancRest::Impl {
   }
 
   void CheckAnswer(const HttpHead& head, const HttpRequest& request, std::string_view body) {
-    if (Refuses(head.status)) {
+    if (RefusesRest(head.status)) {
       const std::string reason = StrCat("HTTP ", head.status, " for ", UrlForLog(request.url));
       if (head.status != 404 || request.method == "POST") {  // else just this series is no more
         GiveUp(reason);

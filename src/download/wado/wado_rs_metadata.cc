@@ -22,9 +22,9 @@
 namespace trolley {
 namespace {
 
-constexpr size_t kSeriesThreshold = 4;  // so many instances of a series are cheaper in one request than one by one
+constexpr size_t kMetadataSeriesThreshold = 4;  // so many instances of a series are cheaper in one request than one by one
 constexpr size_t kMaxBody = size_t{1} << 30;
-constexpr size_t kMaxFailureText = 1024;
+constexpr size_t kMaxMetadataFailureText = 1024;
 
 constexpr std::string_view kJson = "application/dicom+json";
 constexpr std::string_view kXml = R"(multipart/related; type="application/dicom+xml")";
@@ -119,7 +119,7 @@ class MetadataClient {
         throw Error(error.code(), StrCat("Cannot ", doing, ": ", error.what()));
       }
     }
-    return {std::move(response.head), response.body.substr(0, kMaxFailureText)};
+    return {std::move(response.head), response.body.substr(0, kMaxMetadataFailureText)};
   }
 
  private:
@@ -147,7 +147,7 @@ class MetadataDownloader : public Downloader {
     for (const SeriesBatch& batch : GroupBySeries(instances)) {
       Wanted wanted(batch.instances, sink);
       bool series_missing = false;
-      if (batch.instances.size() >= kSeriesThreshold) {
+      if (batch.instances.size() >= kMetadataSeriesThreshold) {
         series_missing = FetchSeries(batch.series, wanted, context);
       }
       for (const InstanceReference& instance : batch.instances) {

@@ -9,7 +9,7 @@
 namespace trolley {
 namespace {
 
-constexpr size_t kMaxAnswer = size_t{1} << 20;
+constexpr size_t kMaxLoginResponse = size_t{1} << 20;
 
 void CheckLogin(const std::string& url, const std::string& user) {
   if (user.empty()) {
@@ -47,7 +47,7 @@ class VitreaLogin : public internal::Login {
     request.url = options_.login_url;
     request.headers = {StrCat("X-Userid: ", options_.user), StrCat("X-Password: ", secrets[0]),
                        StrCat("X-Realm: ", options_.realm)};
-    const HttpResponse response = http_.Fetch(request, context, kMaxAnswer);
+    const HttpResponse response = http_.Fetch(request, context, kMaxLoginResponse);
     CheckStatus(response.head, StrCat("log in at ", UrlForLog(options_.login_url)));
     internal::Grant grant;
     grant.cookies.Add(options_.login_url, response.head);
@@ -80,7 +80,7 @@ class ImpaxLogin : public internal::Login {
     HttpRequest request;
     request.url = options_.wado_url;
     request.follow_redirects = false;
-    grant.cookies.Add(request.url, http_.Fetch(request, context, kMaxAnswer).head);
+    grant.cookies.Add(request.url, http_.Fetch(request, context, kMaxLoginResponse).head);
 
     const std::string check = StrCat(options_.wado_url, "/j_security_check");
     request.url =
@@ -88,7 +88,7 @@ class ImpaxLogin : public internal::Login {
     if (std::string cookies = grant.cookies.Line(request.url); !cookies.empty()) {
       request.headers.push_back(std::move(cookies));
     }
-    const HttpResponse response = http_.Fetch(request, context, kMaxAnswer);
+    const HttpResponse response = http_.Fetch(request, context, kMaxLoginResponse);
     grant.cookies.Add(request.url, response.head);
     if (response.body.find("Login Failed!") != std::string::npos) {
       Fail(ErrorCode::kAccessDenied, check, "\"Login Failed!\"; check the user and the password in the configuration");

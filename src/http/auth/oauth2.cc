@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxAnswer = size_t{256} << 10;
+constexpr size_t kMaxTokenResponse = size_t{256} << 10;
 constexpr size_t kMaxDescription = 200;
 constexpr double kMaxLife = 10.0 * 365 * 86400;
 
@@ -99,7 +99,7 @@ class OAuth2Login : public internal::Login {
 
   internal::Grant Obtain(const std::vector<std::string>& secrets, const Context& context) override {
     const auto start = now_();
-    const HttpResponse response = http_.Fetch(Request(secrets), context, kMaxAnswer);
+    const HttpResponse response = http_.Fetch(Request(secrets), context, kMaxTokenResponse);
     const json answer = json::parse(response.body, nullptr, false);
     if (response.head.status != 200) {
       ThrowRefusal(response.head, answer, secrets);

@@ -40,10 +40,6 @@ constexpr std::array kOfSeries = {tag::kModality, tag::kSeriesDescription, tag::
                                   tag::kNumberOfSeriesRelatedInstances};
 constexpr std::array kOfInstances = {tag::kSOPInstanceUID, tag::kInstanceNumber};
 
-bool IsUniversal(std::string_view value) {
-  return value.find_first_not_of('*') == std::string_view::npos;
-}
-
 // In the Patient Root model; elsewhere patients' attributes are those of their studies.
 bool IsOfPatient(Tag tag) {
   constexpr Tag kPatientAge{0x00101010};

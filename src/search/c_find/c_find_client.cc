@@ -30,14 +30,6 @@ constexpr uint16_t kIdentifierMismatch = 0xA900;
 constexpr uint16_t kSopClassNotSupported = 0x0122;
 constexpr uint16_t kNotAuthorized = 0x0124;
 
-bool IsUniversal(std::string_view value) {
-  return value.find_first_not_of('*') == std::string_view::npos;
-}
-
-bool IsHierarchyUid(Tag tag) {
-  return tag == tag::kStudyInstanceUID || tag == tag::kSeriesInstanceUID || tag == tag::kSOPInstanceUID;
-}
-
 }  // namespace
 
 // One C-FIND: the request and all its responses.

@@ -14,10 +14,6 @@
 namespace trolley {
 namespace {
 
-bool IsUniversal(std::string_view value) {
-  return value.find_first_not_of('*') == std::string_view::npos;
-}
-
 // What one key has shown.
 struct KeyCheck {
   Tag tag;

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "dicom/temporal.h"
 #include "search/assemble.h"
+#include "dicom/matching.h"
 #include "search/mint/mint_fields.h"
 
 namespace trolley {
@@ -29,10 +30,6 @@ constexpr std::array kVitreaKeys = {
 template <size_t n>
 bool Contains(const std::array<Tag, n>& tags, Tag tag) {
   return std::find(tags.begin(), tags.end(), tag) != tags.end();
-}
-
-bool IsUniversal(std::string_view value) {
-  return value.find_first_not_of('*') == std::string_view::npos;
 }
 
 [[noreturn]] void Unsupported(const Query& query, std::string_view reason) {

@@ -20,14 +20,6 @@ namespace {
 
 constexpr size_t kMaxPages = 100000;  // a server that invents rows for ever ends by this or by max_rows
 
-bool IsUniversal(std::string_view value) {
-  return value.find_first_not_of('*') == std::string_view::npos;
-}
-
-bool IsHierarchyUid(Tag tag) {
-  return tag == tag::kStudyInstanceUID || tag == tag::kSeriesInstanceUID || tag == tag::kSOPInstanceUID;
-}
-
 // The address of what a row describes; parents that it does not repeat are the same for all rows.
 std::string RowKey(const Attributes& row) {
   return StrCat(row.Get(tag::kStudyInstanceUID), "/", row.Get(tag::kSeriesInstanceUID), "/",
