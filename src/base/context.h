@@ -9,12 +9,15 @@ namespace trolley {
 
 using Clock = std::chrono::steady_clock;
 
+// Requests that somebody waits for go before those that prefetch.
+enum class Priority { kDemand, kPrefetch };
+
 // How long and for whom something is done. Every call that may wait takes one: it ends with Error{kCancelled} soon
 // after `stop` is requested and with Error{kTimedOut} when `deadline` passes, whatever the other side does.
 struct Context {
   std::stop_token stop;
   Clock::time_point deadline = Clock::time_point::max();  // max(): only the protocol's own time-outs apply
-  bool ahead = false;                                     // for nobody who waits already: others go first
+  Priority priority = Priority::kDemand;
 
   static Context WithTimeout(Clock::duration timeout, std::stop_token stop = {}) {
     return {std::move(stop), Clock::now() + timeout};

@@ -15,15 +15,15 @@ RateLimiter::RateLimiter(uint32_t per_second)
 
 void RateLimiter::Wait(const Context& context) {
   std::unique_lock lock(mutex_);
-  Queue* queue = context.ahead ? &ahead_ : &demand_;
+  Queue* queue = context.priority == Priority::kPrefetch ? &prefetch_ : &demand_;
   const auto grows_old = Clock::now() + kGrowsOld;
   const uint64_t number = ++last_number_;
   queue->push_back(number);
   changed_.notify_all();  // the first of those who fetch ahead may be it no more
   for (;;) {
     const auto now = Clock::now();
-    if (queue == &ahead_ && now >= grows_old) {
-      std::erase(ahead_, number);
+    if (queue == &prefetch_ && now >= grows_old) {
+      std::erase(prefetch_, number);
       demand_.push_back(number);
       queue = &demand_;
       changed_.notify_all();
@@ -38,7 +38,7 @@ void RateLimiter::Wait(const Context& context) {
       break;
     }
     auto until = now + (first ? UntilNext() : std::chrono::hours(1));
-    if (queue == &ahead_) {
+    if (queue == &prefetch_) {
       until = std::min(until, grows_old);
     }
     changed_.wait_until(lock, context.stop, std::min(context.deadline, until),

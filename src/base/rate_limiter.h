@@ -34,7 +34,7 @@ class RateLimiter {
   std::condition_variable_any changed_;
   uint64_t last_number_ = 0;
   Queue demand_;
-  Queue ahead_;
+  Queue prefetch_;
   double tokens_;
   Clock::time_point filled_at_;
 };

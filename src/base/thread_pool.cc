@@ -20,10 +20,10 @@ ThreadPool::ThreadPool(size_t threads, const char* name) {
   } catch (...) {
     // The destructor does not run for a half-made pool, and a joinable thread must not be destroyed.
     {
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       closing_ = true;
     }
-    wake_.notify_all();
+    wake_.NotifyAll();
     for (std::thread& thread : threads_) {
       thread.join();
     }
@@ -34,10 +34,10 @@ ThreadPool::ThreadPool(size_t threads, const char* name) {
 ThreadPool::~ThreadPool() {
   stop_.request_stop();
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closing_ = true;
   }
-  wake_.notify_all();
+  wake_.NotifyAll();
   for (std::thread& thread : threads_) {
     thread.join();
   }
@@ -45,10 +45,10 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::Submit(Job job) {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     queue_.push_back(std::move(job));
   }
-  wake_.notify_one();
+  wake_.NotifyOne();
 }
 
 void ThreadPool::RequestStop() {
@@ -58,15 +58,15 @@ void ThreadPool::RequestStop() {
 void ThreadPool::Run(const char* name) {
   // The kernel refuses names of more than 15 bytes.
   pthread_setname_np(pthread_self(), std::string(name).substr(0, 15).c_str());
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+    wake_.Wait(lock, [this]() TROLLEY_REQUIRES(mutex_) { return closing_ || !queue_.empty(); });
     if (queue_.empty()) {
       return;
     }
     Job job = std::move(queue_.front());
     queue_.pop_front();
-    lock.unlock();
+    lock.Unlock();
     try {
       job(stop_.get_token());
     } catch (const std::exception& error) {
@@ -74,7 +74,7 @@ void ThreadPool::Run(const char* name) {
       LogError(StrCat("A job of the pool ", name, " failed without handling its error: ", error.what()));
     }
     job = nullptr;  // what it holds must go before the next wait, and without the lock
-    lock.lock();
+    lock.Lock();
   }
 }
 

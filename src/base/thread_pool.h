@@ -1,13 +1,13 @@
 #ifndef TROLLEY_BASE_THREAD_POOL_H_
 #define TROLLEY_BASE_THREAD_POOL_H_
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <stop_token>
 #include <thread>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace trolley {
 
@@ -30,10 +30,10 @@ class ThreadPool {
  private:
   void Run(const char* name);
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<Job> queue_;
-  bool closing_ = false;
+  Mutex mutex_;
+  Condition wake_;
+  std::deque<Job> queue_ TROLLEY_GUARDED_BY(mutex_);
+  bool closing_ TROLLEY_GUARDED_BY(mutex_) = false;
   std::stop_source stop_;
   std::vector<std::thread> threads_;
 };

@@ -145,7 +145,7 @@ bool Retriever::Impl::RunBatch(const JobPtr& job) {
   std::optional<Error> failure;
   BatchSink sink(*this, job);
   try {
-    downloader_->Download(instances, sink, {job->stop.get_token(), Clock::time_point::max(), true});
+    downloader_->Download(instances, sink, {job->stop.get_token(), Clock::time_point::max(), Priority::kPrefetch});
     failure.reset();
   } catch (const Error& error) {
     failure = error;

@@ -92,10 +92,10 @@ TEST(RateLimiterTest, WhoGivesUpTakesNobodysTurn) {
 class Turns {
  public:
   explicit Turns(RateLimiter& pace) : pace_(pace) {}
-  std::jthread Ask(const std::string& name, bool ahead = false) {
-    return std::jthread([this, name, ahead] {
+  std::jthread Ask(const std::string& name, bool prefetch = false) {
+    return std::jthread([this, name, prefetch] {
       Context context;
-      context.ahead = ahead;
+      context.priority = prefetch ? Priority::kPrefetch : Priority::kDemand;
       pace_.Wait(context);
       const std::lock_guard lock(mutex_);
       order_.push_back(name);
@@ -114,11 +114,11 @@ TEST(RateLimiterTest, WhoFetchesAheadComesAfterEverybodyElse) {
   UseUp(pace, 1);
   Turns turns(pace);
   {
-    const std::jthread ahead = turns.Ask("ahead", true);
+    const std::jthread prefetch = turns.Ask("prefetch", true);
     std::this_thread::sleep_for(milliseconds(100));
     const std::jthread demand = turns.Ask("demand");
   }
-  EXPECT_THAT(turns.order(), testing::ElementsAre("demand", "ahead"));
+  EXPECT_THAT(turns.order(), testing::ElementsAre("demand", "prefetch"));
 }
 
 // Else it would never get its turn where somebody always asks for something.
@@ -128,7 +128,7 @@ TEST(RateLimiterTest, WhatIsFetchedAheadComesBeforeWhatWasAskedForASecondLater) 
   Turns turns(pace);
   {
     std::vector<std::jthread> asking;
-    asking.push_back(turns.Ask("ahead", true));
+    asking.push_back(turns.Ask("prefetch", true));
     for (int i = 0; i < 3; ++i) {
       asking.push_back(turns.Ask("at once"));
     }
@@ -137,7 +137,7 @@ TEST(RateLimiterTest, WhatIsFetchedAheadComesBeforeWhatWasAskedForASecondLater) 
     asking.push_back(turns.Ask("later"));
   }
   ASSERT_EQ(turns.order().size(), 6U);
-  EXPECT_NE(turns.order().back(), "ahead");
+  EXPECT_NE(turns.order().back(), "prefetch");
 }
 
 }  // namespace
