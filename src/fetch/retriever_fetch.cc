@@ -174,7 +174,8 @@ void Retriever::Impl::FetchRemote(const TransferPtr& transfer, const RequestPtr&
   }
   ++transfers_;
   FetchSink sink(*this, transfer, request);
-  const Context context{request->stop.get_token(), Clock::now() + options_.transfer_timeout, !transfer->wanted()};
+  const Context context{request->stop.get_token(), Clock::now() + options_.transfer_timeout,
+                        transfer->wanted() ? Priority::kDemand : Priority::kPrefetch};
   downloader_->Download({&transfer->reference(), 1}, sink, context);
 }
 
