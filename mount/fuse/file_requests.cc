@@ -70,7 +70,7 @@ void FileSystem::Open(fuse_req* request, NodeId id, const fuse_file_info& info) 
   BeginWaiting(pending, [&] {
     archive_.retriever().Open(reference, pending->stop.get_token(),
                               [this, pending, info, view](const Retriever::Opened& opened) {
-                                pending_.SearchResult(pending, [&](fuse_req* answered) {
+                                pending_.Complete(pending, [&](fuse_req* answered) {
                                   if (opened.error) {
                                     ReplyError(answered, opened.error);
                                   } else if (!opened.instance) {
@@ -187,7 +187,7 @@ void FileSystem::ReadWhenReadable(const PendingRequests::Pointer& pending, const
       ReadWhenReadable(pending, file, size, offset);
       return;
     }
-    pending_.SearchResult(pending, [&](fuse_req* answered) {
+    pending_.Complete(pending, [&](fuse_req* answered) {
       if (error) {
         ReplyError(answered, error, Operation::kRead);
       } else if (length) {

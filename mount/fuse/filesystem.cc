@@ -202,7 +202,7 @@ void FileSystem::AnswerLater(fuse_req* request, std::chrono::milliseconds limit,
     } catch (...) {
       reply = [this, error = std::current_exception()](fuse_req* failed) { ReplyError(failed, error); };
     }
-    pending_.SearchResult(pending, [&](fuse_req* answered) { Guard(answered, [&] { reply(answered); }); });
+    pending_.Complete(pending, [&](fuse_req* answered) { Guard(answered, [&] { reply(answered); }); });
   };
   BeginWaiting(pending, [&] { pool_->Submit(job); });
 }

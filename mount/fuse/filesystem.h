@@ -104,7 +104,7 @@ class FileSystem {
       begin();
     } catch (...) {
       const auto error = std::current_exception();
-      pending_.SearchResult(pending, [&](fuse_req* answered) { ReplyError(answered, error); });
+      pending_.Complete(pending, [&](fuse_req* answered) { ReplyError(answered, error); });
     }
   }
   // Asks on the pool, then replies unless the request was given up meanwhile.

@@ -56,7 +56,7 @@ PendingRequests::Pointer PendingRequests::Add(fuse_req* request, Clock::time_poi
   return pending->stop.stop_requested() ? nullptr : pending;
 }
 
-bool PendingRequests::SearchResult(const Pointer& pending, const std::function<void(fuse_req*)>& reply) {
+bool PendingRequests::Complete(const Pointer& pending, const std::function<void(fuse_req*)>& reply) {
   {
     const std::lock_guard lock(mutex_);
     if (waiting_.erase(pending->id) == 0) {
@@ -103,7 +103,7 @@ void PendingRequests::EndIfSignalled(const Pointer& pending) {
 }
 
 void PendingRequests::Finish(const Pointer& pending, int error) {
-  if (SearchResult(pending, [&](fuse_req* request) { door_.reply_error(request, error); })) {
+  if (Complete(pending, [&](fuse_req* request) { door_.reply_error(request, error); })) {
     pending->stop.request_stop();
   }
 }

@@ -52,11 +52,11 @@ class PendingRequests {
   PendingRequests(const PendingRequests&) = delete;
   PendingRequests& operator=(const PendingRequests&) = delete;
 
-  // From now on the request must only be answered by SearchResult(). Null: it is answered already (interrupted,
+  // From now on the request must only be answered by Complete(). Null: it is answered already (interrupted,
   // unmounting).
   Pointer Add(fuse_req* request, Clock::time_point deadline);
   // Runs `reply`, which must answer the request, unless somebody else has answered it (false).
-  bool SearchResult(const Pointer& pending, const std::function<void(fuse_req*)>& reply);
+  bool Complete(const Pointer& pending, const std::function<void(fuse_req*)>& reply);
   void Interrupt(uint64_t id);
   // Answers all with `error`, now and in future. When it returns, no reply is under way any more: the descriptor that
   // they are written to may be closed.

@@ -140,7 +140,7 @@ void RequestLoop::Lead(unsigned worker, uint64_t turn) {
       case RequestSource::Taken::kLong:
         if (IsReadable(source_.fd())) {
           HandOver(turn);
-          source_.SearchResult(worker);
+          source_.Handle(worker);
           return;
         }
         [[fallthrough]];
@@ -149,7 +149,7 @@ void RequestLoop::Lead(unsigned worker, uint64_t turn) {
         AdaptSpin(began - idle_since, slept);
         slept = false;
         busy_since_[worker] = began.time_since_epoch().count();
-        source_.SearchResult(worker);
+        source_.Handle(worker);
         busy_since_[worker] = 0;
         idle_since = Clock::now();
         break;

@@ -27,7 +27,7 @@ class RequestSource {
   // Never waits. Perhaps from several threads at a time, never for one worker.
   virtual Taken Take(unsigned worker) = 0;
   // Answers what was taken last.
-  virtual void SearchResult(unsigned worker) = 0;
+  virtual void Handle(unsigned worker) = 0;
 };
 
 // Threads that answer requests. Waking another thread takes longer than answering most of them: so one thread, the

@@ -88,7 +88,7 @@ class Session::Requests : public RequestSource {
     return got <= 0 ? Taken::kOver : IsLong(buffer) ? Taken::kLong : Taken::kShort;
   }
 
-  void SearchResult(unsigned worker) override { fuse_session_process_buf(session_, &buffers_[worker]); }
+  void Handle(unsigned worker) override { fuse_session_process_buf(session_, &buffers_[worker]); }
 
  private:
   static bool IsLong(const fuse_buf& buffer) {

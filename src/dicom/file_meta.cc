@@ -65,7 +65,7 @@ struct Seen {
     }
   }
 
-  FileMetaPeek SearchResult() const {
+  FileMetaPeek Result() const {
     std::optional<Uid> uid = Uid::Parse(sop_instance.value_or(""));
     if (!uid) {
       return NotDicom();
@@ -127,10 +127,10 @@ FileMetaPeek PeekFileMeta(std::span<const std::byte> prefix) {
   Seen seen;
   while (true) {
     if (seen.sop_instance && seen.transfer_syntax) {
-      return seen.SearchResult();
+      return seen.Result();
     }
     if (reader.left() >= 2 && reader.U16(0) != kMetaGroup) {
-      return seen.SearchResult();  // the group ended
+      return seen.Result();  // the group ended
     }
     // An element that does not fit below kMaxFileMeta is refused, so waiting for more ends.
     const Step step = reader.left() < 8 ? Step::kNeedMore : TakeElement(reader, seen);

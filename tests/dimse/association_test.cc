@@ -93,7 +93,7 @@ TEST(AssociationTest, NegotiatesWhatWasAskedFor) {
     answer.contexts[2].result = 4;
     answer.contexts[3].transfer_syntaxes = {"1.2.3"};               // was not offered
     answer.contexts.push_back({99, 0, "", {"1.2.840.10008.1.2"}});  // nor was this
-    conversation.SearchResult(answer);
+    conversation.Respond(answer);
     conversation.WaitForEnd();
   });
   const AssociationRequest request{{{kVerification, {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}},

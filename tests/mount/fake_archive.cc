@@ -38,7 +38,7 @@ FakeArchive::FakeArchive(size_t instances, size_t listed_rows, uint16_t rows)
         if (handler) {
           handler(request, reply);
         } else {
-          SearchResult(request, reply);
+          Respond(request, reply);
         }
       }) {}
 
@@ -98,7 +98,7 @@ std::string FakeArchive::SearchAnswer(const std::string& path) const {
   return "[" + rows + "]";
 }
 
-void FakeArchive::SearchResult(const ReceivedRequest& request, HttpReply& reply) const {
+void FakeArchive::Respond(const ReceivedRequest& request, HttpReply& reply) const {
   const std::string path = request.target.substr(0, request.target.find('?'));
   if (IsSearch(request)) {
     // Every question has the same answer; what contradicts it is left out by the searcher.

@@ -32,7 +32,7 @@ class FakeArchive {
   std::string Multipart(const std::string& bytes) const;
 
   // The right answer to a search or a retrieval.
-  void SearchResult(const ReceivedRequest& request, HttpReply& reply) const;
+  void Respond(const ReceivedRequest& request, HttpReply& reply) const;
   static bool IsSearch(const ReceivedRequest& request);
   // Retrievals are answered by `handler` from now on; null: well again.
   void OnRetrieve(Handler handler);

@@ -295,7 +295,7 @@ TEST_F(GetTest, ListsWhatFailedAndGetsTheOthers) {
     } else if (request.target.ends_with(fake.InstanceUid(4))) {
       reply.Respond(404, "text/plain", "gone");
     } else {
-      fake.SearchResult(request, reply);
+      fake.Respond(request, reply);
     }
   });
   const RunResult result = GetFrom(fake.Url(), {FakeArchive::Study()});

@@ -235,7 +235,7 @@ TEST_F(LifecycleTest, RuntimesSignalsDoNotEndAnOpenButOthersDo) {
   const auto gate = go_on.get_future().share();
   archive_.OnRetrieve([this, gate](const ReceivedRequest& request, HttpReply& reply) {
     gate.wait();
-    archive_.SearchResult(request, reply);
+    archive_.Respond(request, reply);
   });
   ASSERT_EQ(MountInBackground().exit_code, 0);
   struct sigaction nothing {};

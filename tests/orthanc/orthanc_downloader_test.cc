@@ -46,8 +46,8 @@ class OrthancTest : public testing::Test {
   const InstanceReference one_ = content_.begin()->first;
   const InstanceReference two_ = std::next(content_.begin())->first;
   FakeWado wado_{content_};
-  FakeOrthanc orthanc_{
-      content_, [this](const ReceivedRequest& request, HttpReply& reply) { wado_.SearchResult(request, reply); }};
+  FakeOrthanc orthanc_{content_,
+                       [this](const ReceivedRequest& request, HttpReply& reply) { wado_.Respond(request, reply); }};
   const std::shared_ptr<HttpClient> http_ = std::make_shared<HttpClient>(HttpOptions());
   const std::shared_ptr<OrthancRest> rest_ = std::make_shared<OrthancRest>(orthanc_.server().Url("/"), http_);
   const std::unique_ptr<Downloader> downloader_ =
@@ -142,7 +142,7 @@ TEST_F(OrthancTest, UsesDicomWebWhereAnswersMakeNoSense) {
       } else if (request.target == "/tools/find") {
         reply.Respond(200, "application/json", answer);
       } else {
-        wado_.SearchResult(request, reply);
+        wado_.Respond(request, reply);
       }
     });
     ExpectWhole(one_);

@@ -80,7 +80,7 @@ class OrthancListingTest : public testing::Test {
   FakeQido qido_{Rows(3)};
   FakeOrthanc orthanc_{Content(), [this](const ReceivedRequest& request, HttpReply& reply) {
                          if (request.target.starts_with("/dicom-web/")) {
-                           qido_.SearchResult(request, reply);
+                           qido_.Respond(request, reply);
                          } else {
                            reply.Respond(404, "text/html", "<html>no</html>");
                          }
@@ -271,7 +271,7 @@ TEST_F(OrthancListingTest, AGuessFollowsNoRedirect) {
   });
   orthanc_.server().SetHandler([&](const ReceivedRequest& request, HttpReply& reply) {
     if (request.target.starts_with("/dicom-web/")) {
-      qido_.SearchResult(request, reply);
+      qido_.Respond(request, reply);
     } else {
       reply.Respond(302, "text/plain", "", {{"Location", other.Url(request.target)}});
     }
@@ -283,7 +283,7 @@ TEST_F(OrthancListingTest, AGuessFollowsNoRedirect) {
 
 TEST_F(OrthancListingTest, AGuessThatHangsCostsTwoSeconds) {
   orthanc_.server().SetHandler([&](const ReceivedRequest& request, HttpReply& reply) {
-    request.target.starts_with("/dicom-web/") ? qido_.SearchResult(request, reply) : reply.Hang();
+    request.target.starts_with("/dicom-web/") ? qido_.Respond(request, reply) : reply.Hang();
   });
   Make(OrthancRest::Basis::kGuess);
   const auto begin = Clock::now();
@@ -310,7 +310,7 @@ TEST_F(OrthancListingTest, AnInterruptedGuessIsMadeAgain) {
     if (request.target == "/system" || request.target == "/plugins/dicom-web") {
       reply.Respond(200, "application/json", R"({"ApiVersion":16,"Version":"1.10.1","ID":"dicom-web"})");
     } else {
-      qido_.SearchResult(request, reply);
+      qido_.Respond(request, reply);
     }
   });
   EXPECT_TRUE(rest_->Usable({}));

@@ -195,7 +195,7 @@ std::string Metadata(const Rows& rows, bool old_capitals) {
 FakeMint::FakeMint(Dialect dialect, std::vector<Attributes> instances)
     : dialect_(dialect),
       state_{std::move(instances), {}, Mood::kWell},
-      server_([this](const ReceivedRequest& request, HttpReply& reply) { SearchResult(request, reply); }) {}
+      server_([this](const ReceivedRequest& request, HttpReply& reply) { Respond(request, reply); }) {}
 
 void FakeMint::SetInstances(std::vector<Attributes> instances) {
   const std::lock_guard lock(mutex_);
@@ -212,7 +212,7 @@ void FakeMint::SetMood(Mood mood) {
   state_.mood = mood;
 }
 
-void FakeMint::SearchResult(const ReceivedRequest& request, HttpReply& reply) {
+void FakeMint::Respond(const ReceivedRequest& request, HttpReply& reply) {
   State state;
   {
     const std::lock_guard lock(mutex_);

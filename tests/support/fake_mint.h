@@ -36,7 +36,7 @@ class FakeMint {
   void SetInstances(std::vector<Attributes> instances);
   void SetHabits(const Habits& habits);
   void SetMood(Mood mood);
-  void SearchResult(const ReceivedRequest& request, HttpReply& reply);
+  void Respond(const ReceivedRequest& request, HttpReply& reply);
 
  private:
   struct State {

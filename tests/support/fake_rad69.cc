@@ -143,7 +143,7 @@ std::string Rad69EnvelopeXml(const std::string& status, const std::string& error
 
 FakeRad69::FakeRad69(std::map<InstanceReference, std::string> content)
     : content_(std::move(content)),
-      server_([this](const ReceivedRequest& request, HttpReply& reply) { SearchResult(request, reply); }) {}
+      server_([this](const ReceivedRequest& request, HttpReply& reply) { Respond(request, reply); }) {}
 
 void FakeRad69::SetHabits(const Habits& habits) {
   const std::lock_guard lock(mutex_);
@@ -160,7 +160,7 @@ std::vector<std::string> FakeRad69::Complaints() const {
   return complaints_;
 }
 
-void FakeRad69::SearchResult(const ReceivedRequest& request, HttpReply& reply) {
+void FakeRad69::Respond(const ReceivedRequest& request, HttpReply& reply) {
   Habits habits;
   Mood mood;
   bool busy = false;

@@ -37,7 +37,7 @@ class FakeRad69 {
   const std::map<InstanceReference, std::string>& content() const { return content_; }
   void SetHabits(const Habits& habits);
   void SetMood(Mood mood);
-  void SearchResult(const ReceivedRequest& request, HttpReply& reply);
+  void Respond(const ReceivedRequest& request, HttpReply& reply);
   // What a strict server found wrong with requests.
   std::vector<std::string> Complaints() const;
 

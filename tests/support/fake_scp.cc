@@ -61,10 +61,10 @@ void FakeConversation::Accept(const internal::AssociatePdu& request, std::string
     const bool found = std::find(offered.begin(), offered.end(), transfer_syntax) != offered.end();
     context.transfer_syntaxes = {found ? std::string(transfer_syntax) : offered.front()};
   }
-  SearchResult(answer);
+  Respond(answer);
 }
 
-void FakeConversation::SearchResult(const internal::AssociatePdu& answer) {
+void FakeConversation::Respond(const internal::AssociatePdu& answer) {
   SendBytes(EncodeAssociate(PduType::kAssociateAc, answer));
 }
 

@@ -34,7 +34,7 @@ class FakeConversation {
   internal::AssociatePdu ReceiveRequest();
   // Takes every context with its first transfer syntax, or with `transfer_syntax` where it is offered.
   void Accept(const internal::AssociatePdu& request, std::string_view transfer_syntax = "");
-  void SearchResult(const internal::AssociatePdu& answer);  // any A-ASSOCIATE-AC
+  void Respond(const internal::AssociatePdu& answer);  // any A-ASSOCIATE-AC
   void Reject(uint8_t result, uint8_t source, uint8_t reason);
   // nullopt: the other side released (which is answered), aborted or closed.
   std::optional<FakeMessage> Receive();

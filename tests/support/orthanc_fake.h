@@ -47,7 +47,7 @@ class FakeOrthanc {
   FakeHttpServer& server() { return server_; }
 
  private:
-  void SearchResult(const ReceivedRequest& request, HttpReply& reply) {
+  void Respond(const ReceivedRequest& request, HttpReply& reply) {
     const std::lock_guard lock(mutex_);
     if (!refused_.empty() && request.target.find(refused_) != std::string::npos) {
       reply.Respond(refusal_, "text/html", refusal_body_);
@@ -143,7 +143,7 @@ class FakeOrthanc {
   std::string refusal_body_;
   std::string described_;
   std::optional<uint64_t> bytes_;
-  FakeHttpServer server_{[this](const ReceivedRequest& request, HttpReply& reply) { SearchResult(request, reply); }};
+  FakeHttpServer server_{[this](const ReceivedRequest& request, HttpReply& reply) { Respond(request, reply); }};
 };
 
 }  // namespace trolley

@@ -39,7 +39,7 @@ class CountingProxy::Connection {
         break;
       }
       if (events[1].revents != 0) {
-        SearchResult();
+        Respond();
       }
       if (client_ && events[0].revents != 0) {
         Ask();
@@ -85,7 +85,7 @@ class CountingProxy::Connection {
     }
   }
 
-  void SearchResult() {
+  void Respond() {
     const uint64_t left = Left();
     std::array<char, 65536> bytes{};
     const size_t want = static_cast<size_t>(std::min<uint64_t>(bytes.size(), std::max<uint64_t>(left, 1)));

@@ -274,7 +274,7 @@ TEST_F(Rad69Test, GoesOnAfterErrorsThatAreToBeIgnored) {
     const bool first = ReadRad69Request(request).instances.front() == one_;
     first ? (void)reply.Respond(200, "application/soap+xml",
                                 Rad69EnvelopeXml("Failure", Rad69ErrorXml("UnknownError", ""), ""))
-          : server_.SearchResult(request, reply);
+          : server_.Respond(request, reply);
   });
   EXPECT_EQ(Get({one_, two_, Ref(2, 1)}), std::nullopt);
   ExpectWhole({Ref(2, 1)});

@@ -53,7 +53,7 @@ class FakeWado {
 
   explicit FakeWado(std::map<InstanceReference, std::string> content)
       : content_(std::move(content)),
-        server_([this](const ReceivedRequest& request, HttpReply& reply) { SearchResult(request, reply); }) {}
+        server_([this](const ReceivedRequest& request, HttpReply& reply) { Respond(request, reply); }) {}
 
   FakeHttpServer& server() { return server_; }
   std::string url() const { return server_.Url("/dicom-web"); }
@@ -70,7 +70,7 @@ class FakeWado {
     return "/dicom-web/studies/" + instance.study.str() + "/series/" + instance.series.str();
   }
 
-  void SearchResult(const ReceivedRequest& request, HttpReply& reply) {
+  void Respond(const ReceivedRequest& request, HttpReply& reply) {
     std::vector<FakePart> parts;
     for (const auto& [instance, bytes] : content_) {
       if (request.target == PathOf(instance) || request.target == SeriesPathOf(instance)) {

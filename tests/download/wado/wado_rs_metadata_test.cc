@@ -64,7 +64,7 @@ class FakeMetadata {
   void SetMood(Mood mood) { mood_ = mood; }
   void SpeakXml() { xml_ = true; }
 
-  void SearchResult(const ReceivedRequest& request, HttpReply& reply) {
+  void Respond(const ReceivedRequest& request, HttpReply& reply) {
     const bool wants_xml = request.Header("accept").find("xml") != std::string::npos;
     if (wants_xml != xml_) {
       reply.Respond(406, "text/plain", "not that format");
@@ -98,7 +98,7 @@ class FakeMetadata {
   std::map<InstanceReference, std::string> content_;
   std::atomic<Mood> mood_{Mood::kWell};
   std::atomic<bool> xml_{false};
-  FakeHttpServer server_{[this](const ReceivedRequest& request, HttpReply& reply) { SearchResult(request, reply); }};
+  FakeHttpServer server_{[this](const ReceivedRequest& request, HttpReply& reply) { Respond(request, reply); }};
 };
 
 std::shared_ptr<HttpClient> Client() {
@@ -216,7 +216,7 @@ TEST_F(WadoRsMetadataTest, AsksOneByOneForWhatASeriesDidNotBring) {
   fake_.server().SetHandler([this](const ReceivedRequest& request, HttpReply& reply) {
     request.target.ends_with("/series/1.2.3.1/metadata")
         ? (void)reply.Respond(200, "application/dicom+json", "[" + WriteDicomJson(Metadata(Ref(1, 3))) + ",{")
-        : fake_.SearchResult(request, reply);
+        : fake_.Respond(request, reply);
   });
   EXPECT_EQ(Get(All()), std::nullopt);
   EXPECT_EQ(sink_.whole, fake_.content());

@@ -297,7 +297,7 @@ TEST_F(WadoRsTest, ThrowsWhatTheStatusMeans) {
 TEST_F(WadoRsTest, GoesOnAfterAnInstanceThatIsForbidden) {
   Serve([this](const ReceivedRequest& request, HttpReply& reply) {
     request.target == FakeWado::PathOf(one_) ? (void)reply.Respond(403, "text/plain", "no")
-                                             : wado_.SearchResult(request, reply);
+                                             : wado_.Respond(request, reply);
   });
   EXPECT_EQ(Get({one_, Ref(1, 2)}), std::nullopt);
   EXPECT_EQ(sink_.failed[one_], ErrorCode::kAccessDenied);
@@ -345,7 +345,7 @@ class WadoRsLadderTest : public WadoRsTest {
       if (request.Header("accept") != accept) {
         reply.Respond(refusal, "application/json", R"({"Message":"cannot generate"})");
       } else if (type == kMultipartType) {
-        wado_.SearchResult(request, reply);
+        wado_.Respond(request, reply);
       } else {
         reply.Respond(200, type, file_);
       }
@@ -367,7 +367,7 @@ TEST_F(WadoRsLadderTest, AsksAzureAndGoogleForAFileFirstAndForPartsOfASeries) {
   Serve([=, this](const ReceivedRequest& request, HttpReply& reply) {
     request.target == FakeWado::PathOf(one_) && request.Header("accept") == file
         ? (void)reply.Respond(200, "application/dicom", file_)
-        : wado_.SearchResult(request, reply);
+        : wado_.Respond(request, reply);
   });
   for (const ServerProfile profile : {ServerProfile::kAzure, ServerProfile::kGoogle}) {
     downloader_ = MakeWadoRsDownloader({.url = wado_.url(), .profile = profile}, Client());
@@ -444,7 +444,7 @@ TEST_F(WadoRsTest, FetchesAWholeSeriesWithoutNamingItsInstances) {
   EXPECT_EQ(sink_.whole.size(), 1U);
   wado_.SetMood(FakeWado::Mood::kCutting);
   sink_ = RecordingSink();
-  Serve([&](const ReceivedRequest& request, HttpReply& reply) { wado_.SearchResult(request, reply); });
+  Serve([&](const ReceivedRequest& request, HttpReply& reply) { wado_.Respond(request, reply); });
   EXPECT_TRUE(CodeOf([&] { downloader_->DownloadSeries(Ref(1, 1).series_reference(), sink_, context); }));
   EXPECT_LT(sink_.whole.size(), 20U);
 }
@@ -490,7 +490,7 @@ TEST_F(WadoRsTest, AsksOneByOneForWhatTheSeriesDidNotBring) {
     } else if (request.target == FakeWado::PathOf(Ref(1, 3))) {
       reply.Respond(404, "text/plain", "gone");
     } else {
-      wado_.SearchResult(request, reply);
+      wado_.Respond(request, reply);
     }
   });
   EXPECT_EQ(Get(FirstOfSeries(8)), std::nullopt);
@@ -503,7 +503,7 @@ TEST_F(WadoRsTest, AsksOneByOneWhereSeriesAreNotOffered) {
   for (const int status : {400, 404, 406, 413, 501}) {
     Serve([=, this](const ReceivedRequest& request, HttpReply& reply) {
       request.target == FakeWado::SeriesPathOf(one_) ? (void)reply.Respond(status, "text/plain", "no")
-                                                     : wado_.SearchResult(request, reply);
+                                                     : wado_.Respond(request, reply);
     });
     sink_ = RecordingSink();
     EXPECT_EQ(Get(FirstOfSeries(9)), std::nullopt);

@@ -45,7 +45,7 @@ class FakeWadoUri {
   void SetMood(Mood mood) { mood_ = mood; }
 
  private:
-  void SearchResult(const ReceivedRequest& request, HttpReply& reply) {
+  void Respond(const ReceivedRequest& request, HttpReply& reply) {
     for (const auto& [instance, bytes] : content_) {
       if (request.target == "/wado?" + QueryOf(instance)) {
         reply.Head(200, {{"Content-Type", "application/dicom"}, {"Content-Length", std::to_string(bytes.size())}});
@@ -61,7 +61,7 @@ class FakeWadoUri {
 
   const std::map<InstanceReference, std::string> content_ = Content();
   std::atomic<Mood> mood_{Mood::kWell};
-  FakeHttpServer server_{[this](const ReceivedRequest& request, HttpReply& reply) { SearchResult(request, reply); }};
+  FakeHttpServer server_{[this](const ReceivedRequest& request, HttpReply& reply) { Respond(request, reply); }};
 };
 
 std::shared_ptr<HttpClient> Client() {

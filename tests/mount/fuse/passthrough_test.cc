@@ -30,7 +30,7 @@ class PassthroughTest : public testing::Test {
   }
 
   // The reply as it leaves.
-  InitReply SearchResult(uint64_t unique = kUnique, size_t length = sizeof(InitReply)) {
+  InitReply MakeReply(uint64_t unique = kUnique, size_t length = sizeof(InitReply)) {
     ReplyHeader header{static_cast<uint32_t>(sizeof(ReplyHeader) + length), 0, unique};
     InitReply reply{};
     reply.flags = kInitExtended;
@@ -45,32 +45,32 @@ class PassthroughTest : public testing::Test {
 
 TEST_F(PassthroughTest, AgreesWhenTheKernelOffersIt) {
   Ask(kInitExtended, kInitPassthrough);
-  const InitReply reply = SearchResult();
+  const InitReply reply = MakeReply();
   EXPECT_EQ(reply.flags2, 8 | kInitPassthrough);
   EXPECT_EQ(reply.max_stack_depth, 1U);
   EXPECT_EQ(reply.flags, kInitExtended);
 }
 
 TEST_F(PassthroughTest, LeavesOtherRepliesAlone) {
-  EXPECT_EQ(SearchResult().flags2, 8U);
+  EXPECT_EQ(MakeReply().flags2, 8U);
   Ask(kInitExtended, kInitPassthrough);
-  EXPECT_EQ(SearchResult(kUnique + 2).flags2, 8U);
-  EXPECT_EQ(SearchResult().flags2, 8 | kInitPassthrough);
-  EXPECT_EQ(SearchResult().flags2, 8U) << "once";
+  EXPECT_EQ(MakeReply(kUnique + 2).flags2, 8U);
+  EXPECT_EQ(MakeReply().flags2, 8 | kInitPassthrough);
+  EXPECT_EQ(MakeReply().flags2, 8U) << "once";
 }
 
 TEST_F(PassthroughTest, DoesNotAskForWhatIsNotOffered) {
   Ask(kInitExtended, 0);
-  EXPECT_EQ(SearchResult().max_stack_depth, 0U);
+  EXPECT_EQ(MakeReply().max_stack_depth, 0U);
   Ask(0, kInitPassthrough);
-  EXPECT_EQ(SearchResult().max_stack_depth, 0U);
+  EXPECT_EQ(MakeReply().max_stack_depth, 0U);
   Ask(kInitExtended, kInitPassthrough, kInit + 1);
-  EXPECT_EQ(SearchResult().max_stack_depth, 0U);
+  EXPECT_EQ(MakeReply().max_stack_depth, 0U);
 }
 
 TEST_F(PassthroughTest, LeavesAReplyThatIsTooShortAlone) {
   Ask(kInitExtended, kInitPassthrough);
-  EXPECT_EQ(SearchResult(kUnique, 24).flags2, 8U);
+  EXPECT_EQ(MakeReply(kUnique, 24).flags2, 8U);
   EXPECT_EQ(passthrough_.Register(STDERR_FILENO), std::nullopt);
 }
 
@@ -78,12 +78,12 @@ TEST_F(PassthroughTest, IgnoresRequestsThatAreTooShort) {
   passthrough_.NoteRequest({});
   const std::vector<std::byte> piece(sizeof(RequestHeader) - 1, std::byte{kInit});
   passthrough_.NoteRequest(piece);
-  EXPECT_EQ(SearchResult().flags2, 8U);
+  EXPECT_EQ(MakeReply().flags2, 8U);
 }
 
 TEST_F(PassthroughTest, ARefusalOfTheDeviceIsNoFile) {
   Ask(kInitExtended, kInitPassthrough);
-  SearchResult();
+  MakeReply();
   EXPECT_EQ(passthrough_.Register(STDERR_FILENO), std::nullopt) << "no device yet";
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);

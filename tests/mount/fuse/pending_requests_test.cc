@@ -81,7 +81,7 @@ class PendingRequestsTest : public testing::Test {
  protected:
   PendingRequests::Pointer Add(fuse_req* request) { return pending_.Add(request, Clock::now() + hours(1)); }
   bool Complete(const PendingRequests::Pointer& pending) {
-    return pending_.SearchResult(pending, [&](fuse_req* request) { kernel_.Reply(request, 0); });
+    return pending_.Complete(pending, [&](fuse_req* request) { kernel_.Reply(request, 0); });
   }
 
   FakeKernel kernel_;
@@ -187,7 +187,7 @@ TEST_F(PendingRequestsTest, UnmountingWaitsForAReplyThatIsUnderWay) {
   std::promise<void> replying;
   std::promise<void> go_on;
   auto completion = std::async(std::launch::async, [&] {
-    pending_.SearchResult(pending, [&](fuse_req* request) {
+    pending_.Complete(pending, [&](fuse_req* request) {
       replying.set_value();
       go_on.get_future().wait();
       kernel_.Reply(request, 0);

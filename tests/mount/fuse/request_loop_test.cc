@@ -53,7 +53,7 @@ class FakeSource : public RequestSource {
     requests_.at(worker).assign(message.data(), static_cast<size_t>(got));
     return requests_[worker][0] == 'l' ? Taken::kLong : Taken::kShort;
   }
-  void SearchResult(unsigned worker) override {
+  void Handle(unsigned worker) override {
     const std::string request = std::exchange(requests_.at(worker), "");
     std::unique_lock lock(mutex_);
     EXPECT_NE(request, "");

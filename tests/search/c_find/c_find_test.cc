@@ -219,7 +219,7 @@ TEST_F(CFindTest, SaysWhenTheArchiveDoesNotOfferIt) {
   ServeScript([](FakeConversation& conversation) {
     internal::AssociatePdu answer = conversation.ReceiveRequest();
     answer.contexts[0].result = 3;
-    conversation.SearchResult(answer);
+    conversation.Respond(answer);
     conversation.WaitForEnd();
   });
   Failure(ErrorCode::kUnsupported);

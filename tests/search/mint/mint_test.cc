@@ -467,7 +467,7 @@ TEST_F(MintReferenceTest, LeavesOutAStudyThatIsGoneMeanwhile) {
   ServeStudies({"20200301", "20200302"});
   mint_.server().SetHandler([this](const ReceivedRequest& request, HttpReply& reply) {
     request.target.find("0a1b-1.2.1/") != std::string::npos ? (void)reply.Respond(404, "text/html", "gone")
-                                                            : mint_.SearchResult(request, reply);
+                                                            : mint_.Respond(request, reply);
   });
   EXPECT_THAT(Studies(all_), ElementsAre("1.2.2"));
 }
@@ -478,7 +478,7 @@ TEST_F(MintReferenceTest, ThrowsWhenMetadataFail) {
     mint_.server().SetHandler([=, this](const ReceivedRequest& request, HttpReply& reply) {
       request.target.find("metadata") != std::string::npos
           ? (void)reply.Respond(status, "text/html", "<html><body>Geheim</body></html>")
-          : mint_.SearchResult(request, reply);
+          : mint_.Respond(request, reply);
     });
     ExpectFailure(all_, status == 500   ? ErrorCode::kUnavailable
                         : status == 401 ? ErrorCode::kAccessDenied

@@ -85,7 +85,7 @@ class FakeQido {
   // Instances with all their attributes, those of study and series too.
   explicit FakeQido(std::vector<Attributes> instances = {})
       : instances_(std::move(instances)),
-        server_([this](const ReceivedRequest& request, HttpReply& reply) { SearchResult(request, reply); }) {}
+        server_([this](const ReceivedRequest& request, HttpReply& reply) { Respond(request, reply); }) {}
 
   FakeHttpServer& server() { return server_; }
   std::string url() const { return server_.Url("/dicom-web"); }
@@ -102,7 +102,7 @@ class FakeQido {
     mood_ = mood;
   }
 
-  void SearchResult(const ReceivedRequest& request, HttpReply& reply) {
+  void Respond(const ReceivedRequest& request, HttpReply& reply) {
     const QidoTarget target = ParseQidoTarget(request.target);
     std::vector<Attributes> instances;
     Habits habits;

@@ -196,7 +196,7 @@ TEST_F(QidoRsTest, TakesAMissingStudyForNoneOnlyWhereSearchWorks) {
   // The service is there, the study is not.
   qido_.server().SetHandler([this](const ReceivedRequest& request, HttpReply& reply) {
     request.target.find("/studies/") != std::string::npos ? (void)reply.Respond(404, "text/html", "not found")
-                                                          : qido_.SearchResult(request, reply);
+                                                          : qido_.Respond(request, reply);
   });
   EXPECT_EQ(Count(Query::ForStudy({Uid("1.2.1")}, Level::kSeries)), 0u);
   EXPECT_EQ(Count(series_), 0u);
@@ -206,7 +206,7 @@ TEST_F(QidoRsTest, ThrowsWhenTheServerHasNoRelationalSearch) {
   qido_.server().SetHandler([this](const ReceivedRequest& request, HttpReply& reply) {
     request.target.find("/series") != std::string::npos || request.target.find("/instances") != std::string::npos
         ? (void)reply.Respond(404, "text/html", "not found")
-        : qido_.SearchResult(request, reply);
+        : qido_.Respond(request, reply);
   });
   Serve(FakeSeries(1, 1, 1));
   ExpectFailure(Query(Level::kSeries).Where("Modality", "CT"), ErrorCode::kUnsupported);
@@ -225,7 +225,7 @@ TEST_F(QidoRsTest, RowsThatDoNotNameTheirStudyAreAnError) {
     if (ParseQidoTarget(request.target).path == "/series") {
       reply.Respond(200, "application/dicom+json", R"([{"0020000E":{"vr":"UI","Value":["1.2.1.1"]}}])");
     } else {
-      qido_.SearchResult(request, reply);
+      qido_.Respond(request, reply);
     }
   });
   ExpectFailure(Query(Level::kSeries).Where("ModalitiesInStudy", "CT"), ErrorCode::kProtocol, "belongs to");
@@ -242,7 +242,7 @@ class QidoRsWalkTest : public QidoRsTest {
       const auto depth = std::count(path.begin(), path.end(), '/');
       const bool known = path == "/studies" || (path.ends_with("/series") && depth == 3) ||
                          (path.ends_with("/instances") && depth == 5);
-      known ? qido_.SearchResult(request, reply) : (void)reply.Respond(refusal_, "text/html", "no such page");
+      known ? qido_.Respond(request, reply) : (void)reply.Respond(refusal_, "text/html", "no such page");
     });
   }
   int refusal_ = 404;
@@ -483,7 +483,7 @@ TEST_F(QidoRsTest, TakesAnAnswerWhoseWindowIsRefused) {
   Serve(FakeSeries(1, 1, 30));
   qido_.server().SetHandler([this](const ReceivedRequest& request, HttpReply& reply) {
     request.target.find("limit") != std::string::npos ? (void)reply.Respond(400, "text/plain", "limit?")
-                                                      : qido_.SearchResult(request, reply);
+                                                      : qido_.Respond(request, reply);
   });
   EXPECT_EQ(Count(series_), 30u);
   ServeBody("text/plain", "no", 400);
@@ -604,7 +604,7 @@ class QidoRsEncodingTest : public QidoRsTest {
       } else if (request.target.find('%') != std::string::npos) {
         reply.Respond(200, "application/dicom+json", "[]");
       } else {
-        qido_.SearchResult(request, reply);
+        qido_.Respond(request, reply);
       }
     });
   }
