@@ -17,6 +17,7 @@
 #include "cache/blob_store.h"
 #include "cache/instance_cache.h"
 #include "cache/lmdb_environment.h"
+#include "config/default_directories.h"
 #include "mount/commands/exit_codes.h"
 #include "mount/commands/interruption.h"
 #include "mount/commands/readiness.h"

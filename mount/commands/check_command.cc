@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "config/registry.h"
 #include "dicom/uid.h"
 #include "mount/commands/check_sample.h"
 #include "mount/commands/exit_codes.h"
@@ -134,19 +135,15 @@ class Checker {
   std::string Open() {
     config_ = ChooseArchive(options_.archive, options_.common);
     ends_ = OpenClients(config_);
-    return StrCat(config_.name, ": search by ", Describe(config_.searcher), ", retrieval by ",
-                  Describe(config_.downloader));
+    return StrCat(config_.name, ": search by ", Describe(*config_.searcher), ", retrieval by ",
+                  Describe(*config_.downloader));
   }
 
-  std::string Describe(const ClientConfig& end) const {
-    if (end.type == "folder") {
-      return StrCat("folder ", config_.folder.string());
-    }
-    return StrCat(end.type, " ",
-                  end.url.empty() ? StrCat(end.dicom.aec, "@", end.dicom.host, ":", end.dicom.port) : end.url);
+  static std::string Describe(const ClientConfig& client) {
+    return StrCat(client.type(), " ", AddressOf(client.endpoint()));
   }
 
-  bool UsesHttp() const { return !config_.searcher.url.empty(); }
+  bool UsesHttp() const { return config_.searcher->endpoint_as<HttpEndpoint>() != nullptr; }
 
   bool Associate(const std::string& step, const std::shared_ptr<AssociationPool>& associations) {
     if (associations == nullptr) {
@@ -160,7 +157,7 @@ class Checker {
   }
 
   bool Search() {
-    const bool logs_in = UsesHttp() && config_.searcher.auth.value_or(config_.auth).type != AuthConfig::Type::kNone;
+    const bool logs_in = UsesHttp() && !AccountOf(config_.searcher->endpoint(), config_.auth.get()).empty();
     return Step("search", [&] {
       const Clock::time_point begin = Clock::now();
       const SearchResult studies = FindSomeStudies(*ends_.searcher, config_.browse, MakeContext(QueryTimeout(config_)));

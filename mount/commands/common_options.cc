@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "config/default_directories.h"
 
 namespace trolley {
 
@@ -46,14 +47,18 @@ void ConfigureCommandLog(const CommonOptions& options) {
 
 ArchiveConfig ChooseArchive(const std::string& archive, const CommonOptions& options) {
   ArchiveConfig config = ResolveArchive(archive, LoadConfig(options.config));
-  if (options.cache_directory) {
-    config.cache_directory = *options.cache_directory;
-  }
-  if (config.cache_directory.empty()) {
-    config.cache_directory = DefaultCacheDirectory();
-  }
-  config.cache_directory = std::filesystem::absolute(config.cache_directory);
+  ChooseCacheDirectory(options.cache_directory, config);
   return config;
+}
+
+void ChooseCacheDirectory(const std::optional<std::filesystem::path>& given, ArchiveConfig& archive) {
+  if (given) {
+    archive.cache_directory = *given;
+  }
+  if (archive.cache_directory.empty()) {
+    archive.cache_directory = DefaultCacheDirectory();
+  }
+  archive.cache_directory = std::filesystem::absolute(archive.cache_directory);
 }
 
 void RefuseUsage(const std::string& what) {

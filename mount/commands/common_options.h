@@ -38,6 +38,9 @@ void ConfigureCommandLog(const CommonOptions& options);
 // the default one. Throws kInvalidArgument.
 ArchiveConfig ChooseArchive(const std::string& archive, const CommonOptions& options);
 
+// The cache directory that is given, else the configured or the default one.
+void ChooseCacheDirectory(const std::optional<std::filesystem::path>& given, ArchiveConfig& archive);
+
 // For a value that does not fit its option: wrong usage, exit code 2. Throws kInvalidArgument.
 [[noreturn]] void RefuseUsage(const std::string& what);
 

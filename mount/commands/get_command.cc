@@ -79,10 +79,7 @@ void TakeValues(const RawGetOptions& raw, GetOptions& options) {
 
 // What is downloaded must not become part of what is searched.
 void RefuseOutputInsideFolder(const ArchiveConfig& archive, const std::filesystem::path& output) {
-  std::error_code error;
-  const auto folder = std::filesystem::canonical(archive.folder, error);
-  if (!archive.folder.empty() && !error &&
-      (std::filesystem::weakly_canonical(output).string() + "/").starts_with(folder.string() + "/")) {
+  if (IsInsideFolderOf(archive, output)) {
     throw Error(ErrorCode::kInvalidArgument, StrCat("Cannot get into ", output.string(),
                                                     ": it lies inside the archive's folder; choose one outside"));
   }

@@ -20,9 +20,12 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "config/config.h"
+#include "config/default_directories.h"
 #include "dicom/synthetic.h"
+#include "mount/commands/common_options.h"
 #include "mount/commands/exit_codes.h"
 #include "mount/commands/mount_point.h"
+#include "mount/commands/open_archive.h"
 #include "mount/commands/readiness.h"
 #include "mount/commands/supervisor.h"
 #include "mount/fuse/filesystem.h"
@@ -53,13 +56,7 @@ ArchiveConfig ChooseArchive(const MountOptions& options) {
   } else {
     archive = ResolveArchive(options.archive, LoadConfig(options.config));
   }
-  if (options.cache_directory) {
-    archive.cache_directory = *options.cache_directory;
-  }
-  if (archive.cache_directory.empty()) {
-    archive.cache_directory = DefaultCacheDirectory();
-  }
-  archive.cache_directory = fs::absolute(archive.cache_directory);
+  ChooseCacheDirectory(options.cache_directory, archive);
   if (options.cache_size) {
     archive.cache_max_size = *options.cache_size;
   }
@@ -68,12 +65,7 @@ ArchiveConfig ChooseArchive(const MountOptions& options) {
 
 // A folder archive that holds its own mount would be indexed through itself.
 void RefuseMountInsideFolder(const ArchiveConfig& archive, const std::string& mount_point) {
-  if (archive.folder.empty()) {
-    return;
-  }
-  std::error_code error;
-  const std::string folder = fs::canonical(archive.folder, error).string() + "/";
-  if (!error && (mount_point + "/").starts_with(folder)) {
+  if (IsInsideFolderOf(archive, mount_point)) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("directory '", mount_point, "' lies inside the archive's folder; choose one outside"));
   }

@@ -2,17 +2,22 @@
 #define TROLLEY_MOUNT_COMMANDS_OPEN_ARCHIVE_H_
 
 #include <chrono>
+#include <filesystem>
 
 #include "config/clients.h"
 #include "config/config.h"
 
 namespace trolley {
 
-// The ends of an archive, for commands that ask it themselves. Without a cache, apart from the index of a folder: it is
-// used when it is there, since reading a big folder anew takes long. Throws as MakeClients.
+// The clients of an archive, for commands that search it themselves. Without a cache, apart from the index of a folder:
+// reading a big folder without it takes long. Throws as MakeClients.
 Clients OpenClients(const ArchiveConfig& config);
 
-// How long a command waits for the answer to a question.
+// Whether `path` lies inside the folder that the archive reads: what is mounted or written there would become part of
+// it.
+bool IsInsideFolderOf(const ArchiveConfig& archive, const std::filesystem::path& path);
+
+// How long a command waits for the result of a query.
 std::chrono::milliseconds QueryTimeout(const ArchiveConfig& config);
 
 }  // namespace trolley

@@ -17,6 +17,8 @@
 #include "cache/blob_store.h"
 #include "cache/lmdb_environment.h"
 #include "config/clients.h"
+#include "config/default_directories.h"
+#include "config/registry.h"
 #include "config/search_stores.h"
 
 namespace trolley {
@@ -53,7 +55,7 @@ Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
   OpenCaches();
   ends_ = MakeClients(config_, lmdb_);
 
-  const bool searches_folder = config_.searcher.type == "folder";
+  const bool searches_folder = config_.searcher->endpoint_as<FolderEndpoint>() != nullptr;
   CachingSearcherOptions cached;
   cached.expiry = config_.search_expiry;
   // The first look at a big folder takes as long as it takes; what it has found is kept when it is interrupted.
@@ -89,7 +91,7 @@ void Archive::Impl::OpenCaches() {
       config_.cache_directory.empty() ? DefaultCacheDirectory() : config_.cache_directory;
   lmdb_ = LmdbEnvironment::Open(directory);
   answers_ = std::make_shared<BlobStore>(lmdb_, "answers", config_.Identity(), kMaxAnswerBytes);
-  if (config_.downloader.type != "folder") {
+  if (config_.downloader->endpoint_as<FolderEndpoint>() == nullptr) {
     InstanceCacheOptions options;
     options.directory = directory;
     options.max_size = config_.cache_max_size;
@@ -99,12 +101,12 @@ void Archive::Impl::OpenCaches() {
 }
 
 void Archive::Impl::CheckReachable(const Context& context) {
-  if (config_.searcher.type == "folder") {
+  if (const auto* folder = config_.searcher->endpoint_as<FolderEndpoint>()) {
     // Only whether it can be read: indexing a big folder takes its time, and happens at the first question.
-    DIR* directory = opendir(config_.folder.c_str());
+    DIR* directory = opendir(folder->path.c_str());
     if (directory == nullptr) {
       throw Error(ErrorCode::kStorage,
-                  StrCat("Cannot open the folder ", config_.folder.string(), ": ", std::strerror(errno)));
+                  StrCat("Cannot open the folder ", folder->path.string(), ": ", std::strerror(errno)));
     }
     closedir(directory);
     return;

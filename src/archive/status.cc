@@ -7,6 +7,7 @@
 #include "base/format_bytes.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "config/registry.h"
 
 namespace trolley {
 namespace {
@@ -64,8 +65,8 @@ std::string FormatPart(const std::string& name, const nlohmann::ordered_json& va
 std::string StatusJson(const ArchiveConfig& config, const ArchiveStatus& status) {
   nlohmann::ordered_json json;
   json["archive"] = config.name;
-  json["searcher"] = config.searcher.type;
-  json["downloader"] = config.downloader.type;
+  json["searcher"] = config.searcher->type();
+  json["downloader"] = config.downloader->type();
   json["state"] = status.down ? "down" : "up";
   json["started_at"] = Seconds(status.started_at);
   json["now"] = Seconds(std::chrono::system_clock::now());

@@ -8,13 +8,12 @@
 #include "config/config.h"
 #include "dimse/association_pool.h"
 #include "download/downloader.h"
-#include "http/http_client.h"
 #include "search/folder/folder_archive.h"
 #include "search/searcher.h"
 
 namespace trolley {
 
-// What an archive's configuration names: whom to ask, and whom to fetch from. Asks nobody when it is made.
+// The searcher and the downloader that an archive's configuration names.
 struct Clients {
   std::shared_ptr<Searcher> searcher;
   std::shared_ptr<Downloader> downloader;
@@ -24,17 +23,13 @@ struct Clients {
   std::shared_ptr<FolderArchive> folder;
 };
 
-// `lmdb` is where a folder's index is kept; null: in memory only. Throws kInvalidArgument for what does not fit
-// together, also for a secret that cannot be read, and kUnavailable when c-move's port is in use.
+// Sends nothing yet. `lmdb` is where the index of a folder is kept; null: in memory only. Throws kInvalidArgument for
+// what does not fit together and for a secret that cannot be read, and kUnavailable when c-move's port is in use.
 Clients MakeClients(const ArchiveConfig& config, const std::shared_ptr<LmdbEnvironment>& lmdb);
 
-// How many transfers at a time are asked of the archive, and how many over a long way, where more than a few pay.
-uint32_t Concurrency(const ArchiveConfig& config, const Clients& ends);
-uint32_t MaxConcurrency(const ArchiveConfig& config, const Clients& ends);
-
-std::shared_ptr<Authenticator> MakeAuthenticator(const AuthConfig& auth, const ArchiveConfig& config);
-std::shared_ptr<HttpClient> MakeHttpClient(const ArchiveConfig& config, const ClientConfig& client,
-                                           std::shared_ptr<RateLimiter> pace = nullptr);
+// How many transfers run together, and how many on a high-latency link, where more of them raise the throughput.
+uint32_t Concurrency(const ArchiveConfig& config, const Clients& clients);
+uint32_t MaxConcurrency(const ArchiveConfig& config, const Clients& clients);
 
 }  // namespace trolley
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "config/default_directories.h"
 
 namespace trolley {
 
@@ -14,15 +15,31 @@ struct ConfigTable::Data {
   const toml::table* table;
 };
 
-ConfigTable::ConfigTable(std::shared_ptr<const Data> data, std::string file, std::string name)
-    : data_(std::move(data)), file_(std::move(file)), name_(std::move(name)) {}
+ConfigTable::ConfigTable(std::shared_ptr<const Data> data, std::string file, std::string name,
+                         std::shared_ptr<KeyPaths> all)
+    : data_(std::move(data)), file_(std::move(file)), name_(std::move(name)), all_known_(std::move(all)) {}
 
-ConfigTable ConfigTable::Parse(std::string_view text, const std::string& file) {
+ConfigTable ConfigTable::Parse(std::string_view text, const std::string& file, std::shared_ptr<KeyPaths> known) {
   try {
     const auto root = std::make_shared<const toml::table>(toml::parse(text, file));
-    return ConfigTable(std::make_shared<const Data>(Data{root, root.get()}), file, "");
+    return ConfigTable(std::make_shared<const Data>(Data{root, root.get()}), file, "", std::move(known));
   } catch (const toml::parse_error& error) {
     throw Error(ErrorCode::kInvalidArgument, StrCat(file, ":", error.source().begin.line, ": ", error.description()));
+  }
+}
+
+ConfigTable ConfigTable::Make(const std::map<std::string, std::variant<std::string, int64_t>>& values) {
+  const auto table = std::make_shared<toml::table>();
+  for (const auto& [key, value] : values) {
+    std::visit([&table, &name = key](const auto& each) { table->insert(name, each); }, value);
+  }
+  return ConfigTable(std::make_shared<const Data>(Data{table, table.get()}), "", "", nullptr);
+}
+
+void ConfigTable::Know(const std::string& key) {
+  known_.push_back(key);
+  if (all_known_ != nullptr) {
+    all_known_->insert(name_.empty() ? key : StrCat(name_, ".", key));
   }
 }
 
@@ -39,7 +56,7 @@ std::vector<std::string> ConfigTable::Keys() const {
 }
 
 std::optional<ConfigTable> ConfigTable::Table(const std::string& key) {
-  known_.push_back(key);
+  Know(key);
   const toml::node* node = data_->table->get(key);
   if (node == nullptr) {
     return std::nullopt;
@@ -48,7 +65,7 @@ std::optional<ConfigTable> ConfigTable::Table(const std::string& key) {
     Refuse(key, StrCat("'", key, "' must be a table"));
   }
   return ConfigTable(std::make_shared<const Data>(Data{data_->root, node->as_table()}), file_,
-                     name_.empty() ? key : StrCat(name_, ".", key));
+                     name_.empty() ? key : StrCat(name_, ".", key), all_known_);
 }
 
 bool ConfigTable::IsTable(std::string_view key) const {
@@ -67,7 +84,7 @@ std::string ConfigTable::Text(const std::string& key, const std::string* text) c
 }
 
 std::optional<std::string> ConfigTable::String(const std::string& key) {
-  known_.push_back(key);
+  Know(key);
   const toml::node* node = data_->table->get(key);
   if (node == nullptr) {
     return std::nullopt;
@@ -76,7 +93,7 @@ std::optional<std::string> ConfigTable::String(const std::string& key) {
 }
 
 std::optional<std::vector<std::string>> ConfigTable::Strings(const std::string& key) {
-  known_.push_back(key);
+  Know(key);
   const toml::node* node = data_->table->get(key);
   if (node == nullptr) {
     return std::nullopt;
@@ -93,7 +110,7 @@ std::optional<std::vector<std::string>> ConfigTable::Strings(const std::string& 
 }
 
 void ConfigTable::Bool(const std::string& key, bool& value) {
-  known_.push_back(key);
+  Know(key);
   const toml::node* node = data_->table->get(key);
   if (node == nullptr) {
     return;
@@ -112,8 +129,32 @@ std::string ConfigTable::RequiredString(const std::string& key) {
   return *text;
 }
 
+std::optional<std::filesystem::path> ConfigTable::Path(const std::string& key) {
+  const auto text = String(key);
+  if (!text || text->empty()) {
+    return std::nullopt;
+  }
+  std::error_code ignored;
+  return ExpandPath(*text, std::filesystem::absolute(file_, ignored).parent_path());
+}
+
+std::optional<size_t> ConfigTable::ChosenOf(const std::string& key, const std::vector<std::string>& names) {
+  const auto text = String(key);
+  if (!text) {
+    return std::nullopt;
+  }
+  std::vector<std::string> quoted;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == *text) {
+      return i;
+    }
+    quoted.push_back(StrCat("\"", names[i], "\""));
+  }
+  Refuse(key, StrCat("'", key, "' must be ", Join(quoted, " or ")));
+}
+
 void ConfigTable::Duration(const std::string& key, std::chrono::milliseconds least, std::chrono::milliseconds& value) {
-  known_.push_back(key);
+  Know(key);
   const toml::node* node = data_->table->get(key);
   if (node == nullptr) {
     return;
@@ -133,7 +174,7 @@ void ConfigTable::Duration(const std::string& key, std::chrono::milliseconds lea
 }
 
 void ConfigTable::Size(const std::string& key, uint64_t& value) {
-  known_.push_back(key);
+  Know(key);
   const toml::node* node = data_->table->get(key);
   if (node == nullptr) {
     return;
@@ -151,7 +192,7 @@ void ConfigTable::Size(const std::string& key, uint64_t& value) {
 }
 
 void ConfigTable::Number(const std::string& key, uint32_t least, uint32_t most, uint32_t& value) {
-  known_.push_back(key);
+  Know(key);
   const toml::node* node = data_->table->get(key);
   if (node == nullptr) {
     return;

@@ -5,6 +5,13 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "config/registry.h"
+#include "config/secret_keys.h"
+#include "download/c_move/c_move.h"
+#include "download/rad69/rad69.h"
+#include "http/auth/login.h"
+#include "search/c_find/c_find.h"
+#include "search/mint/mint.h"
 
 namespace trolley {
 namespace {
@@ -13,7 +20,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
-using Type = AuthConfig::Type;
 
 constexpr const char* kQido = "searcher = { type = \"qido-rs\", url = \"https://pacs.example/dicom-web\" }\n";
 constexpr const char* kFind =
@@ -38,17 +44,30 @@ ArchiveConfig WithDownloader(const std::string& searcher, const std::string& dow
   return Parse(searcher + "downloader = { " + downloader + " }\n");
 }
 
-AuthConfig Auth(const std::string& auth) {
+std::shared_ptr<const AuthConfig> Auth(const std::string& auth) {
   return Parse(kQido + ("auth = { " + auth + " }\n")).auth;
+}
+
+// The options of a searcher, downloader or authentication, which must be of the type that has such.
+template <typename Options, typename Config>
+const Options& OptionsOf(const std::shared_ptr<Config>& config) {
+  return dynamic_cast<const HasOptions<Options>&>(*config).options();
+}
+
+template <typename Config>
+const DicomEndpoint& DicomOf(const std::shared_ptr<Config>& config) {
+  return std::get<DicomEndpoint>(config->endpoint());
 }
 
 TEST(ClientConfigTest, DicomHasDefaults) {
   const ArchiveConfig a = Parse("searcher = { type = \"dicom-qr\", host = \"vna\" }");
-  EXPECT_EQ(a.searcher.dicom.port, 104U);
-  EXPECT_EQ(a.searcher.dicom.aet, "TROLLEYFS");
-  EXPECT_EQ(a.searcher.dicom.aec, "ANY-SCP");
-  EXPECT_FALSE(a.searcher.dicom.tls);
-  EXPECT_EQ(a.downloader.type, "c-get");
+  EXPECT_EQ(DicomOf(a.searcher).peer.port, 104U);
+  EXPECT_EQ(DicomOf(a.searcher).peer.calling_aet, "TROLLEYFS");
+  EXPECT_EQ(DicomOf(a.searcher).peer.called_aet, "ANY-SCP");
+  EXPECT_FALSE(DicomOf(a.searcher).tls);
+  EXPECT_EQ(OptionsOf<CFindOptions>(a.searcher).query_charset, "ISO_IR 192");
+  EXPECT_EQ(OptionsOf<CFindOptions>(a.searcher).fallback_charset, "ISO_IR 100");
+  EXPECT_EQ(a.downloader->type(), "c-get");
   EXPECT_EQ(a.associations, 2U);
 }
 
@@ -61,18 +80,21 @@ certificate_file = "me.pem"
 key_file = "me.key"
 key_password_env = "KEY"
 )");
-  const DicomConfig& find = a.searcher.dicom;
-  EXPECT_EQ(find.user, "joe");
-  EXPECT_EQ(find.passcode.file, "/etc/t/code");
-  EXPECT_TRUE(find.tls && find.patient_root && find.relational);
-  EXPECT_EQ(find.charset, "ISO_IR 100");
+  EXPECT_EQ(DicomOf(a.searcher).user, "joe");
+  EXPECT_EQ(DicomOf(a.searcher).passcode.file, "/etc/t/code");
+  EXPECT_TRUE(DicomOf(a.searcher).tls);
+  const auto& find = OptionsOf<CFindOptions>(a.searcher);
+  EXPECT_TRUE(find.patient_root && find.relational);
+  EXPECT_EQ(find.query_charset, "ISO_IR 100");
   EXPECT_EQ(find.fallback_charset, "ISO_IR 101");
-  EXPECT_EQ(a.downloader.dicom.host, "vna");  // from the searcher
-  EXPECT_EQ(a.downloader.dicom.port, 2762U);
-  EXPECT_EQ(a.downloader.dicom.aec, "VNA");
-  EXPECT_EQ(a.downloader.dicom.move_aet, "HERE");
-  EXPECT_EQ(a.downloader.dicom.move_port, 11113U);
-  EXPECT_EQ(a.downloader.dicom.bind, "127.0.0.1");
+  EXPECT_EQ(DicomOf(a.downloader).peer.host, "vna");  // from the searcher
+  EXPECT_EQ(DicomOf(a.downloader).peer.port, 2762U);
+  EXPECT_EQ(DicomOf(a.downloader).peer.called_aet, "VNA");
+  const auto& move = OptionsOf<CMoveOptions>(a.downloader);
+  EXPECT_TRUE(move.patient_root);
+  EXPECT_EQ(move.move_aet, "HERE");
+  EXPECT_EQ(move.move_port, 11113U);
+  EXPECT_EQ(move.bind_address, "127.0.0.1");
   EXPECT_EQ(a.associations, 4U);
   EXPECT_EQ(a.certificate_file, "/etc/t/me.pem");
   EXPECT_EQ(a.key_file, "/etc/t/me.key");
@@ -81,10 +103,10 @@ key_password_env = "KEY"
 
 TEST(ClientConfigTest, ADownloaderOverridesTheSearchersAddress) {
   const ArchiveConfig a = WithDownloader(kFind, R"(type = "c-get", host = "other", aec = "STORE")");
-  EXPECT_EQ(a.downloader.dicom.host, "other");
-  EXPECT_EQ(a.downloader.dicom.port, 11112U);
-  EXPECT_EQ(a.downloader.dicom.aet, "ME");
-  EXPECT_EQ(a.downloader.dicom.aec, "STORE");
+  EXPECT_EQ(DicomOf(a.downloader).peer.host, "other");
+  EXPECT_EQ(DicomOf(a.downloader).peer.port, 11112U);
+  EXPECT_EQ(DicomOf(a.downloader).peer.calling_aet, "ME");
+  EXPECT_EQ(DicomOf(a.downloader).peer.called_aet, "STORE");
 }
 
 TEST(ClientConfigTest, AnySearcherGoesWithAnyDownloader) {
@@ -94,7 +116,7 @@ TEST(ClientConfigTest, AnySearcherGoesWithAnyDownloader) {
          {R"(type = "wado-rs", url = "http://w/rs")", R"(type = "wado-uri", url = "http://w/uri")",
           R"(type = "wado-rs-metadata", url = "http://w/rs")", R"(type = "rad69", url = "http://w/69")",
           R"(type = "c-get", host = "h")", R"(type = "c-move", host = "h", move_port = 104)"}) {
-      EXPECT_NE(WithDownloader(searcher, downloader).downloader.type, "") << searcher << downloader;
+      EXPECT_NE(WithDownloader(searcher, downloader).downloader, nullptr) << searcher << downloader;
     }
   }
 }
@@ -104,21 +126,26 @@ TEST(ClientConfigTest, ReadsMintAndRad69) {
       R"(searcher = { type = "mint", url = "http://m", dialect = "reference", date_parameters = "min_study_date" }
 )",
       R"(type = "rad69", url = "http://r", repository_uid = "1.2", errors_to_ignore = ["XDSMissingDocument", "X"], request_per_series = false, bare_soap = true, auth = { type = "bearer", token_env = "T" })");
-  EXPECT_TRUE(a.searcher.mint_reference);
-  EXPECT_EQ(a.searcher.date_parameters, "min_study_date");
-  EXPECT_EQ(a.downloader.repository_uid, "1.2");
-  EXPECT_THAT(a.downloader.errors_to_ignore, ElementsAre("XDSMissingDocument", "X"));
-  EXPECT_FALSE(a.downloader.request_per_series);
-  EXPECT_TRUE(a.downloader.bare_soap);
-  EXPECT_EQ(a.downloader.auth->type, Type::kBearer);
-  EXPECT_EQ(a.auth.type, Type::kNone);
+  const auto& mint = OptionsOf<MintOptions>(a.searcher);
+  EXPECT_EQ(mint.url, "http://m");
+  EXPECT_EQ(mint.dialect, MintDialect::kReference);
+  EXPECT_EQ(mint.min_date_parameter, "min_study_date");
+  EXPECT_EQ(mint.max_date_parameter, "max_study_date");
+  const auto& rad69 = OptionsOf<Rad69Options>(a.downloader);
+  EXPECT_EQ(rad69.url, "http://r");
+  EXPECT_EQ(rad69.repository_uid, "1.2");
+  EXPECT_THAT(rad69.errors_to_ignore, ElementsAre("XDSMissingDocument", "X"));
+  EXPECT_EQ(rad69.request, Rad69Options::Request::kAllAtOnce);
+  EXPECT_EQ(rad69.envelope, Rad69Options::Envelope::kSoap);
+  EXPECT_EQ(std::get<HttpEndpoint>(a.downloader->endpoint()).auth->Identity(), "token:T");
+  EXPECT_EQ(a.auth, nullptr);
 }
 
 TEST(ClientConfigTest, RefusesWhatDoesNotFit) {
   EXPECT_THAT(RefusalOf("searcher = { type = \"mint\", url = \"http://m\" }"), HasSubstr("needs a downloader"));
   EXPECT_THAT(RefusalOf("searcher = { type = \"dicom-qr\" }"), HasSubstr("needs 'host'"));
   EXPECT_THAT(RefusalOf("searcher = { type = \"dicom-qr\", host = \"h\", aec = \"SEVENTEENLETTERS!\" }"),
-              HasSubstr("no AE title"));
+              HasSubstr("not an AE title"));
   EXPECT_THAT(RefusalOf("searcher = { type = \"dicom-qr\", host = \"h\", port = 0 }"), HasSubstr("1 to 65535"));
   EXPECT_THAT(RefusalOf("searcher = { type = \"dicom-qr\", host = \"h\", url = \"http://h\" }"),
               HasSubstr("unknown key"));
@@ -130,23 +157,27 @@ TEST(ClientConfigTest, RefusesWhatDoesNotFit) {
   EXPECT_THAT(RefusalOf(kQido + std::string("certificate_file = \"c.pem\"")), HasSubstr("belong together"));
 }
 
-TEST(ConfigAuthTest, ReadsEveryKind) {
-  EXPECT_EQ(Auth(R"(type = "digest", user = "u", password_credential = "pacs")").secret.credential, "pacs");
-  const AuthConfig oauth = Auth(
+TEST(ConfigAuthTest, ReadsEveryType) {
+  EXPECT_EQ(OptionsOf<UserAndPassword>(Auth(R"(type = "digest", user = "u", password_credential = "pacs")"))
+                .password.credential,
+            "pacs");
+  const auto oauth = Auth(
       R"(type = "oauth2", token_url = "https://id.example/token", client_id = "c", client_secret_env = "S", scope = "a b", client_in_body = true)");
-  EXPECT_EQ(oauth.type, Type::kOAuth2);
-  EXPECT_EQ(oauth.url, "https://id.example/token");
-  EXPECT_EQ(oauth.secret.environment, "S");
-  EXPECT_EQ(oauth.scope, "a b");
-  EXPECT_TRUE(oauth.client_in_body);
-  EXPECT_EQ(Auth(R"(type = "oauth2", token_url = "https://id", client_id = "c", refresh_token_file = "/r")")
+  const auto& options = OptionsOf<OAuth2Options>(oauth);
+  EXPECT_EQ(options.token_url, "https://id.example/token");
+  EXPECT_EQ(options.client_secret.environment, "S");
+  EXPECT_EQ(options.scope, "a b");
+  EXPECT_EQ(options.client_authentication, OAuth2Options::ClientAuthentication::kBody);
+  EXPECT_EQ(OptionsOf<OAuth2Options>(
+                Auth(R"(type = "oauth2", token_url = "https://id", client_id = "c", refresh_token_file = "/r")"))
                 .refresh_token.file,
             "/r");
-  const AuthConfig vitrea = Auth(R"(type = "vitrea", login_url = "https://v/login", user = "u", password_env = "P")");
-  EXPECT_EQ(vitrea.realm, "DefaultSystemRealm");
-  EXPECT_EQ(vitrea.url, "https://v/login");
-  EXPECT_EQ(Auth(R"(type = "impax", user = "u", password_env = "P")").type, Type::kImpax);
-  EXPECT_EQ(Auth(R"(type = "netrc", file = "netrc")").file, "/etc/t/netrc");
+  const auto vitrea = Auth(R"(type = "vitrea", login_url = "https://v/login", user = "u", password_env = "P")");
+  EXPECT_EQ(OptionsOf<VitreaOptions>(vitrea).realm, "DefaultSystemRealm");
+  EXPECT_EQ(OptionsOf<VitreaOptions>(vitrea).login_url, "https://v/login");
+  EXPECT_EQ(OptionsOf<ImpaxOptions>(Auth(R"(type = "impax", user = "u", password_env = "P")")).password.environment,
+            "P");
+  EXPECT_EQ(Auth(R"(type = "netrc", file = "netrc")")->Identity(), "netrc:/etc/t/netrc");
 }
 
 TEST(ConfigAuthTest, RefusesWhatIsMissingOrSecret) {
@@ -174,15 +205,15 @@ TEST(ConfigAuthTest, ReadsHeaders) {
   EXPECT_THAT(RefusalOf(kQido + std::string("headers = { X = \"a\\nb\" }")), HasSubstr("control characters"));
 }
 
-TEST(ConfigResolveTest, UnderstandsDicomAddresses) {
+TEST(ConfigResolveTest, ReadsDicomAddresses) {
   const ArchiveConfig a = ResolveArchive("dicom://VNA@vna.example:11112", Config());
-  EXPECT_EQ(a.searcher.type, "dicom-qr");
-  EXPECT_EQ(a.downloader.type, "c-get");
-  EXPECT_EQ(a.downloader.dicom.host, "vna.example");
-  EXPECT_EQ(a.downloader.dicom.port, 11112U);
-  EXPECT_EQ(a.downloader.dicom.aec, "VNA");
+  EXPECT_EQ(a.searcher->type(), "dicom-qr");
+  EXPECT_EQ(a.downloader->type(), "c-get");
+  EXPECT_EQ(DicomOf(a.downloader).peer.host, "vna.example");
+  EXPECT_EQ(DicomOf(a.downloader).peer.port, 11112U);
+  EXPECT_EQ(DicomOf(a.downloader).peer.called_aet, "VNA");
   EXPECT_EQ(a.name, "vna.example");
-  EXPECT_EQ(ResolveArchive("dicom://[::1]", Config()).searcher.dicom.host, "::1");
+  EXPECT_EQ(DicomOf(ResolveArchive("dicom://[::1]", Config()).searcher).peer.host, "::1");
   for (const char* wrong : {"dicom://", "dicom://A@", "dicom://A@h:0", "dicom://A@h:x", "dicom://A@h/path",
                             "dicom://user:hunter2@h", "dicom://SEVENTEENLETTERS!@h"}) {
     try {
@@ -194,17 +225,17 @@ TEST(ConfigResolveTest, UnderstandsDicomAddresses) {
   }
 }
 
-TEST(ConfigDicomTest, TellsAnotherHostNoPasscode) {
+TEST(ConfigDicomTest, ShowsAnotherHostNoPasscode) {
   const std::string find = "searcher = { type = \"dicom-qr\", host = \"vna\", user = \"joe\", passcode_env = \"P\" }\n";
   const auto same = WithDownloader(find, "type = \"c-get\", host = \"vna\", port = 4242");
-  EXPECT_EQ(same.downloader.dicom.user, "joe");
-  EXPECT_FALSE(same.downloader.dicom.passcode.empty());
+  EXPECT_EQ(DicomOf(same.downloader).user, "joe");
+  EXPECT_FALSE(DicomOf(same.downloader).passcode.empty());
   const auto other = WithDownloader(find, "type = \"c-get\", host = \"elsewhere\"");
-  EXPECT_EQ(other.downloader.dicom.user, "");
-  EXPECT_TRUE(other.downloader.dicom.passcode.empty());
+  EXPECT_EQ(DicomOf(other.downloader).user, "");
+  EXPECT_TRUE(DicomOf(other.downloader).passcode.empty());
   const auto own = WithDownloader(find, "type = \"c-get\", host = \"elsewhere\", user = \"ann\", passcode_env = \"Q\"");
-  EXPECT_EQ(own.downloader.dicom.user, "ann");
-  EXPECT_EQ(own.downloader.dicom.passcode.environment, "Q");
+  EXPECT_EQ(DicomOf(own.downloader).user, "ann");
+  EXPECT_EQ(DicomOf(own.downloader).passcode.environment, "Q");
 }
 
 TEST(ConfigIdentityTest, IsAnothersForAnotherPeerOrUser) {

@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Questions over HTTP, files over associations.
+// Queries over HTTP, files over associations.
 class ClientsTest : public testing::Test {
  protected:
   ClientsTest()
@@ -32,32 +32,32 @@ class ClientsTest : public testing::Test {
                                     " }\nlimits = { ", limits, " }\n");
     return MakeClients(ParseConfig(text, "c.toml").archives.at("a"), nullptr);
   }
-  static void Search(const Clients& ends) {
-    ends.searcher->Find(Query(Level::kStudy).Where("PatientID", "1"), Context::WithTimeout(60s));
+  static void Search(const Clients& clients) {
+    clients.searcher->Find(Query(Level::kStudy).Where("PatientID", "1"), Context::WithTimeout(60s));
   }
 
   FakeHttpServer http_;
   FakeScp scp_;
 };
 
-TEST_F(ClientsTest, BothEndsShareTheRequestsOfASecond) {
-  const Clients ends = Make("requests_per_second = 1");
-  Search(ends);
+TEST_F(ClientsTest, SearcherAndDownloaderShareTheRequestsOfASecond) {
+  const Clients clients = Make("requests_per_second = 1");
+  Search(clients);
   try {
-    Echo(*ends.downloader_associations, Context::WithTimeout(100ms));
+    Echo(*clients.downloader_associations, Context::WithTimeout(100ms));
     ADD_FAILURE() << "one more request was made";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kTimedOut);
   }
   EXPECT_EQ(scp_.connections(), 0);
-  Echo(*ends.downloader_associations, Context::WithTimeout(60s));
+  Echo(*clients.downloader_associations, Context::WithTimeout(60s));
 }
 
 TEST_F(ClientsTest, WithoutALimitNothingWaits) {
-  const Clients ends = Make("connections = 2");
-  EXPECT_EQ(ends.downloader_associations->peer().pace, nullptr);
+  const Clients clients = Make("connections = 2");
+  EXPECT_EQ(clients.downloader_associations->peer().pace, nullptr);
   for (int i = 0; i < 20; ++i) {
-    Search(ends);
+    Search(clients);
   }
 }
 

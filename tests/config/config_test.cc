@@ -8,6 +8,9 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "config/default_directories.h"
+#include "config/registry.h"
+#include "config/secret_keys.h"
 
 namespace trolley {
 namespace {
@@ -93,13 +96,13 @@ limits     = { connections = 4, associations = 3, requests_per_second = 20 }
 cache      = { directory = "/var/cache/x", max_size = "50 GiB", min_free = 1048576 }
 )");
   EXPECT_EQ(a.name, "a");
-  EXPECT_EQ(a.searcher.type, "qido-rs");
-  EXPECT_EQ(a.searcher.url, kUrl);
-  EXPECT_EQ(a.downloader.type, "wado-rs");
-  EXPECT_EQ(a.downloader.url, "http://other.example:8042/wado");
-  EXPECT_EQ(a.auth.type, AuthConfig::Type::kBasic);
-  EXPECT_EQ(a.auth.user, "reader");
-  EXPECT_EQ(a.auth.secret.file, "/etc/t/secrets/pacs");
+  EXPECT_EQ(a.searcher->type(), "qido-rs");
+  EXPECT_EQ(AddressOf(a.searcher->endpoint()), kUrl);
+  EXPECT_EQ(a.downloader->type(), "wado-rs");
+  EXPECT_EQ(AddressOf(a.downloader->endpoint()), "http://other.example:8042/wado");
+  const auto& account = dynamic_cast<const HasOptions<UserAndPassword>&>(*a.auth).options();
+  EXPECT_EQ(account.user, "reader");
+  EXPECT_EQ(account.password.file, "/etc/t/secrets/pacs");
   EXPECT_EQ(a.ca_file, "/etc/t/ca.pem");
   EXPECT_TRUE(a.http2);
   EXPECT_EQ(a.browse, "StudyDate=last 7 days");
@@ -120,22 +123,20 @@ cache      = { directory = "/var/cache/x", max_size = "50 GiB", min_free = 10485
 
 TEST(ConfigTest, TakesTheDownloaderFromTheSearcher) {
   const ArchiveConfig web = Parse(Searcher());
-  EXPECT_EQ(web.downloader.type, "wado-rs");
-  EXPECT_EQ(web.downloader.url, kUrl);
+  EXPECT_EQ(web.downloader->type(), "wado-rs");
+  EXPECT_EQ(AddressOf(web.downloader->endpoint()), kUrl);
   EXPECT_EQ(web.browse, "StudyDate=last 30 days");
   EXPECT_EQ(web.requests_per_second, 0u);
   EXPECT_FALSE(web.http2);
   const ArchiveConfig folder = Parse("searcher = { type = \"folder\", path = \"data\" }");
-  EXPECT_EQ(folder.downloader.type, "folder");
-  EXPECT_EQ(folder.folder, "/etc/t/data");
+  EXPECT_EQ(folder.downloader->type(), "folder");
+  EXPECT_EQ(FolderOf(folder)->path, "/etc/t/data");
   EXPECT_EQ(folder.browse, "all");
 }
 
 TEST(ConfigTest, ReadsBearerTokensFromTheEnvironment) {
   const ArchiveConfig a = Parse(Searcher() + "auth = { type = \"bearer\", token_env = \"PACS_TOKEN\" }");
-  EXPECT_EQ(a.auth.type, AuthConfig::Type::kBearer);
-  EXPECT_EQ(a.auth.secret.environment, "PACS_TOKEN");
-  EXPECT_TRUE(a.auth.secret.file.empty());
+  EXPECT_EQ(a.auth->Identity(), "token:PACS_TOKEN");
 }
 
 TEST(ConfigTest, ExpandsTheHomeDirectory) {
@@ -255,17 +256,17 @@ TEST_F(ConfigFilesTest, ResolvesNamesFirstThenUrlsThenFolders) {
   EXPECT_EQ(ResolveArchive("hospital", config).names, NameStyle::kUid);
 
   const ArchiveConfig web = ResolveArchive("HTTP://pacs.example:8042/dicom-web/", config);
-  EXPECT_EQ(web.searcher.url, "http://pacs.example:8042/dicom-web");
-  EXPECT_EQ(web.downloader.url, web.searcher.url);
-  EXPECT_EQ(web.searcher.type, "qido-rs");
-  EXPECT_EQ(web.downloader.type, "wado-rs");
+  EXPECT_EQ(AddressOf(web.searcher->endpoint()), "http://pacs.example:8042/dicom-web");
+  EXPECT_EQ(AddressOf(web.downloader->endpoint()), AddressOf(web.searcher->endpoint()));
+  EXPECT_EQ(web.searcher->type(), "qido-rs");
+  EXPECT_EQ(web.downloader->type(), "wado-rs");
   EXPECT_EQ(web.name, "pacs.example:8042");
 
   std::filesystem::create_directories(directory_ / "my, data");
   const ArchiveConfig folder = ResolveArchive((directory_ / "./my, data/").string(), config);
-  EXPECT_EQ(folder.searcher.type, "folder");
-  EXPECT_EQ(folder.downloader.type, "folder");
-  EXPECT_EQ(folder.folder, std::filesystem::canonical(directory_ / "my, data"));
+  EXPECT_EQ(folder.searcher->type(), "folder");
+  EXPECT_EQ(folder.downloader->type(), "folder");
+  EXPECT_EQ(FolderOf(folder)->path, std::filesystem::canonical(directory_ / "my, data"));
   EXPECT_EQ(folder.name, "my_ data");
   EXPECT_EQ(folder.browse, "all");
 }
@@ -304,8 +305,8 @@ TEST(IdentityTest, DependsOnTheArchiveAndTheAccountAndNotOnTheName) {
   b.name = "other";
   b.browse = "all";
   EXPECT_EQ(a.Identity(), b.Identity());
-  b.downloader.url = "https://other.example";
-  EXPECT_NE(a.Identity(), b.Identity());
+  EXPECT_NE(a.Identity(),
+            Parse(Searcher() + "downloader = { type = \"wado-rs\", url = \"https://other.example\" }").Identity());
   ArchiveConfig c = Parse(Searcher() + "auth = { type = \"basic\", user = \"x\", password_env = \"P\" }");
   ArchiveConfig d = Parse(Searcher() + "auth = { type = \"basic\", user = \"y\", password_env = \"P\" }");
   EXPECT_NE(a.Identity(), c.Identity());
