@@ -3,7 +3,7 @@
 #include <pthread.h>
 
 #include <exception>
-#include <string>
+#include <system_error>
 #include <utility>
 
 #include "base/log.h"
@@ -11,34 +11,21 @@
 
 namespace trolley {
 
-ThreadPool::ThreadPool(size_t threads, const char* name) {
-  threads_.reserve(threads);
-  try {
-    for (size_t i = 0; i < threads; ++i) {
-      threads_.emplace_back([this, name = std::string(name)] { Run(name.c_str()); });
-    }
-  } catch (...) {
-    // The destructor does not run for a half-made pool, and a joinable thread must not be destroyed.
-    {
-      const MutexLock lock(mutex_);
-      closing_ = true;
-    }
-    wake_.NotifyAll();
-    for (std::thread& thread : threads_) {
-      thread.join();
-    }
-    throw;
-  }
+ThreadPool::ThreadPool(size_t max_threads, const char* name) : max_threads_(max_threads), name_(name) {
+  const MutexLock lock(mutex_);
+  AddThread();
 }
 
 ThreadPool::~ThreadPool() {
   stop_.request_stop();
+  std::vector<std::thread> threads;
   {
     const MutexLock lock(mutex_);
     closing_ = true;
+    threads.swap(threads_);
   }
   wake_.NotifyAll();
-  for (std::thread& thread : threads_) {
+  for (std::thread& thread : threads) {
     thread.join();
   }
 }
@@ -47,20 +34,33 @@ void ThreadPool::Submit(Job job) {
   {
     const MutexLock lock(mutex_);
     queue_.push_back(std::move(job));
+    if (queue_.size() > idle_ && threads_.size() < max_threads_ && !closing_) {
+      try {
+        AddThread();
+      } catch (const std::system_error&) {
+        // The system has no more threads now. Those that there are run the job.
+      }
+    }
   }
   wake_.NotifyOne();
+}
+
+void ThreadPool::AddThread() {
+  threads_.emplace_back([this] { Run(); });
 }
 
 void ThreadPool::RequestStop() {
   stop_.request_stop();
 }
 
-void ThreadPool::Run(const char* name) {
+void ThreadPool::Run() {
   // The kernel refuses names of more than 15 bytes.
-  pthread_setname_np(pthread_self(), std::string(name).substr(0, 15).c_str());
+  pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
   MutexLock lock(mutex_);
   while (true) {
+    ++idle_;
     wake_.Wait(lock, [this]() TROLLEY_REQUIRES(mutex_) { return closing_ || !queue_.empty(); });
+    --idle_;
     if (queue_.empty()) {
       return;
     }
@@ -71,7 +71,7 @@ void ThreadPool::Run(const char* name) {
       job(stop_.get_token());
     } catch (const std::exception& error) {
       // A bug of the job; taking the whole process down would punish everybody else.
-      LogError(StrCat("A job of the pool ", name, " failed without handling its error: ", error.what()));
+      LogError(StrCat("A job of the pool ", name_, " failed without handling its error: ", error.what()));
     }
     job = nullptr;  // what it holds must go before the next wait, and without the lock
     lock.Lock();

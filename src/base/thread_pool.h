@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <stop_token>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -11,14 +12,15 @@
 
 namespace trolley {
 
-// A fixed number of threads that run jobs in order of arrival. Jobs get a stop token that is requested when the pool
-// goes away, and must not throw. Destruction requests stop, runs what is queued (each job sees the stop and must end
-// quickly, so that nobody waits for an answer that never comes), and joins. Thread-safe.
+// Threads that run jobs in order of arrival: one from the start, more, up to a maximum, when a job finds none idle.
+// Jobs get a stop token that is requested when the pool goes away, and must not throw. Destruction requests stop, runs
+// what is queued (each job sees the stop and must end quickly, so that nobody waits for a result that never comes), and
+// joins. Thread-safe.
 class ThreadPool {
  public:
   using Job = std::function<void(std::stop_token)>;
 
-  ThreadPool(size_t threads, const char* name);
+  ThreadPool(size_t max_threads, const char* name);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -28,14 +30,18 @@ class ThreadPool {
   void RequestStop();
 
  private:
-  void Run(const char* name);
+  void AddThread() TROLLEY_REQUIRES(mutex_);
+  void Run();
 
+  const size_t max_threads_;
+  const std::string name_;
   Mutex mutex_;
   Condition wake_;
   std::deque<Job> queue_ TROLLEY_GUARDED_BY(mutex_);
+  size_t idle_ TROLLEY_GUARDED_BY(mutex_) = 0;  // threads that wait for a job
   bool closing_ TROLLEY_GUARDED_BY(mutex_) = false;
   std::stop_source stop_;
-  std::vector<std::thread> threads_;
+  std::vector<std::thread> threads_ TROLLEY_GUARDED_BY(mutex_);  // fixed once closing_
 };
 
 }  // namespace trolley

@@ -34,14 +34,6 @@ class BlobResultStore : public ResultStore {
     }
   }
 
-  void Remove(std::string_view key) override {
-    try {
-      blobs_->Remove(key);
-    } catch (const Error& error) {
-      LogWarning(StrCat("Cannot drop a kept search result: ", error.what()));
-    }
-  }
-
  private:
   const std::shared_ptr<BlobStore> blobs_;
 };

@@ -1,11 +1,20 @@
+// The cache in front of an archive's searcher. The tree and the commands call it from any thread; it runs queries on a
+// small pool of threads, and a timer thread ends the waits of callers whose deadline passes or who stop. No callback is
+// called and no query is run while the mutex is held.
 #include "search/caching_searcher.h"
 
-#include <condition_variable>
+#include <pthread.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <future>
 #include <map>
-#include <mutex>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
+#include "base/mutex.h"
 #include "base/thread_pool.h"
 #include "search/result_memory.h"
 
@@ -14,15 +23,15 @@ namespace {
 
 using WallTime = std::chrono::system_clock::time_point;
 
-constexpr size_t kQuestionsAtATime = 16;
-// Of these, questions that nobody waits for: a hanging archive must not take all threads.
-constexpr size_t kRenewalsInBackground = 4;
+constexpr size_t kMaxRunningQueries = 16;
+// Of these, queries that nobody waits for: a hanging archive must not occupy all threads.
+constexpr size_t kMaxBackgroundQueries = 4;
 
 bool MeansDown(ErrorCode code) {
   return code == ErrorCode::kUnavailable || code == ErrorCode::kTimedOut;
 }
 
-// The archive said no, or nonsense: it is there. Other errors tell nothing of it.
+// The archive refused, or its response was malformed: it is there. Other errors say nothing about it.
 bool MeansUp(ErrorCode code) {
   return code == ErrorCode::kAccessDenied || code == ErrorCode::kTooMany || code == ErrorCode::kProtocol;
 }
@@ -32,22 +41,60 @@ struct Failure {
   std::string message;
 };
 
-// A question under way, shared by all who ask it.
-struct Question {
-  explicit Question(Query its_query) : query(std::move(its_query)) {}
+FindOutcome Failed(ErrorCode code, const std::string& message) {
+  return {std::nullopt, std::make_exception_ptr(Error(code, message))};
+}
+
+struct Waiter;
+using WaiterPtr = std::shared_ptr<Waiter>;
+// By the time at which they stop waiting.
+using Waiters = std::multimap<Clock::time_point, WaiterPtr>;
+
+// A query on its way to the archive, shared by all callers of equal queries. The searcher's mutex guards what is not
+// const.
+struct RunningQuery {
+  explicit RunningQuery(Query its_query) : query(std::move(its_query)) {}
 
   const Query query;
   std::stop_source stop;
-  std::condition_variable_any ended;
-  // Guarded by the searcher's mutex.
-  size_t waiters = 0;
+  std::vector<WaiterPtr> waiters;
   bool in_background = false;
-  bool done = false;
-  std::optional<CachedResult> answer;
-  std::optional<Failure> failure;
-  uint64_t generation = 0;      // of the cache when it was asked
-  uint64_t answers_before = 0;  // how many the archive had given
+  uint64_t generation = 0;        // of the cache when it began
+  uint64_t responses_before = 0;  // of the archive, when it began
 };
+
+// A caller of FindAsync whose callback has not been called. The searcher's mutex guards `running`, `stale`, `stopped`
+// and `position`.
+struct Waiter {
+  struct PassOn {
+    std::function<void()> stop;
+    void operator()() const { stop(); }
+  };
+
+  FindCallback done;
+  std::shared_ptr<RunningQuery> running;  // null: not waiting
+  std::optional<CachedResult> stale;      // served when the archive is slow or down
+  bool stopped = false;
+  Waiters::iterator position;
+  std::optional<std::stop_callback<PassOn>> on_stop;
+};
+
+// A callback that is due, and what it gets.
+struct Completion {
+  WaiterPtr waiter;
+  FindOutcome found;
+
+  void Deliver() {
+    waiter->on_stop.reset();  // waits for a stop request under way, so never with the mutex held
+    waiter->done(std::move(found));
+  }
+};
+
+void DeliverAll(std::vector<Completion> completions) {
+  for (Completion& completion : completions) {
+    completion.Deliver();
+  }
+}
 
 }  // namespace
 
@@ -58,41 +105,53 @@ class CachingSearcher::Impl {
         store_(std::move(store)),
         options_(std::move(options)),
         memory_(options_.max_memory_rows),
-        pool_(kQuestionsAtATime, "search") {}
+        pool_(std::make_unique<ThreadPool>(kMaxRunningQueries, "search")),
+        timer_([this] { RunTimer(); }) {}
 
-  CachedResult Find(const Query& query, const Context& context) {
-    auto known = Recall(query);
-    std::unique_lock lock(mutex_);
-    if (auto newest = RecallFromMemory(query)) {
-      known = std::move(newest);
+  ~Impl() {
+    {
+      const MutexLock lock(mutex_);
+      closing_ = true;
     }
+    pool_.reset();  // every running query ends, and with it every wait
+    {
+      const MutexLock lock(mutex_);
+      timer_ends_ = true;
+    }
+    timer_wakes_.NotifyAll();
+    timer_.join();
+  }
+
+  void FindAsync(const Query& query, const Context& context, FindCallback done) {
+    auto known = GetCached(query);
     if (known && !known->stale) {
-      return *known;
+      done({std::move(known), nullptr});
+      return;
     }
-    if (known && down_) {
-      Probe(query);
-      return *known;
+    const auto waiter = std::make_shared<Waiter>();
+    waiter->done = std::move(done);
+    // Before the waiter is in any list, because a stop request that came earlier runs the callback here.
+    waiter->on_stop.emplace(context.stop, Waiter::PassOn{[this, raw = waiter.get()] { Stop(*raw); }});
+    std::optional<FindOutcome> found;
+    {
+      const MutexLock lock(mutex_);
+      if (auto newest = FromMemory(query)) {
+        known = std::move(newest);
+      }
+      found = FindNow(query, known, *waiter);
+      if (!found) {
+        Wait(query, context, std::move(known), waiter);
+      }
     }
-    const std::shared_ptr<Question> question = Ask(query);
-    ++question->waiters;
-    Wait(lock, *question, context, known.has_value());
-    --question->waiters;
-    if (!question->done) {
-      return Leave(question, known, context);
+    if (found) {
+      Completion{waiter, *std::move(found)}.Deliver();
     }
-    if (question->answer) {
-      return *question->answer;
-    }
-    if (known && MeansDown(question->failure->code)) {
-      return *known;
-    }
-    throw Error(question->failure->code, question->failure->message);
   }
 
   std::optional<CachedResult> GetFresh(const Query& query) {
-    auto known = Recall(query);
+    auto known = GetCached(query);
     if (known && known->stale) {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (!down_) {
         return std::nullopt;
       }
@@ -101,11 +160,10 @@ class CachingSearcher::Impl {
     return known;
   }
 
-  // What is remembered, however old, in memory or in the store.
-  std::optional<CachedResult> Recall(const Query& query) {
+  std::optional<CachedResult> GetCached(const Query& query) {
     {
-      const std::lock_guard lock(mutex_);
-      if (auto remembered = RecallFromMemory(query)) {
+      const MutexLock lock(mutex_);
+      if (auto remembered = FromMemory(query)) {
         return remembered;
       }
     }
@@ -113,191 +171,278 @@ class CachingSearcher::Impl {
     if (!stored) {
       return std::nullopt;
     }
-    const std::lock_guard lock(mutex_);
-    // Unless the archive answered meanwhile.
-    if (auto remembered = RecallFromMemory(query)) {
+    const MutexLock lock(mutex_);
+    // Unless the archive responded meanwhile.
+    if (auto remembered = FromMemory(query)) {
       return remembered;
     }
     const uint64_t generation = stored->fetched_at > all_expired_at_ ? generation_ : 0;
-    memory_.Insert({query, stored->answer, stored->fetched_at, generation});
-    return RecallFromMemory(query);
+    memory_.Insert({query, stored->studies, stored->fetched_at, generation});
+    return FromMemory(query);
   }
 
   void ExpireAll() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ++generation_;
     all_expired_at_ = options_.now();
   }
 
   bool IsDown() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return down_;
   }
 
  private:
-  std::optional<CachedResult> RecallFromMemory(const Query& query) {
+  std::optional<CachedResult> FromMemory(const Query& query) TROLLEY_REQUIRES(mutex_) {
     const RememberedResult* known = memory_.Find(query);
     if (known != nullptr && !IsExpired(*known)) {
-      return CachedResult{known->answer, known->fetched_at, false};
+      return CachedResult{known->studies, known->fetched_at, false};
     }
-    // Kept as the answer to this question from now on, so that it is the same one each time.
-    if (auto covering = memory_.FindCovering(query, [this](const auto& other) { return !IsExpired(other); })) {
+    // Kept as the result of this query from now on, so that it is the same one each time.
+    const auto is_fresh = [this](const RememberedResult& other) TROLLEY_REQUIRES(mutex_) { return !IsExpired(other); };
+    if (auto covering = memory_.FindCovering(query, is_fresh)) {
       memory_.Insert(*covering);
-      return CachedResult{covering->answer, covering->fetched_at, false};
+      return CachedResult{covering->studies, covering->fetched_at, false};
     }
-    return known == nullptr ? std::nullopt : std::optional(CachedResult{known->answer, known->fetched_at, true});
+    return known == nullptr ? std::nullopt : std::optional(CachedResult{known->studies, known->fetched_at, true});
   }
 
-  bool IsExpired(const RememberedResult& known) const {
+  bool IsExpired(const RememberedResult& known) const TROLLEY_REQUIRES(mutex_) {
     const WallTime now = options_.now();
-    // An answer from the future: the clock was set back, and its age is unknown.
+    // A result from the future: the clock was set back, and its age is unknown.
     return known.generation != generation_ || known.fetched_at > now || now - known.fetched_at >= options_.expiry;
   }
 
-  // The question under way, or a new one.
-  std::shared_ptr<Question> Ask(const Query& query) {
-    const auto found = questions_.find(query);
-    if (found != questions_.end() && found->second->generation == generation_) {
-      return found->second;
+  // What a caller gets without waiting; nullopt when it has to wait for the archive.
+  std::optional<FindOutcome> FindNow(const Query& query, const std::optional<CachedResult>& known, const Waiter& waiter)
+      TROLLEY_REQUIRES(mutex_) {
+    if (known && !known->stale) {
+      return FindOutcome{known, nullptr};
     }
-    auto question = std::make_shared<Question>(query);
-    question->generation = generation_;
-    question->answers_before = answers_;
-    questions_.insert_or_assign(query, question);
-    pool_.Submit([this, question](std::stop_token stop) { Run(*question, std::move(stop)); });
-    return question;
+    if (known && down_) {
+      Probe(query);
+      return FindOutcome{known, nullptr};
+    }
+    if (waiter.stopped || closing_) {
+      return Failed(ErrorCode::kCancelled, "Cannot search the archive: it was interrupted");
+    }
+    return std::nullopt;
   }
 
-  // The archive is down: is it back?
-  void Probe(const Query& query) {
+  void Wait(const Query& query, const Context& context, std::optional<CachedResult> stale, const WaiterPtr& waiter)
+      TROLLEY_REQUIRES(mutex_) {
+    waiter->running = Start(query);
+    waiter->running->waiters.push_back(waiter);
+    waiter->stale = std::move(stale);
+    Clock::time_point until = context.deadline;
+    if (waiter->stale) {
+      until = std::min(until, Clock::now() + options_.stale_wait);
+    }
+    AddToTimer(until, waiter);
+  }
+
+  void AddToTimer(Clock::time_point until, const WaiterPtr& waiter) TROLLEY_REQUIRES(mutex_) {
+    waiter->position = waiting_.emplace(until, waiter);
+    if (waiter->position == waiting_.begin()) {
+      timer_wakes_.NotifyAll();
+    }
+  }
+
+  // The caller requested a stop. The timer thread ends its wait.
+  void Stop(Waiter& waiter) TROLLEY_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    waiter.stopped = true;
+    if (waiter.running != nullptr) {
+      const WaiterPtr kept = waiter.position->second;
+      waiting_.erase(waiter.position);
+      AddToTimer(Clock::time_point::min(), kept);
+    }
+  }
+
+  void RunTimer() {
+    pthread_setname_np(pthread_self(), "search-timer");
+    MutexLock lock(mutex_);
+    while (!timer_ends_) {
+      if (waiting_.empty() || waiting_.begin()->first == Clock::time_point::max()) {
+        timer_wakes_.Wait(lock);
+        continue;
+      }
+      if (waiting_.begin()->first > Clock::now()) {
+        timer_wakes_.WaitUntil(lock, waiting_.begin()->first);
+        continue;
+      }
+      Completion completion = EndWait(waiting_.begin()->second);
+      lock.Unlock();
+      completion.Deliver();
+      completion = {};
+      lock.Lock();
+    }
+  }
+
+  // A caller waits no longer. The query goes on while somebody else waits for it, or to renew a stale result.
+  Completion EndWait(const WaiterPtr& waiter_in_list) TROLLEY_REQUIRES(mutex_) {
+    const WaiterPtr waiter = waiter_in_list;  // the list is changed
+    waiting_.erase(waiter->position);
+    const std::shared_ptr<RunningQuery> running = std::move(waiter->running);
+    waiter->running = nullptr;
+    std::erase(running->waiters, waiter);
+    const bool stale_will_do = waiter->stale && !waiter->stopped;
+    if (running->waiters.empty() && !running->in_background) {
+      if (stale_will_do && in_background_ < kMaxBackgroundQueries) {
+        running->in_background = true;
+        ++in_background_;
+      } else {
+        Cancel(running);
+      }
+    }
+    if (stale_will_do) {
+      return {waiter, {std::move(waiter->stale), nullptr}};
+    }
+    return {waiter, waiter->stopped
+                        ? Failed(ErrorCode::kCancelled, "Cannot search the archive: it was interrupted")
+                        : Failed(ErrorCode::kTimedOut, "Cannot search the archive: it took longer than allowed")};
+  }
+
+  // The running query that is equal to `query`, or a new one.
+  std::shared_ptr<RunningQuery> Start(const Query& query) TROLLEY_REQUIRES(mutex_) {
+    const auto found = running_.find(query);
+    if (found != running_.end() && found->second->generation == generation_) {
+      return found->second;
+    }
+    auto running = std::make_shared<RunningQuery>(query);
+    running->generation = generation_;
+    running->responses_before = responses_;
+    pool_->Submit([this, running](std::stop_token stop) { Run(running, std::move(stop)); });
+    running_.insert_or_assign(query, running);
+    return running;
+  }
+
+  // Checks in the background whether the archive is back.
+  void Probe(const Query& query) TROLLEY_REQUIRES(mutex_) {
     const Clock::time_point now = Clock::now();
-    if (in_background_ >= kRenewalsInBackground || now < next_probe_) {
+    if (closing_ || in_background_ >= kMaxBackgroundQueries || now < next_probe_) {
       return;
     }
     next_probe_ = now + options_.probe_interval;
-    const auto question = Ask(query);
-    if (!question->in_background) {
-      question->in_background = true;
+    const auto running = Start(query);
+    if (!running->in_background) {
+      running->in_background = true;
       ++in_background_;
     }
   }
 
-  void Wait(std::unique_lock<std::mutex>& lock, Question& question, const Context& context, bool stale_will_do) {
-    Clock::time_point until = context.deadline;
-    if (stale_will_do) {
-      until = std::min(until, Clock::now() + options_.stale_wait);
-    }
-    const auto done = [&] { return question.done; };
-    if (until == Clock::time_point::max()) {
-      question.ended.wait(lock, context.stop, done);
-    } else {
-      question.ended.wait_until(lock, context.stop, until, done);
+  // Later callers of an equal query start a new one.
+  void Cancel(const std::shared_ptr<RunningQuery>& running) TROLLEY_REQUIRES(mutex_) {
+    running->stop.request_stop();
+    Forget(*running);
+  }
+
+  void Forget(const RunningQuery& running) TROLLEY_REQUIRES(mutex_) {
+    const auto found = running_.find(running.query);
+    if (found != running_.end() && found->second.get() == &running) {
+      running_.erase(found);
     }
   }
 
-  // A caller gives up waiting. The question goes on while somebody else waits, or to renew an answer.
-  CachedResult Leave(const std::shared_ptr<Question>& question, const std::optional<CachedResult>& known,
-                     const Context& context) {
-    if (question->waiters == 0 && !question->in_background) {
-      if (known && !context.stop.stop_requested() && in_background_ < kRenewalsInBackground) {
-        question->in_background = true;
-        ++in_background_;
-      } else {
-        Abandon(question);
-      }
-    }
-    if (known && !context.stop.stop_requested()) {
-      return *known;
-    }
-    context.Check("search the archive");
-    throw Error(ErrorCode::kTimedOut, "Cannot search the archive: it took longer than allowed");
-  }
-
-  // Whoever asks the same from now on asks anew.
-  void Abandon(const std::shared_ptr<Question>& question) {
-    question->stop.request_stop();
-    const auto found = questions_.find(question->query);
-    if (found != questions_.end() && found->second == question) {
-      questions_.erase(found);
-    }
-  }
-
-  void Run(Question& question, std::stop_token pool_stop) {
-    const std::stop_callback forward(pool_stop, [&] { question.stop.request_stop(); });
-    // The time before the question: an answer is never taken for newer than it is.
+  // On a thread of the pool.
+  void Run(const std::shared_ptr<RunningQuery>& running, std::stop_token pool_stop) {
+    const std::stop_callback forward(pool_stop, [&] { running->stop.request_stop(); });
+    // The time before the query, so that a result never seems younger than it is.
     const WallTime fetched_at = options_.now();
-    SearchResult answer;
+    SearchResult studies;
     std::optional<Failure> failure;
     try {
-      const Context context = Context::WithTimeout(options_.query_timeout, question.stop.get_token());
+      const Context context = Context::WithTimeout(options_.query_timeout, running->stop.get_token());
       context.Check("search the archive");
-      answer = searcher_->Find(question.query, context);
+      studies = searcher_->Find(running->query, context);
     } catch (const Error& error) {
       failure = Failure{error.code(), error.what()};
     } catch (const std::exception& error) {
       failure = Failure{ErrorCode::kProtocol, std::string("Cannot search the archive: ") + error.what()};
     }
-    if (!failure && answer == nullptr) {
-      failure = Failure{ErrorCode::kProtocol, "Cannot search the archive: no answer came"};
+    if (!failure && studies == nullptr) {
+      failure = Failure{ErrorCode::kProtocol, "Cannot search the archive: there was no result"};
     }
+    std::vector<Completion> completions;
     {
-      const std::lock_guard lock(mutex_);
-      if (failure) {
-        Fail(question, std::move(*failure));
-      } else {
-        ++answers_;
-        down_ = false;
-        question.answer = CachedResult{answer, fetched_at, false};
-        memory_.Insert({question.query, answer, fetched_at, question.generation});
+      const MutexLock lock(mutex_);
+      NoteState(*running, failure);
+      if (!failure) {
+        memory_.Insert({running->query, studies, fetched_at, running->generation});
       }
-      End(question);
+      completions =
+          Finish(*running, studies == nullptr ? std::nullopt : std::optional(CachedResult{studies, fetched_at, false}),
+                 failure);
     }
+    DeliverAll(std::move(completions));
     // Nobody waits for the store.
-    if (answer != nullptr && store_ != nullptr) {
-      store_->Save(question.query.CacheKey(), {answer, fetched_at});
+    if (studies != nullptr && store_ != nullptr) {
+      store_->Save(running->query.CacheKey(), {studies, fetched_at});
     }
   }
 
-  void Fail(Question& question, Failure failure) {
-    if (MeansUp(failure.code)) {
-      ++answers_;
+  // What the end of a query says about the archive.
+  void NoteState(const RunningQuery& running, const std::optional<Failure>& failure) TROLLEY_REQUIRES(mutex_) {
+    if (!failure || MeansUp(failure->code)) {
+      ++responses_;
       down_ = false;
-    } else if (MeansDown(failure.code) && question.answers_before == answers_) {
-      // Others were answered while this one was not: it was a hard question, the archive is there.
+    } else if (MeansDown(failure->code) && running.responses_before == responses_) {
+      // Had other queries succeeded meanwhile, this one would only be expensive, and the archive up.
       down_ = true;
       next_probe_ = Clock::now() + options_.probe_interval;
     }
-    question.failure = std::move(failure);
   }
 
-  void End(Question& question) {
-    question.done = true;
-    if (question.in_background) {
+  std::vector<Completion> Finish(RunningQuery& running, const std::optional<CachedResult>& result,
+                                 const std::optional<Failure>& failure) TROLLEY_REQUIRES(mutex_) {
+    if (running.in_background) {
       --in_background_;
     }
-    const auto found = questions_.find(question.query);
-    if (found != questions_.end() && found->second.get() == &question) {
-      questions_.erase(found);
+    Forget(running);
+    std::vector<Completion> completions;
+    for (const WaiterPtr& waiter : running.waiters) {
+      waiting_.erase(waiter->position);
+      waiter->running = nullptr;
+      if (!failure) {
+        completions.push_back({waiter, {result, nullptr}});
+      } else if (waiter->stale && MeansDown(failure->code)) {
+        completions.push_back({waiter, {waiter->stale, nullptr}});
+      } else {
+        completions.push_back({waiter, Failed(failure->code, failure->message)});
+      }
     }
-    question.ended.notify_all();
+    running.waiters.clear();
+    return completions;
   }
 
   const std::shared_ptr<Searcher> searcher_;
   const std::shared_ptr<ResultStore> store_;
   const CachingSearcherOptions options_;
 
-  mutable std::mutex mutex_;  // guards the following
-  ResultMemory memory_;
-  std::map<Query, std::shared_ptr<Question>> questions_;
-  size_t in_background_ = 0;
-  uint64_t generation_ = 1;  // answers of an earlier one are expired
-  WallTime all_expired_at_ = WallTime::min();
-  uint64_t answers_ = 0;  // given by the archive so far
-  bool down_ = false;
-  Clock::time_point next_probe_ = Clock::time_point::min();
+  mutable Mutex mutex_;
+  ResultMemory memory_ TROLLEY_GUARDED_BY(mutex_);
+  std::map<Query, std::shared_ptr<RunningQuery>> running_ TROLLEY_GUARDED_BY(mutex_);
+  Waiters waiting_ TROLLEY_GUARDED_BY(mutex_);
+  size_t in_background_ TROLLEY_GUARDED_BY(mutex_) = 0;
+  uint64_t generation_ TROLLEY_GUARDED_BY(mutex_) = 1;  // results of an earlier one are expired
+  WallTime all_expired_at_ TROLLEY_GUARDED_BY(mutex_) = WallTime::min();
+  uint64_t responses_ TROLLEY_GUARDED_BY(mutex_) = 0;  // of the archive so far
+  bool down_ TROLLEY_GUARDED_BY(mutex_) = false;
+  Clock::time_point next_probe_ TROLLEY_GUARDED_BY(mutex_) = Clock::time_point::min();
+  bool closing_ TROLLEY_GUARDED_BY(mutex_) = false;
+  bool timer_ends_ TROLLEY_GUARDED_BY(mutex_) = false;
+  Condition timer_wakes_;
 
-  ThreadPool pool_;  // ends first
+  std::unique_ptr<ThreadPool> pool_;
+  std::thread timer_;
 };
+
+CachedResult FindOutcome::Get() && {
+  if (error != nullptr) {
+    std::rethrow_exception(error);
+  }
+  return *std::move(result);
+}
 
 CachingSearcher::CachingSearcher(std::shared_ptr<Searcher> searcher, std::shared_ptr<ResultStore> store,
                                  CachingSearcherOptions options)
@@ -305,12 +450,19 @@ CachingSearcher::CachingSearcher(std::shared_ptr<Searcher> searcher, std::shared
 
 CachingSearcher::~CachingSearcher() = default;
 
+void CachingSearcher::FindAsync(const Query& query, const Context& context, FindCallback done) {
+  impl_->FindAsync(query, context, std::move(done));
+}
+
 SearchResult CachingSearcher::Find(const Query& query, const Context& context) {
-  return impl_->Find(query, context).answer;
+  return FindWithTime(query, context).studies;
 }
 
 CachedResult CachingSearcher::FindWithTime(const Query& query, const Context& context) {
-  return impl_->Find(query, context);
+  // Shared: this thread may be gone while the other one is still in set_value().
+  const auto promise = std::make_shared<std::promise<FindOutcome>>();
+  FindAsync(query, context, [promise](FindOutcome found) { promise->set_value(std::move(found)); });
+  return promise->get_future().get().Get();
 }
 
 std::optional<CachedResult> CachingSearcher::GetFresh(const Query& query) {
@@ -318,7 +470,7 @@ std::optional<CachedResult> CachingSearcher::GetFresh(const Query& query) {
 }
 
 std::optional<CachedResult> CachingSearcher::GetCached(const Query& query) {
-  return impl_->Recall(query);
+  return impl_->GetCached(query);
 }
 
 void CachingSearcher::ExpireAll() {

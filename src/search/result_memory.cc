@@ -108,14 +108,14 @@ void ResultMemory::Insert(RememberedResult remembered) {
   if (const auto found = by_query_.find(remembered.query); found != by_query_.end()) {
     Erase(found->second);
   }
-  const size_t rows = CountRows(*remembered.answer);
+  const size_t rows = CountRows(*remembered.studies);
   const bool whole = FindsWholeStudies(remembered.query);
   entries_.push_front({std::move(remembered), rows, whole});
   const auto entry = entries_.begin();
   by_query_.emplace(entry->remembered.query, entry);
   rows_ += rows;
   if (whole) {
-    const Studies& studies = *entry->remembered.answer;
+    const Studies& studies = *entry->remembered.studies;
     for (size_t position = 0; position < studies.size(); ++position) {
       by_study_.emplace(std::hash<Uid>()(studies[position].uid), Place{entry, position});
     }
@@ -135,7 +135,7 @@ std::optional<RememberedResult> ResultMemory::FindCovering(const Query& query, c
   for (auto it = begin; it != end; ++it) {
     const RememberedResult& known = it->second.entry->remembered;
     const auto& fields = known.query.include_fields();
-    if ((*known.answer)[it->second.position].uid == *study && known.query.level() >= query.level() &&
+    if ((*known.studies)[it->second.position].uid == *study && known.query.level() >= query.level() &&
         (query.includes_size() || !known.query.includes_size()) &&
         std::includes(fields.begin(), fields.end(), query.include_fields().begin(), query.include_fields().end()) &&
         is_fresh(known)) {
@@ -147,7 +147,7 @@ std::optional<RememberedResult> ResultMemory::FindCovering(const Query& query, c
   });
   for (const Place& place : places) {
     const RememberedResult& known = place.entry->remembered;
-    if (SearchResult covering = Cover(query, (*known.answer)[place.position], known.query.level())) {
+    if (SearchResult covering = Cover(query, (*known.studies)[place.position], known.query.level())) {
       return RememberedResult{query, std::move(covering), known.fetched_at, known.generation};
     }
   }
@@ -156,7 +156,7 @@ std::optional<RememberedResult> ResultMemory::FindCovering(const Query& query, c
 
 void ResultMemory::Erase(Entries::iterator entry) {
   if (entry->holds_whole_studies) {
-    for (const Study& study : *entry->remembered.answer) {
+    for (const Study& study : *entry->remembered.studies) {
       const auto [begin, end] = by_study_.equal_range(std::hash<Uid>()(study.uid));
       const auto place =
           std::find_if(begin, end, [&](const auto& candidate) { return candidate.second.entry == entry; });

@@ -17,7 +17,7 @@ namespace trolley {
 // An answer as a CachingSearcher remembers it.
 struct RememberedResult {
   Query query;
-  SearchResult answer;
+  SearchResult studies;
   std::chrono::system_clock::time_point fetched_at;
   uint64_t generation = 0;
 };

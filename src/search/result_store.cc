@@ -251,8 +251,8 @@ std::string SerializeResult(const ResultWithTime& answer) {
   const auto since_1970 = answer.fetched_at.time_since_epoch();
   const int64_t microseconds = std::chrono::duration_cast<std::chrono::microseconds>(since_1970).count();
   writer.Number(static_cast<uint64_t>(microseconds) << 1 ^ static_cast<uint64_t>(microseconds >> 63));
-  writer.Number(answer.answer->size());
-  for (const Study& study : *answer.answer) {
+  writer.Number(answer.studies->size());
+  for (const Study& study : *answer.studies) {
     writer.Row(study.uid, study.attributes, latest.study);
     writer.Number(study.series.size());
     for (const Series& series : study.series) {

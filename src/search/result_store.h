@@ -12,7 +12,7 @@ namespace trolley {
 
 // An answer and when the archive gave it.
 struct ResultWithTime {
-  SearchResult answer;
+  SearchResult studies;
   std::chrono::system_clock::time_point fetched_at;
 };
 
@@ -23,7 +23,6 @@ class ResultStore {
   virtual ~ResultStore() = default;
   virtual std::optional<ResultWithTime> Load(std::string_view key) = 0;
   virtual void Save(std::string_view key, const ResultWithTime& answer) = 0;
-  virtual void Remove(std::string_view key) = 0;
 };
 
 // The stored form of an answer: compact, versioned, checksummed. Parse gives nullopt for a form that is damaged or of

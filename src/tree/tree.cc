@@ -131,10 +131,10 @@ std::optional<CachedResult> Tree::Impl::Ask(const Query& query, const Context* c
 }
 
 TablePtr Tree::Impl::TableOf(const DirectoryPtr& directory, const CachedResult& answer) {
-  if (TablePtr table = tables_.Find(directory->path, answer.answer)) {
+  if (TablePtr table = tables_.Find(directory->path, answer.studies)) {
     return table;
   }
-  auto table = std::make_shared<const Table>(*directory, answer.answer, options_.names);
+  auto table = std::make_shared<const Table>(*directory, answer.studies, options_.names);
   tables_.Insert(directory->path, table);
   return table;
 }
@@ -168,13 +168,13 @@ std::shared_ptr<const std::vector<Uid>> Tree::Impl::PeekInstances(const SeriesRe
   if (!answer) {
     return nullptr;
   }
-  TablePtr table = tables_.FindByAnswer(answer->answer);
+  TablePtr table = tables_.FindByAnswer(answer->studies);
   if (table == nullptr) {
     Directory directory;
     directory.kind = DirectoryKind::kSeries;
     directory.study = StudyReference{series.study};
     directory.series = series;
-    table = std::make_shared<const Table>(directory, answer->answer, options_.names);
+    table = std::make_shared<const Table>(directory, answer->studies, options_.names);
   }
   return std::make_shared<const std::vector<Uid>>(table->Instances());
 }
@@ -188,7 +188,7 @@ std::vector<SeriesReference> Tree::Impl::PeekFollowing(const SeriesReference& se
   const auto study = std::make_shared<Directory>();
   study->kind = DirectoryKind::kStudy;
   study->study = StudyReference{series.study};
-  const Table table(*study, answer->answer, options_.names);
+  const Table table(*study, answer->studies, options_.names);
   const auto index = table.IndexOfUid(series.series);
   for (size_t i = index ? *index + 1 : table.size(); i < table.size() && following.size() < count; ++i) {
     following.push_back(table.MakeNode(study, i, table.name(i)).directory->series.value());
@@ -355,7 +355,7 @@ QuickLookup Tree::Impl::FindUid(const DirectoryPtr& directory, std::string_view 
   if (!answer) {
     return AskArchive();
   }
-  const Table table(*directory, answer->answer, options_.names);
+  const Table table(*directory, answer->studies, options_.names);
   const auto index = table.IndexOfUid(uid);
   return index ? Found(table.MakeNode(directory, *index, name)) : AbsentFrom(*answer, context);
 }

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/mutex.h"
 
 namespace trolley {
 namespace {
@@ -94,10 +95,6 @@ class MemoryStore : public ResultStore {
     const std::lock_guard lock(mutex_);
     stored_[std::string(key)] = SerializeResult(answer);
   }
-  void Remove(std::string_view key) override {
-    const std::lock_guard lock(mutex_);
-    stored_.erase(std::string(key));
-  }
   size_t size() const {
     const std::lock_guard lock(mutex_);
     return stored_.size();
@@ -125,7 +122,7 @@ class CachingSearcherTest : public ::testing::Test {
   // The UID that the answer has, "" when it is empty, with a "*" when it is stale.
   std::string Find(const Query& query = Query()) {
     const CachedResult found = cached->FindWithTime(query, Context::WithTimeout(kHang));
-    return (found.answer->empty() ? "" : found.answer->front().uid.str()) + (found.stale ? "*" : "");
+    return (found.studies->empty() ? "" : found.studies->front().uid.str()) + (found.stale ? "*" : "");
   }
   ErrorCode FindFails(const Query& query = Query(), const Context& context = Context::WithTimeout(kHang)) {
     try {
@@ -269,6 +266,170 @@ TEST_F(CachingSearcherTest, AWaiterEndsAtItsDeadline) {
   archive->Hold();
   EXPECT_EQ(FindFails(Query(), Context::WithTimeout(20ms)), ErrorCode::kTimedOut);
   EXPECT_TRUE(archive->WaitForStopped(1));
+}
+
+// What a callback of FindAsync got.
+class Outcome {
+ public:
+  FindCallback Callback() {
+    return [this](FindOutcome found) {
+      const MutexLock lock(mutex_);
+      ++calls_;
+      thread_ = std::this_thread::get_id();
+      found_ = std::move(found);
+      arrived_.NotifyAll();
+    };
+  }
+  bool Wait() {
+    MutexLock lock(mutex_);
+    return arrived_.WaitFor(lock, kHang, [this]() TROLLEY_REQUIRES(mutex_) { return calls_ > 0; });
+  }
+  int calls() {
+    const MutexLock lock(mutex_);
+    return calls_;
+  }
+  bool OnThisThread() {
+    const MutexLock lock(mutex_);
+    return thread_ == std::this_thread::get_id();
+  }
+  // The UID that was found, with a "*" when it is stale.
+  std::string Uid() {
+    const MutexLock lock(mutex_);
+    return found_.result ? found_.result->studies->front().uid.str() + (found_.result->stale ? "*" : "") : "";
+  }
+  std::optional<ErrorCode> Error() {
+    const MutexLock lock(mutex_);
+    try {
+      std::move(found_).Get();
+      return std::nullopt;
+    } catch (const trolley::Error& error) {
+      return error.code();
+    }
+  }
+
+ private:
+  Mutex mutex_;
+  Condition arrived_;
+  int calls_ TROLLEY_GUARDED_BY(mutex_) = 0;
+  std::thread::id thread_ TROLLEY_GUARDED_BY(mutex_);
+  FindOutcome found_ TROLLEY_GUARDED_BY(mutex_);
+};
+
+TEST_F(CachingSearcherTest, AFreshResultIsDeliveredOnTheCallersThread) {
+  Open();
+  Find();
+  Outcome outcome;
+  cached->FindAsync(Query(), {}, outcome.Callback());
+  ASSERT_EQ(outcome.calls(), 1);
+  EXPECT_TRUE(outcome.OnThisThread());
+  EXPECT_EQ(outcome.Uid(), "1");
+}
+
+TEST_F(CachingSearcherTest, FindAsyncReturnsWhileTheArchiveHangs) {
+  Open();
+  archive->Hold();
+  Outcome outcome;
+  cached->FindAsync(Query(), {}, outcome.Callback());
+  EXPECT_TRUE(archive->WaitForCalls(1));
+  EXPECT_EQ(outcome.calls(), 0);
+  archive->LetGo();
+  ASSERT_TRUE(outcome.Wait());
+  EXPECT_FALSE(outcome.OnThisThread());
+  EXPECT_EQ(outcome.Uid(), "1");
+}
+
+TEST_F(CachingSearcherTest, AFailureIsDeliveredToEveryCallback) {
+  Open();
+  archive->FailWith(ErrorCode::kAccessDenied);
+  archive->Hold();
+  std::vector<Outcome> outcomes(5);
+  for (Outcome& outcome : outcomes) {
+    cached->FindAsync(Query(), {}, outcome.Callback());
+  }
+  archive->LetGo();
+  for (Outcome& outcome : outcomes) {
+    ASSERT_TRUE(outcome.Wait());
+    EXPECT_EQ(outcome.Error(), ErrorCode::kAccessDenied);
+  }
+  EXPECT_EQ(archive->calls(), 1);
+}
+
+TEST_F(CachingSearcherTest, AStoppedCallerGetsItsCallbackAndTheOthersGoOnWaiting) {
+  Open();
+  archive->Hold();
+  std::stop_source stop;
+  Outcome stopped;
+  Outcome patient;
+  cached->FindAsync(Query(), {}, patient.Callback());
+  cached->FindAsync(Query(), {stop.get_token()}, stopped.Callback());
+  stop.request_stop();
+  ASSERT_TRUE(stopped.Wait());
+  EXPECT_EQ(stopped.Error(), ErrorCode::kCancelled);
+  EXPECT_EQ(patient.calls(), 0);
+  archive->LetGo();
+  ASSERT_TRUE(patient.Wait());
+  EXPECT_EQ(patient.Uid(), "1");
+  EXPECT_EQ(archive->calls(), 1);
+}
+
+TEST_F(CachingSearcherTest, ACallerThatIsStoppedAlreadyQueriesNobody) {
+  Open();
+  std::stop_source stop;
+  stop.request_stop();
+  Outcome outcome;
+  cached->FindAsync(Query(), {stop.get_token()}, outcome.Callback());
+  ASSERT_EQ(outcome.calls(), 1);
+  EXPECT_EQ(outcome.Error(), ErrorCode::kCancelled);
+  EXPECT_EQ(archive->calls(), 0);
+}
+
+TEST_F(CachingSearcherTest, DeadlinesCountPerCallerEvenWhenNoThreadIsFree) {
+  Open();
+  archive->Hold();
+  std::vector<Outcome> outcomes(100);
+  int limit = 0;
+  for (Outcome& outcome : outcomes) {
+    cached->FindAsync(Query().SetLimit(++limit), {}, outcome.Callback());
+  }
+  EXPECT_TRUE(archive->WaitForCalls(16));
+  Outcome late;
+  cached->FindAsync(Query().SetLimit(100), Context::WithTimeout(1ms), late.Callback());
+  ASSERT_TRUE(late.Wait());
+  EXPECT_EQ(late.Error(), ErrorCode::kTimedOut);
+  archive->LetGo();
+  for (Outcome& outcome : outcomes) {
+    ASSERT_TRUE(outcome.Wait());
+    EXPECT_EQ(outcome.Uid(), "1");
+  }
+  EXPECT_EQ(archive->calls(), 100);
+}
+
+TEST_F(CachingSearcherTest, EveryCallbackIsCalledBeforeTheSearcherIsGone) {
+  Open();
+  archive->Hold();
+  std::vector<Outcome> outcomes(40);
+  int limit = 0;
+  for (Outcome& outcome : outcomes) {
+    cached->FindAsync(Query().SetLimit(++limit), {}, outcome.Callback());
+  }
+  cached.reset();
+  for (Outcome& outcome : outcomes) {
+    ASSERT_EQ(outcome.calls(), 1);
+    EXPECT_EQ(outcome.Error(), ErrorCode::kCancelled);
+  }
+}
+
+TEST_F(CachingSearcherTest, ACallbackMayCallTheSearcherAndStopItself) {
+  Open();
+  std::stop_source stop;
+  Outcome second;
+  cached->FindAsync(Query(), {stop.get_token()}, [&](FindOutcome found) {
+    EXPECT_TRUE(found.result);
+    stop.request_stop();
+    cached->FindAsync(Query().SetLimit(1), {}, second.Callback());
+  });
+  ASSERT_TRUE(second.Wait());
+  EXPECT_EQ(second.Uid(), "1");
 }
 
 TEST_F(CachingSearcherTest, AQuestionEndsAtItsTimeout) {
@@ -569,8 +730,8 @@ class CachedStudyTest : public CachingSearcherTest {
     if (!found || found->stale) {
       return "";
     }
-    EXPECT_EQ(found->answer->size(), 1U);
-    const Study& study = found->answer->front();
+    EXPECT_EQ(found->studies->size(), 1U);
+    const Study& study = found->studies->front();
     std::string said(study.attributes.Get(tag::kPatientID));
     for (const Series& series : study.series) {
       said += " " + series.uid.str() + ":" + std::to_string(series.instances.size());
@@ -629,7 +790,7 @@ TEST_F(CachedStudyTest, IsAsOldAsTheAnswerItComesFrom) {
 
 TEST_F(CachedStudyTest, IsTheSameAnswerEachTime) {
   Ask(All(Level::kSeries));
-  EXPECT_EQ(cached->GetFresh(ById(Level::kStudy))->answer, cached->GetFresh(ById(Level::kStudy))->answer);
+  EXPECT_EQ(cached->GetFresh(ById(Level::kStudy))->studies, cached->GetFresh(ById(Level::kStudy))->studies);
 }
 
 TEST_F(CachedStudyTest, IsNotKnownFromWhatLeftSomethingOut) {

@@ -37,7 +37,7 @@ TEST(AnswerStoreTest, AnAnswerComesBackAsItWas) {
   const ResultWithTime answer = SomeAnswer();
   const auto parsed = ParseResult(SerializeResult(answer));
   ASSERT_TRUE(parsed);
-  EXPECT_EQ(*parsed->answer, *answer.answer);
+  EXPECT_EQ(*parsed->studies, *answer.studies);
   EXPECT_EQ(parsed->fetched_at, answer.fetched_at);
 }
 
@@ -45,7 +45,7 @@ TEST(AnswerStoreTest, AnEmptyAnswerComesBack) {
   const system_clock::time_point before_1970(microseconds(-5));
   const auto parsed = ParseResult(SerializeResult({std::make_shared<const Studies>(), before_1970}));
   ASSERT_TRUE(parsed);
-  EXPECT_TRUE(parsed->answer->empty());
+  EXPECT_TRUE(parsed->studies->empty());
   EXPECT_EQ(parsed->fetched_at, before_1970);
 }
 
@@ -71,7 +71,7 @@ TEST(AnswerStoreTest, WhatRowsRepeatTakesNoRoom) {
   EXPECT_LT(stored.size(), 24u * kInstances);
   const auto parsed = ParseResult(stored);
   ASSERT_TRUE(parsed);
-  EXPECT_EQ(*parsed->answer, *answer.answer);
+  EXPECT_EQ(*parsed->studies, *answer.studies);
 }
 
 TEST(AnswerStoreTest, RefusesEachTruncation) {
