@@ -44,7 +44,7 @@ class Subcommands {
       if (app_.exit(e, out, err) == 0) {
         return Printed{out.str(), kExitOk};
       }
-      // Of what nobody expected, the words alone: values may be a patient's.
+      // Only the names of unexpected arguments: their values may be a patient's.
       std::string what = e.what();
       if (e.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
         what = UnexpectedArguments();
@@ -60,6 +60,25 @@ class Subcommands {
       names.push_back(subcommand->get_name());
     }
     return names;
+  }
+
+  std::map<std::string, std::set<std::string>> Options() const {
+    std::map<std::string, std::set<std::string>> options;
+    for (const CLI::App* subcommand : app_.get_subcommands(nullptr)) {
+      std::set<std::string>& names = options[subcommand->get_name()];
+      for (const CLI::Option* option : subcommand->get_options()) {
+        for (const std::string& name : option->get_snames()) {
+          names.insert("-" + name);
+        }
+        for (const std::string& name : option->get_lnames()) {
+          names.insert("--" + name);
+        }
+        if (option->get_positional()) {
+          names.insert(option->get_single_name());
+        }
+      }
+    }
+    return options;
   }
 
  private:
@@ -84,6 +103,10 @@ class Subcommands {
 };
 
 }  // namespace
+
+std::map<std::string, std::set<std::string>> CommandOptions() {
+  return Subcommands().Options();
+}
 
 Command ParseCommandLine(const std::string& program, std::vector<std::string> arguments) {
   Subcommands subcommands;

@@ -1,6 +1,8 @@
 #ifndef TROLLEY_MOUNT_COMMANDS_COMMAND_LINE_H_
 #define TROLLEY_MOUNT_COMMANDS_COMMAND_LINE_H_
 
+#include <map>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -16,7 +18,7 @@
 
 namespace trolley {
 
-// What the command line asks for; or what to print (help, version, or what is wrong with it) and the exit code.
+// A text to print (help, version, or what is wrong with the command line), and the exit code.
 struct Printed {
   std::string text;
   int exit_code = kExitOk;
@@ -28,6 +30,9 @@ using Command = std::variant<Printed, MountOptions, UmountOptions, GetOptions, F
 // subcommand but mount options follow, the arguments are those that mount(8) gives its helpers:
 // ARCHIVE DIR [-sfnv] [-o OPTIONS].
 Command ParseCommandLine(const std::string& program, std::vector<std::string> arguments);
+
+// Every subcommand with the names of its options ("--limit", "-q") and arguments ("ARCHIVE").
+std::map<std::string, std::set<std::string>> CommandOptions();
 
 }  // namespace trolley
 

@@ -12,17 +12,18 @@
 namespace trolley {
 namespace {
 
-constexpr std::string_view kAccepted[] = {"ro",         "default_permissions",
-                                          "nosuid",     "nodev",
-                                          "noexec",     "noatime",
-                                          "nodiratime", "relatime",
-                                          "_netdev",    "noauto",
-                                          "auto",       "nofail",
-                                          "user",       "users",
-                                          "nouser",     "owner",
-                                          "group",      "defaults"};
-// What mount(8) passes unasked, and may be ignored for a file system without devices or programs to run as root.
-constexpr std::string_view kAcceptedFromMount[] = {"rw", "dev", "suid", "exec", "atime", "async", "sync", "diratime"};
+// Accepted without effect: a mount is read-only and has neither devices nor programs to run as root.
+constexpr std::string_view kIgnored[] = {"ro",         "default_permissions",
+                                         "nosuid",     "nodev",
+                                         "noexec",     "noatime",
+                                         "nodiratime", "relatime",
+                                         "_netdev",    "noauto",
+                                         "auto",       "nofail",
+                                         "user",       "users",
+                                         "nouser",     "owner",
+                                         "group",      "defaults"};
+// mount(8) passes these by itself.
+constexpr std::string_view kIgnoredFromMount[] = {"rw", "dev", "suid", "exec", "atime", "async", "sync", "diratime"};
 
 template <size_t size>
 bool IsOneOf(std::string_view word, const std::string_view (&words)[size]) {
@@ -33,63 +34,82 @@ bool IsOneOf(std::string_view word, const std::string_view (&words)[size]) {
   throw Error(ErrorCode::kInvalidArgument, StrCat("mount option '", option, "': ", why));
 }
 
-uint32_t ParseNumber(std::string_view option, std::string_view value, int base) {
+uint32_t ParseNumber(std::string_view name, std::string_view value, int base) {
   uint32_t number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number, base);
   // UINT32_MAX is (uid_t) -1, "nobody in particular" to many calls.
   if (value.empty() || error != std::errc() || end != value.data() + value.size() || number == UINT32_MAX) {
-    Refuse(option, base == 8 ? "not an octal number" : "not a number");
+    Refuse(StrCat(name, "=", value), base == 8 ? "not an octal number" : "not a number");
   }
   return number;
 }
 
-// Options with a value. False: not one of them.
-bool ParseValueOption(std::string_view option, std::string_view key, std::string_view value, MountOptions& options) {
-  if (key == "uid") {
-    options.uid = ParseNumber(option, value, 10);
-  } else if (key == "gid") {
-    options.gid = ParseNumber(option, value, 10);
-  } else if (key == "umask") {
-    options.umask = ParseNumber(option, value, 8);
-    if (options.umask > 0777) {
-      Refuse(option, "not between 000 and 777");
-    }
-  } else if (key == "config") {
-    options.config = std::string(value);
-  } else if (key == "cache_dir") {
-    options.cache_directory = std::string(value);
-  } else if (key == "cache_size") {
-    options.cache_size = ParseSize(value);
-    if (!options.cache_size) {
-      Refuse(option, "not a size such as \"50GiB\"");
-    }
-  } else if (key == "log_level") {
-    options.log_level = ParseLogLevel(value);
-  } else if (key == "log_file") {
-    options.log_file = value;
-  } else {
-    return false;
+mode_t ParseUmask(std::string_view value) {
+  const uint32_t umask = ParseNumber("umask", value, 8);
+  if (umask > 0777) {
+    Refuse(StrCat("umask=", value), "not between 000 and 777");
   }
-  if (value.empty()) {
-    Refuse(option, "a value is missing");
-  }
-  return true;
+  return umask;
 }
 
-constexpr char kMountFooter[] =
-    R"(ARCHIVE is a name from the configuration (/etc/trolleyfs/config.toml, ~/.config/trolleyfs/config.toml), the URL of a
-DICOMweb service, dicom://AET@HOST:PORT, or a folder of DICOM files.
+uint64_t ParseCacheSize(std::string_view value) {
+  const auto size = ParseSize(value);
+  if (!size) {
+    Refuse(StrCat("cache_size=", value), "not a size such as \"50GiB\"");
+  }
+  return *size;
+}
 
-Mount options: allow_other, uid=N, gid=N, umask=OCTAL, no_passthrough (the kernel reads cached files through this program
-even where it could by itself), ro (always), default_permissions (always), and for fstab config=, cache_dir=,
-cache_size=, log_level=, log_file=; nosuid, nodev, noexec, noatime, _netdev, noauto, nofail, user, x-* are
-accepted and change nothing.
+struct MountOption {
+  std::string_view name;
+  std::string_view value;  // what --help calls its value; empty: it has none
+  std::string_view help;
+  void (*apply)(std::string_view value, MountOptions& options);
+};
+
+// The options of an -o list that have an effect: for the parser, for --help, and for the test of CONFIGURATION.md.
+constexpr MountOption kMountOptions[] = {
+    {"allow_other", "", "other users may read the mount",
+     [](std::string_view, MountOptions& options) { options.allow_other = true; }},
+    {"uid", "N", "the owner that files show (the user who mounts)",
+     [](std::string_view value, MountOptions& options) { options.uid = ParseNumber("uid", value, 10); }},
+    {"gid", "N", "the group that files show",
+     [](std::string_view value, MountOptions& options) { options.gid = ParseNumber("gid", value, 10); }},
+    {"umask", "OCTAL", "permission bits that files do not have (000)",
+     [](std::string_view value, MountOptions& options) { options.umask = ParseUmask(value); }},
+    {"no_passthrough", "", "the kernel reads cached files through this program even where it could by itself",
+     [](std::string_view, MountOptions& options) { options.passthrough = false; }},
+    {"config", "FILE", "as --config",
+     [](std::string_view value, MountOptions& options) { options.config = std::string(value); }},
+    {"cache_dir", "DIR", "as --cache-dir",
+     [](std::string_view value, MountOptions& options) { options.cache_directory = std::string(value); }},
+    {"cache_size", "SIZE", "as --cache-size",
+     [](std::string_view value, MountOptions& options) { options.cache_size = ParseCacheSize(value); }},
+    {"log_level", "LEVEL", "as --log-level",
+     [](std::string_view value, MountOptions& options) { options.log_level = ParseLogLevel(value); }},
+    {"log_file", "FILE", "as --log-file",
+     [](std::string_view value, MountOptions& options) { options.log_file = value; }},
+};
+
+constexpr char kMountFooter[] = R"(
+nosuid, nodev, noexec, noatime, _netdev, noauto, nofail, user, x-* are accepted and change nothing; ro and
+default_permissions hold always.
 
 Without -f the program returns when the mount is usable, or fails with one line. It then logs to the file of --log-file,
 by default CACHE-DIR/log/ARCHIVE.log; with -f to standard error.
 
-Signals: SIGHUP asks the archive anew, SIGTERM and SIGINT unmount.
+Signals: SIGHUP lets all cached search results expire, SIGTERM and SIGINT unmount.
 Exit codes: 0 mounted, 1 failed, 2 wrong usage.)";
+
+std::string MountFooter() {
+  std::string text = StrCat(kArchiveHelp, "\n\nMount options:\n");
+  for (const MountOption& option : kMountOptions) {
+    std::string name = StrCat("  ", option.name, option.value.empty() ? "" : "=", option.value);
+    name.resize(std::max<size_t>(name.size() + 1, 20), ' ');
+    text += StrCat(name, option.help, "\n");
+  }
+  return text + kMountFooter;
+}
 
 struct RawMountOptions {
   std::string archive;
@@ -105,27 +125,35 @@ struct RawMountOptions {
 
 void ParseMountOptionList(std::string_view list, bool as_helper, MountOptions& options) {
   for (const std::string_view option : Split(list, ',')) {
-    if (option.empty() || option.starts_with("x-") || option.starts_with("comment=") || IsOneOf(option, kAccepted) ||
-        (as_helper && IsOneOf(option, kAcceptedFromMount))) {
+    if (option.empty() || option.starts_with("x-") || option.starts_with("comment=") || IsOneOf(option, kIgnored) ||
+        (as_helper && IsOneOf(option, kIgnoredFromMount))) {
       continue;
     }
     if (option == "rw") {
       Refuse(option, "an archive is mounted read-only; leave it out");
     }
-    if (option == "allow_other") {
-      options.allow_other = true;
-      continue;
-    }
-    if (option == "no_passthrough") {
-      options.passthrough = false;
-      continue;
-    }
-    const size_t equals = option.find('=');
-    if (equals == std::string_view::npos ||
-        !ParseValueOption(option, option.substr(0, equals), option.substr(equals + 1), options)) {
+    const size_t equals = std::min(option.find('='), option.size());
+    const std::string_view name = option.substr(0, equals);
+    const auto known = std::find_if(std::begin(kMountOptions), std::end(kMountOptions),
+                                    [&](const MountOption& each) { return each.name == name; });
+    if (known == std::end(kMountOptions) || known->value.empty() != (equals == option.size())) {
       Refuse(option, "unknown; see trolleyfs mount --help");
     }
+    const std::string_view value = option.substr(std::min(equals + 1, option.size()));
+    known->apply(value, options);
+    if (!known->value.empty() && value.empty()) {
+      Refuse(option, "a value is missing");
+    }
   }
+}
+
+std::vector<std::string> MountOptionNames() {
+  std::vector<std::string> names;
+  for (const MountOption& option : kMountOptions) {
+    names.emplace_back(option.name);
+  }
+  names.insert(names.end(), std::begin(kIgnored), std::end(kIgnored));
+  return names;
 }
 
 namespace {
@@ -174,14 +202,14 @@ void TakeValues(const RawMountOptions& raw, bool as_helper, MountOptions& option
 void DescribeMount(CLI::App& app, MountOptions& options) {
   const auto kept = std::make_shared<RawMountOptions>();
   RawMountOptions& raw = *kept;
-  app.footer(kMountFooter);
+  app.footer(MountFooter());
   app.add_flag("--demo", options.demo, "Mount a small synthetic archive, made at first use; only DIR is given");
   app.add_flag("-f,--foreground", options.foreground, "Stay in the foreground and log to standard error");
   app.add_option("-o", raw.option_lists, "Mount options, separated by commas")
       ->type_name("OPTIONS")
       ->allow_extra_args(false);
   app.add_option("--config", raw.config, "Configuration file, instead of the usual ones")->type_name("FILE");
-  app.add_option("--cache-dir", raw.cache_directory, "Where instances and answers are kept")->type_name("DIR");
+  app.add_option("--cache-dir", raw.cache_directory, "Where instances and search results are kept")->type_name("DIR");
   app.add_option("--cache-size", raw.cache_size, "How much of the disk instances may take, such as 50GiB")
       ->type_name("SIZE");
   app.add_option("--log-level", raw.log_level, "debug, info, warning, error or off")->type_name("LEVEL");

@@ -44,6 +44,9 @@ struct MountOptions {
 // like by itself; a mount is read-only whatever it says. Throws kInvalidArgument for what is unknown or malformed.
 void ParseMountOptionList(std::string_view list, bool as_helper, MountOptions& options);
 
+// The names that such a list may have, apart from those that mount(8) adds.
+std::vector<std::string> MountOptionNames();
+
 void DescribeMount(CLI::App& app, MountOptions& options);
 // As mount(8) calls its helpers: ARCHIVE DIR [-sfnv] [-o OPTIONS] [-t TYPE], in any order. Throws kInvalidArgument.
 MountOptions ParseHelperArguments(const std::vector<std::string>& arguments);

@@ -210,13 +210,13 @@ TEST(ConfigTest, SaysWhereTheTomlIsMalformed) {
   EXPECT_THAT(Refusal("x = \"\xFF\"\n"), StartsWith("c.toml:1: "));
 }
 
-TEST(ConfigTest, ReadsTheReadmesExample) {
-  std::ifstream in(std::filesystem::path(TROLLEY_SOURCE_DIRECTORY) / "README.md");
-  const std::string readme(std::istreambuf_iterator<char>(in), {});
-  const size_t begin = readme.find("```toml\n");
+TEST(ConfigTest, ReadsTheDocumentedExample) {
+  std::ifstream in(std::filesystem::path(TROLLEY_SOURCE_DIRECTORY) / "mount/CONFIGURATION.md");
+  const std::string page(std::istreambuf_iterator<char>(in), {});
+  const size_t begin = page.find("```toml\n");
   ASSERT_NE(begin, std::string::npos);
-  const size_t end = readme.find("```", begin + 8);
-  const Config config = ParseConfig(readme.substr(begin + 8, end - begin - 8), "README.md");
+  const size_t end = page.find("```", begin + 8);
+  const Config config = ParseConfig(page.substr(begin + 8, end - begin - 8), "CONFIGURATION.md");
   EXPECT_THAT(config.archives, testing::Not(testing::IsEmpty()));
   // The example shows the defaults.
   const ArchiveConfig& shown = config.archives.at("hospital");
