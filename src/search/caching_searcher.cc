@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "base/mutex.h"
 #include "base/thread_pool.h"
-#include "search/result_memory.h"
+#include "search/running_query.h"
 
 namespace trolley {
 namespace {
@@ -45,51 +45,6 @@ FindOutcome Failed(ErrorCode code, const std::string& message) {
   return {std::nullopt, std::make_exception_ptr(Error(code, message))};
 }
 
-struct Waiter;
-using WaiterPtr = std::shared_ptr<Waiter>;
-// By the time at which they stop waiting.
-using Waiters = std::multimap<Clock::time_point, WaiterPtr>;
-
-// A query on its way to the archive, shared by all callers of equal queries. The searcher's mutex guards what is not
-// const.
-struct RunningQuery {
-  explicit RunningQuery(Query its_query) : query(std::move(its_query)) {}
-
-  const Query query;
-  std::stop_source stop;
-  std::vector<WaiterPtr> waiters;
-  bool in_background = false;
-  uint64_t generation = 0;        // of the cache when it began
-  uint64_t responses_before = 0;  // of the archive, when it began
-};
-
-// A caller of FindAsync whose callback has not been called. The searcher's mutex guards `running`, `stale`, `stopped`
-// and `position`.
-struct Waiter {
-  struct PassOn {
-    std::function<void()> stop;
-    void operator()() const { stop(); }
-  };
-
-  FindCallback done;
-  std::shared_ptr<RunningQuery> running;  // null: not waiting
-  std::optional<CachedResult> stale;      // served when the archive is slow or down
-  bool stopped = false;
-  Waiters::iterator position;
-  std::optional<std::stop_callback<PassOn>> on_stop;
-};
-
-// A callback that is due, and what it gets.
-struct Completion {
-  WaiterPtr waiter;
-  FindOutcome found;
-
-  void Deliver() {
-    waiter->on_stop.reset();  // waits for a stop request under way, so never with the mutex held
-    waiter->done(std::move(found));
-  }
-};
-
 void DeliverAll(std::vector<Completion> completions) {
   for (Completion& completion : completions) {
     completion.Deliver();
@@ -102,9 +57,8 @@ class CachingSearcher::Impl {
  public:
   Impl(std::shared_ptr<Searcher> searcher, std::shared_ptr<ResultStore> store, CachingSearcherOptions options)
       : searcher_(std::move(searcher)),
-        store_(std::move(store)),
         options_(std::move(options)),
-        memory_(options_.max_memory_rows),
+        cache_(std::move(store), options_.max_memory_rows, options_.expiry, options_.now),
         pool_(std::make_unique<ThreadPool>(kMaxRunningQueries, "search")),
         timer_([this] { RunTimer(); }) {}
 
@@ -131,11 +85,11 @@ class CachingSearcher::Impl {
     const auto waiter = std::make_shared<Waiter>();
     waiter->done = std::move(done);
     // Before the waiter is in any list, because a stop request that came earlier runs the callback here.
-    waiter->on_stop.emplace(context.stop, Waiter::PassOn{[this, raw = waiter.get()] { Stop(*raw); }});
+    waiter->on_stop.emplace(context.stop, [this, raw = waiter.get()] { Stop(*raw); });
     std::optional<FindOutcome> found;
     {
       const MutexLock lock(mutex_);
-      if (auto newest = FromMemory(query)) {
+      if (auto newest = cache_.GetFromMemory(query)) {
         known = std::move(newest);
       }
       found = FindNow(query, known, *waiter);
@@ -160,32 +114,8 @@ class CachingSearcher::Impl {
     return known;
   }
 
-  std::optional<CachedResult> GetCached(const Query& query) {
-    {
-      const MutexLock lock(mutex_);
-      if (auto remembered = FromMemory(query)) {
-        return remembered;
-      }
-    }
-    auto stored = store_ == nullptr ? std::nullopt : store_->Load(query.CacheKey());
-    if (!stored) {
-      return std::nullopt;
-    }
-    const MutexLock lock(mutex_);
-    // Unless the archive responded meanwhile.
-    if (auto remembered = FromMemory(query)) {
-      return remembered;
-    }
-    const uint64_t generation = stored->fetched_at > all_expired_at_ ? generation_ : 0;
-    memory_.Insert({query, stored->studies, stored->fetched_at, generation});
-    return FromMemory(query);
-  }
-
-  void ExpireAll() {
-    const MutexLock lock(mutex_);
-    ++generation_;
-    all_expired_at_ = options_.now();
-  }
+  std::optional<CachedResult> GetCached(const Query& query) { return cache_.Get(query); }
+  void ExpireAll() { cache_.ExpireAll(); }
 
   bool IsDown() const {
     const MutexLock lock(mutex_);
@@ -193,26 +123,6 @@ class CachingSearcher::Impl {
   }
 
  private:
-  std::optional<CachedResult> FromMemory(const Query& query) TROLLEY_REQUIRES(mutex_) {
-    const RememberedResult* known = memory_.Find(query);
-    if (known != nullptr && !IsExpired(*known)) {
-      return CachedResult{known->studies, known->fetched_at, false};
-    }
-    // Kept as the result of this query from now on, so that it is the same one each time.
-    const auto is_fresh = [this](const RememberedResult& other) TROLLEY_REQUIRES(mutex_) { return !IsExpired(other); };
-    if (auto covering = memory_.FindCovering(query, is_fresh)) {
-      memory_.Insert(*covering);
-      return CachedResult{covering->studies, covering->fetched_at, false};
-    }
-    return known == nullptr ? std::nullopt : std::optional(CachedResult{known->studies, known->fetched_at, true});
-  }
-
-  bool IsExpired(const RememberedResult& known) const TROLLEY_REQUIRES(mutex_) {
-    const WallTime now = options_.now();
-    // A result from the future: the clock was set back, and its age is unknown.
-    return known.generation != generation_ || known.fetched_at > now || now - known.fetched_at >= options_.expiry;
-  }
-
   // What a caller gets without waiting; nullopt when it has to wait for the archive.
   std::optional<FindOutcome> FindNow(const Query& query, const std::optional<CachedResult>& known, const Waiter& waiter)
       TROLLEY_REQUIRES(mutex_) {
@@ -229,8 +139,8 @@ class CachingSearcher::Impl {
     return std::nullopt;
   }
 
-  void Wait(const Query& query, const Context& context, std::optional<CachedResult> stale, const WaiterPtr& waiter)
-      TROLLEY_REQUIRES(mutex_) {
+  void Wait(const Query& query, const Context& context, std::optional<CachedResult> stale,
+            const std::shared_ptr<Waiter>& waiter) TROLLEY_REQUIRES(mutex_) {
     waiter->running = Start(query);
     waiter->running->waiters.push_back(waiter);
     waiter->stale = std::move(stale);
@@ -241,7 +151,7 @@ class CachingSearcher::Impl {
     AddToTimer(until, waiter);
   }
 
-  void AddToTimer(Clock::time_point until, const WaiterPtr& waiter) TROLLEY_REQUIRES(mutex_) {
+  void AddToTimer(Clock::time_point until, const std::shared_ptr<Waiter>& waiter) TROLLEY_REQUIRES(mutex_) {
     waiter->position = waiting_.emplace(until, waiter);
     if (waiter->position == waiting_.begin()) {
       timer_wakes_.NotifyAll();
@@ -253,7 +163,7 @@ class CachingSearcher::Impl {
     const MutexLock lock(mutex_);
     waiter.stopped = true;
     if (waiter.running != nullptr) {
-      const WaiterPtr kept = waiter.position->second;
+      const std::shared_ptr<Waiter> kept = waiter.position->second;
       waiting_.erase(waiter.position);
       AddToTimer(Clock::time_point::min(), kept);
     }
@@ -280,8 +190,8 @@ class CachingSearcher::Impl {
   }
 
   // A caller waits no longer. The query goes on while somebody else waits for it, or to renew a stale result.
-  Completion EndWait(const WaiterPtr& waiter_in_list) TROLLEY_REQUIRES(mutex_) {
-    const WaiterPtr waiter = waiter_in_list;  // the list is changed
+  Completion EndWait(const std::shared_ptr<Waiter>& waiter_in_list) TROLLEY_REQUIRES(mutex_) {
+    const std::shared_ptr<Waiter> waiter = waiter_in_list;  // the list is changed
     waiting_.erase(waiter->position);
     const std::shared_ptr<RunningQuery> running = std::move(waiter->running);
     waiter->running = nullptr;
@@ -306,11 +216,11 @@ class CachingSearcher::Impl {
   // The running query that is equal to `query`, or a new one.
   std::shared_ptr<RunningQuery> Start(const Query& query) TROLLEY_REQUIRES(mutex_) {
     const auto found = running_.find(query);
-    if (found != running_.end() && found->second->generation == generation_) {
+    if (found != running_.end() && found->second->generation == cache_.generation()) {
       return found->second;
     }
     auto running = std::make_shared<RunningQuery>(query);
-    running->generation = generation_;
+    running->generation = cache_.generation();
     running->responses_before = responses_;
     pool_->Submit([this, running](std::stop_token stop) { Run(running, std::move(stop)); });
     running_.insert_or_assign(query, running);
@@ -368,7 +278,7 @@ class CachingSearcher::Impl {
       const MutexLock lock(mutex_);
       NoteState(*running, failure);
       if (!failure) {
-        memory_.Insert({running->query, studies, fetched_at, running->generation});
+        cache_.Insert(running->query, studies, fetched_at, running->generation);
       }
       completions =
           Finish(*running, studies == nullptr ? std::nullopt : std::optional(CachedResult{studies, fetched_at, false}),
@@ -376,8 +286,8 @@ class CachingSearcher::Impl {
     }
     DeliverAll(std::move(completions));
     // Nobody waits for the store.
-    if (studies != nullptr && store_ != nullptr) {
-      store_->Save(running->query.CacheKey(), {studies, fetched_at});
+    if (studies != nullptr) {
+      cache_.Save(running->query, studies, fetched_at);
     }
   }
 
@@ -400,7 +310,7 @@ class CachingSearcher::Impl {
     }
     Forget(running);
     std::vector<Completion> completions;
-    for (const WaiterPtr& waiter : running.waiters) {
+    for (const std::shared_ptr<Waiter>& waiter : running.waiters) {
       waiting_.erase(waiter->position);
       waiter->running = nullptr;
       if (!failure) {
@@ -416,16 +326,13 @@ class CachingSearcher::Impl {
   }
 
   const std::shared_ptr<Searcher> searcher_;
-  const std::shared_ptr<ResultStore> store_;
   const CachingSearcherOptions options_;
+  ResultCache cache_;  // its mutex comes after this one's
 
   mutable Mutex mutex_;
-  ResultMemory memory_ TROLLEY_GUARDED_BY(mutex_);
   std::map<Query, std::shared_ptr<RunningQuery>> running_ TROLLEY_GUARDED_BY(mutex_);
   Waiters waiting_ TROLLEY_GUARDED_BY(mutex_);
   size_t in_background_ TROLLEY_GUARDED_BY(mutex_) = 0;
-  uint64_t generation_ TROLLEY_GUARDED_BY(mutex_) = 1;  // results of an earlier one are expired
-  WallTime all_expired_at_ TROLLEY_GUARDED_BY(mutex_) = WallTime::min();
   uint64_t responses_ TROLLEY_GUARDED_BY(mutex_) = 0;  // of the archive so far
   bool down_ TROLLEY_GUARDED_BY(mutex_) = false;
   Clock::time_point next_probe_ TROLLEY_GUARDED_BY(mutex_) = Clock::time_point::min();

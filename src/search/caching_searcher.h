@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "search/result_cache.h"
 #include "search/result_store.h"
 #include "search/searcher.h"
 
@@ -20,13 +21,7 @@ struct CachingSearcherOptions {
   std::chrono::milliseconds probe_interval{2000};
   std::chrono::milliseconds query_timeout{60000};  // for one query to the archive
   size_t max_memory_rows = 1000000;                // rows of results kept in memory, least recently used go first
-  std::function<std::chrono::system_clock::time_point()> now = &std::chrono::system_clock::now;
-};
-
-struct CachedResult {
-  SearchResult studies;  // never null
-  std::chrono::system_clock::time_point fetched_at;
-  bool stale = false;  // expired, and the archive could not be queried
+  ResultCache::WallClock now = &std::chrono::system_clock::now;
 };
 
 // What a query ended with: either `result` or `error` is set.
