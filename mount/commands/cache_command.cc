@@ -30,18 +30,18 @@ namespace fs = std::filesystem;
 
 constexpr char kCacheFooter[] = R"(ACTION is one of
   status  what the cache takes, how much it may take, who uses it
-  verify  reads every file and compares it with its checksum; damaged ones are put into quarantine (and fetched again
-          when they are needed), and what contradicts itself is put right
-  prune   drops what was not used for longest, down to the quota or to --max-size, or what was not used for --unused-for
-  clear   drops all instances, known sizes and search results; with ARCHIVE, those of that archive
+  verify  reads every file and compares it with its checksum; damaged ones are moved to quarantine (and fetched again
+          when they are needed), and a damaged index is repaired
+  prune   removes what was not used for longest, down to the quota or to --max-size, or what was not used for --unused-for
+  clear   removes all instances, known sizes and search results; with ARCHIVE, those of that archive
 
 With ARCHIVE its cache directory and quota are meant, else the default directory. All archives of a directory share its
 quota. Everything here is safe while the cache is in use: mounts see the change at once, files that are open stay
-readable, and search results that a mount holds in memory stay there until they expire (SIGHUP lets it ask anew).
+readable, and search results that a mount holds in memory stay there until they expire (SIGHUP lets them expire).
 
 Exit codes: 0 done, 1 failed or, for verify, something was damaged, 2 wrong usage.)";
 
-// Tables of BlobStores: search results, indexes of folders.
+// Tables of BlobStores: search results, indexes of folders. The names are part of the on-disk format.
 constexpr const char* kBlobTables[] = {"answers", "folder"};
 
 struct Place {
@@ -86,7 +86,7 @@ Place Locate(const CacheOptions& options) {
   return place;
 }
 
-// A cache that nobody has made yet is as good as an empty one; but nothing is made in a directory given by mistake.
+// A cache that does not exist yet counts as empty. But nothing is made in a directory that was given by mistake.
 bool HasCache(const Place& place) {
   std::error_code error;
   if (fs::is_directory(place.directory / "index", error)) {
@@ -95,7 +95,7 @@ bool HasCache(const Place& place) {
   const bool nothing = !fs::exists(place.directory, error) || fs::is_empty(place.directory, error);
   if (!nothing || error) {
     throw Error(ErrorCode::kInvalidArgument,
-                StrCat("Cannot use ", place.directory.string(), ": it is no cache of trolleyfs",
+                StrCat("Cannot use ", place.directory.string(), ": it is not a cache of trolleyfs",
                        error ? StrCat(" (", error.message(), ")") : ""));
   }
   return false;
@@ -266,7 +266,7 @@ class CacheMaintenance {
 }  // namespace
 
 void DescribeCache(CLI::App& app, CacheOptions& options) {
-  options.common.log_level = LogLevel::kError;  // what is found is printed
+  options.common.log_level = LogLevel::kError;  // problems are printed
   app.footer(kCacheFooter);
   app.add_option_function<std::string>(
          "ACTION", [&options](const std::string& name) { options.action = ParseAction(name); },
@@ -292,7 +292,7 @@ void DescribeCache(CLI::App& app, CacheOptions& options) {
              RefuseUsage(StrCat("--unused-for: '", text, "' is not a duration such as '30 days'"));
            }
          },
-         "For prune: what was not used for so long")
+         "For prune: what was not used for this time")
       ->type_name("DURATION");
   DescribeCommonOptions(app, options.common);
   DescribeCacheDirectory(app, options.common);

@@ -22,7 +22,7 @@ struct CacheOptions {
 
 void DescribeCache(CLI::App& app, CacheOptions& options);
 
-// The exit code; 1 also when something that was verified is damaged.
+// The exit code; 1 if it failed or, for verify, if something was damaged.
 int RunCache(const CacheOptions& options);
 
 }  // namespace trolley

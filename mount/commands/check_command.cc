@@ -20,13 +20,13 @@ namespace trolley {
 namespace {
 
 constexpr char kCheckFooter[] = R"(
-Tries, one after the other, and says of each whether it works, how long it took, and what to do when it does not:
+Tries these steps and reports of each whether it works, how long it took, and what to do when it does not:
   configuration  the archive is known, and its secrets can be read
-  association    for DICOM: the archive accepts our AE title and answers a C-ECHO
+  association    for DICOM: the archive accepts our AE title and responds to a C-ECHO
   login          for HTTP: the archive accepts the credentials that are configured
-  search         a question about a few studies is answered
+  search         a query for a few studies gives a result
   retrieve       one small instance arrives, whole and as a DICOM file
-Nothing is kept, and no patient is named.
+Nothing is kept, and no patient is shown.
 
 Exit codes: 0 all works, 1 something does not, 2 wrong usage.)";
 
@@ -56,7 +56,7 @@ class Report {
   bool failed_ = false;
 };
 
-// What the error's message does not say already.
+// What to do about it, unless the error's message says that itself.
 std::string Advice(const Error& error, const std::string& step) {
   const std::string_view message = error.what();
   if (message.find(';') != std::string_view::npos) {
@@ -65,7 +65,7 @@ std::string Advice(const Error& error, const std::string& step) {
   switch (error.code()) {
     case ErrorCode::kUnavailable:
       if (message.find("TLS") != std::string_view::npos) {
-        return "; is it https, or DICOM TLS, that is spoken at this port?";
+        return "; does this port expect https, or DICOM TLS?";
       }
       return "; is the archive running, is the address right, and does a firewall let us through?";
     case ErrorCode::kTimedOut:
@@ -91,9 +91,9 @@ class Checker {
     if (!Step("configuration", [this] { return Open(); })) {
       return false;
     }
-    bool reached = Associate("association", ends_.searcher_associations);
-    if (ends_.downloader_associations != ends_.searcher_associations) {
-      reached = Associate("association 2", ends_.downloader_associations) && reached;
+    bool reached = Associate("association", clients_.searcher_associations);
+    if (clients_.downloader_associations != clients_.searcher_associations) {
+      reached = Associate("association 2", clients_.downloader_associations) && reached;
     }
     if (!reached) {
       report_.Skipped("search", "no association, see above");
@@ -103,7 +103,7 @@ class Checker {
       Step("retrieve", [this] { return Retrieve(); });
     }
     if (studies_ == nullptr) {
-      report_.Skipped("retrieve", "it takes a search to know an instance");
+      report_.Skipped("retrieve", "needs an instance that a search has found");
     }
     return !report_.failed();
   }
@@ -134,7 +134,7 @@ class Checker {
 
   std::string Open() {
     config_ = ChooseArchive(options_.archive, options_.common);
-    ends_ = OpenClients(config_);
+    clients_ = OpenClients(config_);
     return StrCat(config_.name, ": search by ", Describe(*config_.searcher), ", retrieval by ",
                   Describe(*config_.downloader));
   }
@@ -152,7 +152,7 @@ class Checker {
     return Step(step, [&] {
       Echo(*associations, MakeContext(config_.connect_timeout + config_.stall_timeout));
       return StrCat(PeerForLog(associations->peer()), " accepts ", associations->peer().calling_aet,
-                    " and answers C-ECHO");
+                    " and responds to C-ECHO");
     });
   }
 
@@ -160,30 +160,32 @@ class Checker {
     const bool logs_in = UsesHttp() && !AccountOf(config_.searcher->endpoint(), config_.auth.get()).empty();
     return Step("search", [&] {
       const Clock::time_point begin = Clock::now();
-      const SearchResult studies = FindSomeStudies(*ends_.searcher, config_.browse, MakeContext(QueryTimeout(config_)));
+      const SearchResult studies =
+          FindSomeStudies(*clients_.searcher, config_.browse, MakeContext(QueryTimeout(config_)));
       if (logs_in) {
         report_.Ok("login", Clock::now() - begin, "the archive accepts the credentials");
       }
       studies_ = studies;
-      return studies->empty() ? "answered; the archive shows no studies" : "answered; it shows studies";
+      return studies->empty() ? "the archive shows no studies" : "the archive shows studies";
     });
   }
 
   std::string Retrieve() {
     const Context context = MakeContext(QueryTimeout(config_) + config_.stall_timeout);
-    const auto sample = PickSample(*ends_.searcher, *studies_, context);
+    const auto sample = PickSample(*clients_.searcher, *studies_, context);
     if (!sample) {
-      throw Error(ErrorCode::kProtocol, "Cannot find an instance to try: the studies that it shows list none");
+      throw Error(ErrorCode::kProtocol, "Cannot find an instance to try: the studies that the archive shows have none");
     }
-    const RetrievedSample retrieved = RetrieveSample(*ends_.downloader, *sample, context);
-    return StrCat("an instance of ", retrieved.bytes, " bytes came whole, transfer syntax ", retrieved.transfer_syntax);
+    const RetrievedSample retrieved = RetrieveSample(*clients_.downloader, *sample, context);
+    return StrCat("an instance of ", retrieved.bytes, " bytes arrived complete, transfer syntax ",
+                  retrieved.transfer_syntax);
   }
 
   const CheckOptions& options_;
   const std::stop_token stop_;
   Report report_;
   ArchiveConfig config_;
-  Clients ends_;
+  Clients clients_;
   SearchResult studies_;
 };
 

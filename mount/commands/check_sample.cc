@@ -16,10 +16,10 @@ namespace trolley {
 namespace {
 
 constexpr uint32_t kSomeRows = 20;
-constexpr size_t kMostSeriesLookedAt = 5;
+constexpr size_t kMaxSeries = 5;
 constexpr uint64_t kSmallEnough = uint64_t{4} << 20;
 
-// Asked for `kSomeRows` at most, if the protocol can say so.
+// At most `kSomeRows`, if the protocol has limits.
 SearchResult FindSome(Searcher& searcher, Query query, const Context& context) {
   return searcher.Find(query.SetLimit(kSomeRows), context);
 }
@@ -67,7 +67,7 @@ std::vector<const Series*> Ranked(const std::vector<Series>& all) {
   return ranked;
 }
 
-// Looks into series until an instance is small enough.
+// Lists series until an instance is small enough.
 class Picker {
  public:
   Picker(Searcher& searcher, const Context& context) : searcher_(searcher), context_(context) {}
@@ -76,11 +76,11 @@ class Picker {
     for (const Study* study : Ranked(studies)) {
       Query query = Query::ForStudy({study->uid}, Level::kSeries);
       query.Include(tag::kModality).Include(tag::kNumberOfSeriesRelatedInstances);
-      const SearchResult answer = FindSome(searcher_, query, context_);
-      for (const Study& found : *answer) {
+      const SearchResult result = FindSome(searcher_, query, context_);
+      for (const Study& found : *result) {
         for (const Series* series : Ranked(found.series)) {
-          LookAt({study->uid, series->uid});
-          if (size_ <= kSmallEnough || ++looked_at_ >= kMostSeriesLookedAt) {
+          Inspect({study->uid, series->uid});
+          if (size_ <= kSmallEnough || ++inspected_ >= kMaxSeries) {
             return best_;
           }
         }
@@ -90,13 +90,13 @@ class Picker {
   }
 
  private:
-  void LookAt(const SeriesReference& reference) {
+  void Inspect(const SeriesReference& reference) {
     Query query = Query::ForSeries(reference);
     for (const Tag tag : {tag::kRows, tag::kColumns, tag::kNumberOfFrames, tag::kBitsAllocated}) {
       query.Include(tag);
     }
-    const SearchResult answer = FindSome(searcher_, query, context_);
-    for (const Study& study : *answer) {
+    const SearchResult result = FindSome(searcher_, query, context_);
+    for (const Study& study : *result) {
       for (const Series& series : study.series) {
         for (const Instance& instance : series.instances) {
           const uint64_t size = instance.size.value_or(EstimateSize(instance.attributes));
@@ -111,7 +111,7 @@ class Picker {
 
   Searcher& searcher_;
   const Context& context_;
-  size_t looked_at_ = 0;
+  size_t inspected_ = 0;
   uint64_t size_ = std::numeric_limits<uint64_t>::max();
   std::optional<InstanceReference> best_;
 };
@@ -127,15 +127,16 @@ class SampleSink : public DownloadSink {
   void OnEnd() override {
     const FileMetaPeek peek = PeekFileMeta(head_);
     if (peek.status != FileMetaPeek::Status::kOk) {
-      throw Error(ErrorCode::kProtocol, StrCat("Cannot use what came (", sample.bytes, " bytes): it is no DICOM file"));
+      throw Error(ErrorCode::kProtocol,
+                  StrCat("Cannot use what arrived (", sample.bytes, " bytes): it is not a DICOM file"));
     }
     sample.transfer_syntax = peek.meta->transfer_syntax_uid;
     whole = true;
   }
   void OnMissing(const InstanceReference& instance) override {
     throw Error(ErrorCode::kProtocol, StrCat("Cannot get instance ", instance.instance.str(),
-                                             ": the archive lists it, but says that it has none such; are the "
-                                             "downloader's and the searcher's the same archive?"));
+                                             ": the archive lists it, but reports that it does not exist; do "
+                                             "downloader and searcher use the same archive?"));
   }
   void OnFailed(const InstanceReference&, const Error& error) override { throw Error(error); }
 
@@ -154,8 +155,8 @@ SearchResult FindSomeStudies(Searcher& searcher, const std::string& browse, cons
   if (browse != "all") {
     Query recent = any;
     AddCriteria(browse, recent);
-    if (SearchResult answer = FindSome(searcher, recent, context); !answer->empty()) {
-      return answer;
+    if (SearchResult result = FindSome(searcher, recent, context); !result->empty()) {
+      return result;
     }
   }
   return FindSome(searcher, any, context);
@@ -169,7 +170,7 @@ RetrievedSample RetrieveSample(Downloader& downloader, const InstanceReference& 
   SampleSink sink;
   downloader.Download(std::span(&instance, 1), sink, context);
   if (!sink.whole) {
-    throw Error(ErrorCode::kProtocol, "Cannot get the instance: nothing came");
+    throw Error(ErrorCode::kProtocol, "Cannot get the instance: nothing arrived");
   }
   return sink.sample;
 }

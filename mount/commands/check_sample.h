@@ -13,11 +13,11 @@
 
 namespace trolley {
 
-// Some studies of an archive, few rows: of those that `browse` (criteria, or "all") finds, else of any.
+// Some studies of an archive, few rows: results of `browse` (criteria, or "all"), or of any study if it finds none.
 SearchResult FindSomeStudies(Searcher& searcher, const std::string& browse, const Context& context);
 
-// A small instance to try a retrieval with, from one of `studies`: from one with few instances, and no large one if
-// there are others. nullopt when these studies hold none.
+// A small instance to try a retrieval with, from one of `studies`: a study with few instances, and a large instance
+// only if there is no other. nullopt when these studies have no instance.
 std::optional<InstanceReference> PickSample(Searcher& searcher, const Studies& studies, const Context& context);
 
 struct RetrievedSample {
@@ -25,8 +25,8 @@ struct RetrievedSample {
   std::string transfer_syntax;
 };
 
-// Fetches an instance and throws it away. Throws also when the archive does not have it after all, or when what comes
-// is no DICOM file.
+// Fetches an instance and drops it. Throws Error, in particular when the archive does not have the instance, or what
+// arrives is not a DICOM file.
 RetrievedSample RetrieveSample(Downloader& downloader, const InstanceReference& instance, const Context& context);
 
 }  // namespace trolley

@@ -123,7 +123,7 @@ Command ParseCommandLine(const std::string& program, std::vector<std::string> ar
       return ParseHelperArguments(arguments);
     }
     if (begins_with_name) {
-      RefuseUsage(StrCat("'", arguments[0], "' is no subcommand: they are ", Join(names, ", ")));
+      RefuseUsage(StrCat("'", arguments[0], "' is not a subcommand, use ", Join(names, ", ")));
     }
     if (!arguments.empty() && is_any_of(names, arguments[0])) {
       help = StrCat("trolleyfs ", arguments[0], " --help");

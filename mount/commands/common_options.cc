@@ -37,7 +37,7 @@ void DescribeTimeout(CLI::App& app, std::optional<std::chrono::milliseconds>& ti
              RefuseUsage(StrCat("--timeout: '", text, "' is not a duration such as 30s"));
            }
          },
-         "Give up after so long, instead of the archive's query_timeout")
+         "Give up after this time, instead of the configured timeouts")
       ->type_name("DURATION");
 }
 

@@ -16,7 +16,7 @@ class App;
 
 namespace trolley {
 
-// What every subcommand that uses an archive takes.
+// The options of every subcommand that uses an archive.
 struct CommonOptions {
   std::optional<std::filesystem::path> config;
   std::optional<std::filesystem::path> cache_directory;
@@ -29,7 +29,7 @@ void DescribeCommonOptions(CLI::App& app, CommonOptions& options);
 // --cache-dir, for those that use the cache
 void DescribeCacheDirectory(CLI::App& app, CommonOptions& options);
 
-// --timeout: how long to wait for an answer
+// --timeout: how long to wait for a result
 void DescribeTimeout(CLI::App& app, std::optional<std::chrono::milliseconds>& timeout);
 
 // Lets the log go to standard error, at the options' level.

@@ -29,13 +29,13 @@ Without criteria everything is listed.
 
 Formats:
   table  for people: cut to the width of the terminal, if it is one; columns that nothing fills are left out
-  json   an array of objects {"PatientName": "Doe^Jane", "SeriesNumber": 3, ...}: everything the archive told. Numbers
+  json   an array of objects {"PatientName": "Doe^Jane", "SeriesNumber": 3, ...}: everything that the archive returned. Numbers
          for numeric attributes, else the text as DICOM has it; an array for several values; null for an empty one
   csv    RFC 4180, with a line of keywords first. A text that a spreadsheet would take for a formula begins with '
 Texts are UTF-8; control characters are replaced (in json: escaped).
 
-The archive itself is asked, not the cache of a mount. What --limit leaves out is said on standard error.
-Exit codes: 0 asked and answered (also when nothing matches), 1 failed, 2 wrong usage.)";
+The archive itself is searched, not the cache of a mount. Standard error says when --limit leaves rows out.
+Exit codes: 0 searched (even if nothing matches), 1 failed, 2 wrong usage.)";
 
 struct RawFindOptions {
   std::vector<std::string> criteria;
@@ -67,7 +67,7 @@ FindFormat ParseFormat(const std::string& name) {
   RefuseUsage(StrCat("--format: '", name, "' is none of table, json, csv"));
 }
 
-// `least` to what a query can count.
+// From `least` to the largest number that a query can have.
 uint32_t ParseCount(const char* option, const std::string& text, uint32_t least) {
   const auto count = ParseUint(text);
   if (!count || *count < least || *count >= std::numeric_limits<uint32_t>::max()) {
@@ -76,7 +76,7 @@ uint32_t ParseCount(const char* option, const std::string& text, uint32_t least)
   return static_cast<uint32_t>(*count);
 }
 
-void TakeQuestion(const RawFindOptions& raw, FindOptions& options) {
+void ParseQuery(const RawFindOptions& raw, FindOptions& options) {
   Query query(raw.level.empty() ? Level::kStudy : ParseLevel(raw.level));
   options.level = query.level();
   for (const std::string& criteria : raw.criteria) {
@@ -108,16 +108,16 @@ std::string Format(const FindOptions& options, const FoundRows& found, const std
 
 void Print(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    throw Error(ErrorCode::kStorage, StrCat("Cannot write what was found: ", std::strerror(errno)));
+    throw Error(ErrorCode::kStorage, StrCat("Cannot write the result: ", std::strerror(errno)));
   }
 }
 
 void Find(const FindOptions& options, std::stop_token stop) {
   const ArchiveConfig config = ChooseArchive(options.archive, options.common);
-  const Clients archive = OpenClients(config);
+  const Clients clients = OpenClients(config);
   const std::vector<Tag> columns = FindColumns(options.level, options.query.include_fields());
   const Context context = Context::WithTimeout(options.timeout.value_or(QueryTimeout(config)), std::move(stop));
-  const FoundRows found = FindRows(*archive.searcher, options, columns, context);
+  const FoundRows found = FindRows(*clients.searcher, options, columns, context);
   Print(Format(options, found, columns));
   if (found.cut) {
     PrintFailure(StrCat("--limit left some out: there are more than ", *options.limit, " (--offset ",
@@ -141,35 +141,35 @@ void DescribeFind(CLI::App& app, FindOptions& options) {
   app.add_option("--format", raw->format, "table (default), json or csv")->type_name("FORMAT");
   app.add_option_function<std::string>(
          "--limit", [&options](const std::string& text) { options.limit = ParseCount("--limit", text, 1); },
-         "At most so many rows")
+         "Show at most N rows")
       ->type_name("N");
   app.add_option_function<std::string>(
          "--offset", [&options](const std::string& text) { options.offset = ParseCount("--offset", text, 0); },
-         "Leave out so many rows at the beginning")
+         "Leave out the first N rows")
       ->type_name("N");
-  app.add_flag("--fuzzy", raw->fuzzy, "Let the archive match names by what sounds alike, if it can");
+  app.add_flag("--fuzzy", raw->fuzzy, "Let the archive match names that sound alike, if it can");
   DescribeTimeout(app, options.timeout);
   DescribeCommonOptions(app, options.common);
   DescribeCacheDirectory(app, options.common);
-  app.callback([raw, &options] { TakeQuestion(*raw, options); });
+  app.callback([raw, &options] { ParseQuery(*raw, options); });
 }
 
 FoundRows FindRows(Searcher& searcher, const FindOptions& options, const std::vector<Tag>& columns,
                    const Context& context) {
   Query query = options.query;
   for (const Tag tag : columns) {
-    query.Include(tag);  // archives return few attributes unasked
+    query.Include(tag);  // archives return few attributes unless requested
   }
-  // When the criteria need a deeper question than what is shown, its rows are not ours to count.
-  const bool counted_there = query.level() == options.level;
-  if (counted_there && options.limit) {
+  // When the criteria need a query deeper than the rows that are shown, the archive would count other rows.
+  const bool archive_counts = query.level() == options.level;
+  if (archive_counts && options.limit) {
     query.SetLimit(*options.limit + 1);
   }
-  if (counted_there && options.offset > 0) {
+  if (archive_counts && options.offset > 0) {
     query.SetOffset(options.offset);
   }
   FoundRows found{FlatRows(*searcher.Find(query, context), options.level)};
-  if (!counted_there) {
+  if (!archive_counts) {
     const size_t left_out = std::min<size_t>(options.offset, found.rows.size());
     found.rows.erase(found.rows.begin(), found.rows.begin() + static_cast<std::ptrdiff_t>(left_out));
   }

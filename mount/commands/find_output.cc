@@ -82,7 +82,7 @@ bool IsFilled(const Column& column) {
   return std::any_of(column.cells.begin() + 1, column.cells.end(), [](const auto& cell) { return !cell.empty(); });
 }
 
-// Takes the width that is too much from the widest texts.
+// Narrows the widest texts until the line fits.
 void Shrink(std::vector<Column>& columns, size_t width) {
   size_t total = 2 * (columns.size() - 1);
   for (const Column& column : columns) {

@@ -14,10 +14,10 @@ namespace trolley {
 
 enum class FindFormat { kTable, kJson, kCsv };
 
-// An answer as flat rows of one level, each with the attributes of the levels above and all UIDs.
+// A search result as flat rows of one level, each with the attributes of the levels above and all UIDs.
 std::vector<Attributes> FlatRows(const Studies& studies, Level level);
 
-// What tables and CSV show of a row: the usual attributes of the level, then `include`, the UIDs last.
+// The columns of tables and CSV: the usual attributes of the level, then `include`, the UIDs last.
 std::vector<Tag> FindColumns(Level level, const std::vector<Tag>& include);
 
 // For people: aligned by display width, free of control characters; the columns that no row fills are left out. With a
@@ -27,8 +27,8 @@ std::string FormatTable(const std::vector<Attributes>& rows, const std::vector<T
 // spreadsheet would take for a formula ("=", "+", "-", "@" before anything but a number) begins with "'".
 std::string FormatCsv(const std::vector<Attributes>& rows, const std::vector<Tag>& columns);
 // An array of objects {keyword: value} with all that was found: numbers for numeric attributes, else the text as DICOM
-// has it; an array for several values; null for an attribute without a value. What must not reach a terminal is
-// escaped.
+// has it; an array for several values; null for an attribute without a value. Characters that must not reach a
+// terminal are escaped.
 std::string FormatJson(const std::vector<Attributes>& rows);
 
 }  // namespace trolley

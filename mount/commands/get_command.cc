@@ -29,17 +29,17 @@ WHAT is one of
                   A criterion of series or instances (Modality=CT) gets just the series or instances that match
   UIDs            1.2.3 (a study), 1.2.3/4.5 (a series of it), 1.2.3/4.5/6.7 (an instance), any number of them
   -               a cohort from standard input, one line each: an accession number, UIDs, or Keyword=value. Empty
-                  lines and those that begin with # are left out. A line that cannot be had is reported with its
-                  number, the others go on
+                  lines and those that begin with # are left out. A line that fails is reported with its number, the
+                  others go on
 
 Layouts:
   tree      STUDY/SERIES/INSTANCE.dcm, all of them UIDs
   flat      INSTANCE.dcm
   readable  names as a mount shows them: "2020-03-01 CT Chest~3f9a2c/004 CT AX 1.0~81c02a/00012.dcm"
 
-Files have their names only when they are whole. The same command again goes on where an earlier one ended: what is there
-is not fetched again. What failed is listed on standard error; everything else is fetched.
-Exit codes: 0 all of it is there, 1 something is not, 2 wrong usage.)";
+A file gets its name only when it is complete. The same command again continues where an earlier one ended: complete files
+are not fetched again. Failures are listed on standard error; everything else is fetched.
+Exit codes: 0 everything is there, 1 something is missing, 2 wrong usage.)";
 
 struct RawGetOptions {
   std::vector<std::string> wanted;
@@ -61,7 +61,7 @@ GetOptions::Layout ParseLayout(const std::string& name) {
   RefuseUsage(StrCat("--layout: '", name, "' is none of tree, flat, readable"));
 }
 
-void TakeValues(const RawGetOptions& raw, GetOptions& options) {
+void ParseValues(const RawGetOptions& raw, GetOptions& options) {
   options.wanted = ParseWanted(raw.wanted);
   options.output = raw.output;
   options.layout = ParseLayout(raw.layout);
@@ -77,7 +77,7 @@ void TakeValues(const RawGetOptions& raw, GetOptions& options) {
   }
 }
 
-// What is downloaded must not become part of what is searched.
+// Downloads must not become part of the folder that is searched.
 void RefuseOutputInsideFolder(const ArchiveConfig& archive, const std::filesystem::path& output) {
   if (IsInsideFolderOf(archive, output)) {
     throw Error(ErrorCode::kInvalidArgument, StrCat("Cannot get into ", output.string(),
@@ -92,15 +92,15 @@ class Get {
     context_.stop = std::move(stop);
     const ArchiveConfig archive = ChooseArchive(options.archive, options.common);
     RefuseOutputInsideFolder(archive, options.output);
-    const Clients ends = OpenClients(archive);
-    CachingSearcherOptions cached;  // what several layers ask is asked once; nothing outlives this run
+    const Clients clients = OpenClients(archive);
+    CachingSearcherOptions cached;  // each query is sent once; nothing outlives this run
     cached.expiry = std::chrono::hours(1);
     cached.query_timeout = QueryTimeout(archive);
     cached.max_memory_rows = 200000;
-    searcher_ = std::make_shared<CachingSearcher>(ends.searcher, nullptr, cached);
-    trolley_ = std::make_unique<Trolley>(searcher_, ends.downloader, MakeStorage());
-    jobs_ = std::min(options.jobs, Concurrency(archive, ends));
-    max_jobs_ = std::min(options.max_jobs, MaxConcurrency(archive, ends));
+    searcher_ = std::make_shared<CachingSearcher>(clients.searcher, nullptr, cached);
+    trolley_ = std::make_unique<Trolley>(searcher_, clients.downloader, MakeStorage());
+    jobs_ = std::min(options.jobs, Concurrency(archive, clients));
+    max_jobs_ = std::min(options.max_jobs, MaxConcurrency(archive, clients));
   }
 
   // Whether all of it is there.
@@ -181,7 +181,7 @@ class Get {
     return references;
   }
 
-  // False when the archive could not be asked.
+  // False when the search failed.
   bool FindLine(size_t number, const Query& query, std::vector<Reference>& references) {
     try {
       const std::vector<Reference> found = Find(query);
@@ -252,20 +252,20 @@ void DescribeGet(CLI::App& app, GetOptions& options) {
   app.footer(StrCat(kArchiveHelp, "\n", kGetFooter));
   app.add_option("ARCHIVE", options.archive, "The archive to get from")->type_name(" ")->required();
   app.add_option("WHAT", raw->wanted, "Criteria (Keyword=value), UIDs, or - to read them")->type_name(" ")->required();
-  app.add_option("-O,--output", raw->output, "Where to put it; made when it is not there")
+  app.add_option("-O,--output", raw->output, "Where files are written; made when it does not exist")
       ->type_name("DIR")
       ->required();
   app.add_option("--layout", raw->layout, "tree (default), flat or readable")->type_name("LAYOUT");
   app.add_option("--jobs", raw->jobs,
-                 "Downloads at the same time, as far as the archive's limits allow (default 4, over a long way more)")
+                 "Concurrency limit, within the archive's limits (default 4, more on a high-latency link)")
       ->type_name("N");
   app.add_flag("--dicomtrolley-names", options.dicomtrolley_names, "File names as dicomtrolley has them: 1_2_3");
-  app.add_flag("--overwrite", options.overwrite, "Fetch also what is there already");
+  app.add_flag("--overwrite", options.overwrite, "Fetch also what exists already");
   app.add_flag("--sync", options.sync, "Have each file on the disk before it gets its name (slower)");
   app.add_flag("-q,--quiet", options.quiet, "Print only what failed");
   DescribeCommonOptions(app, options.common);
   DescribeCacheDirectory(app, options.common);
-  app.callback([raw, &options] { TakeValues(*raw, options); });
+  app.callback([raw, &options] { ParseValues(*raw, options); });
 }
 
 int RunGet(const GetOptions& options) {

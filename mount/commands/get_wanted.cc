@@ -19,7 +19,7 @@ std::optional<Uid> ParseUid(std::string_view text) {
 }
 
 Query ByAccessionNumber(std::string_view number) {
-  // A question is for one exam, never for all that a slip of the pen may match.
+  // A line means one exam: a typing error must not match many.
   if (number.find_first_of("*?\\") != std::string_view::npos) {
     throw Error(ErrorCode::kInvalidArgument,
                 R"(an accession number has no "*", "?" or "\"; write AccessionNumber=... for a pattern)");
@@ -103,7 +103,7 @@ std::vector<CohortLine> ReadCohort(std::istream& in) {
     ++number;
     std::string_view text = line;
     if (number == 1 && text.starts_with("\xef\xbb\xbf")) {
-      text.remove_prefix(3);  // spreadsheets begin files so
+      text.remove_prefix(3);  // the byte order mark of spreadsheets
     }
     text = Trim(text);
     if (!text.empty() && text[0] != '#') {

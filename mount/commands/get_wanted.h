@@ -16,7 +16,7 @@
 namespace trolley {
 
 struct FromStandardInput {};
-// What the arguments of `get` ask for: whatever matches, objects by their UIDs, or what standard input says.
+// What the arguments of `get` request: everything that matches, objects by their UIDs, or the lines of standard input.
 using Wanted = std::variant<Query, std::vector<Reference>, FromStandardInput>;
 
 // Keyword=value[,Keyword=value...] arguments, all of which must hold; or UIDs; or "-". Throws kInvalidArgument for
@@ -26,7 +26,7 @@ Wanted ParseWanted(const std::vector<std::string>& arguments);
 // "1.2.3" (a study), "1.2.3/4.5", "1.2.3/4.5/6.7"; nullopt for anything else.
 std::optional<Reference> ParseReference(std::string_view text);
 
-// One line of a cohort: an accession number (a question for its studies), UIDs, or criteria.
+// One line of a cohort: an accession number (a query for its studies), UIDs, or criteria.
 struct CohortLine {
   size_t number = 0;  // from 1
   std::variant<Query, Reference, Error> wanted;

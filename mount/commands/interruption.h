@@ -8,8 +8,9 @@
 
 namespace trolley {
 
-// Ctrl-C (SIGINT), SIGTERM and SIGHUP for a command that is to end in good order: the first requests the stop token,
-// the second ends the process at once. To be made before all other threads: they inherit its signal mask.
+// Ctrl-C (SIGINT), SIGTERM and SIGHUP for a command that cleans up when it is interrupted: the first signal requests
+// the stop token, the second ends the process at once. Must be made before all other threads: they inherit its signal
+// mask.
 class Interruption {
  public:
   Interruption();
@@ -18,8 +19,7 @@ class Interruption {
   Interruption& operator=(const Interruption&) = delete;
 
   std::stop_token token() const { return stop_.get_token(); }
-  // To be called at the command's end: when it was interrupted, ends the process by that signal, as shells expect;
-  // otherwise returns.
+  // For the end of a command: if it was interrupted, ends the process by that signal, as shells expect; else returns.
   void EndBySignal();
 
  private:

@@ -1,3 +1,5 @@
+// `trolleyfs mount`: prepares the archive, mounts it, and serves it until it is unmounted. Without -f this process
+// forks before it makes any thread, see readiness.h.
 #include "mount/commands/mount_command.h"
 
 #include <fcntl.h>
@@ -63,7 +65,7 @@ ArchiveConfig ChooseArchive(const MountOptions& options) {
   return archive;
 }
 
-// A folder archive that holds its own mount would be indexed through itself.
+// A folder archive that contains its own mount would be indexed through itself.
 void RefuseMountInsideFolder(const ArchiveConfig& archive, const std::string& mount_point) {
   if (IsInsideFolderOf(archive, mount_point)) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -85,7 +87,7 @@ LogOptions ChooseLog(const MountOptions& options, const ArchiveConfig& archive) 
   return log;
 }
 
-// The log says which studies were looked at: nobody else may read it.
+// Only its owner may read the log: it says which studies were read.
 void PrepareLogFile(const std::string& file, const fs::path& cache_directory) {
   if (file.empty()) {
     return;
@@ -118,7 +120,7 @@ Plan MakePlan(const MountOptions& options) {
   return plan;
 }
 
-// The kernel reads 128 KiB ahead unless it is told otherwise, which only root may.
+// The kernel's own readahead is 128 KiB by default. Only root may change it.
 void RaiseReadAhead(const std::string& mount_point) {
   if (::geteuid() != 0) {
     return;
@@ -128,8 +130,8 @@ void RaiseReadAhead(const std::string& mount_point) {
   }
 }
 
-// What ends in a certain order: requests are answered before the connection closes, nothing asks the archive when it
-// goes, and what it still calls back exists until then.
+// Everything that serves a mount, ended in this order: pending requests fail, the connection closes, no more requests
+// reach the archive, the archive ends, and last the objects that its callbacks use.
 struct Served {
   std::unique_ptr<FileSystem> file_system;
   std::unique_ptr<Archive> archive;
@@ -166,7 +168,8 @@ void Start(const Plan& plan, const Supervisor& supervisor, Served& served) {
       *served.file_system, SessionOptions{plan.mount_point, StrCat("pacs:", plan.archive.name), plan.allow_other});
 }
 
-// Says that the mount is usable once it has answered: a round trip, so that the kernel has taken our terms by then.
+// Reports that the mount is usable once a stat() has gone through it: by then the kernel has accepted the terms of the
+// connection.
 void Announce(const Plan& plan, Supervisor& supervisor, Readiness& readiness) {
   struct stat root {};
   if (::stat(plan.mount_point.c_str(), &root) != 0) {
@@ -214,7 +217,7 @@ int Serve(const Plan& plan, Readiness& readiness) {
   ::sd_notify(0, "STOPPING=1");
   LogInfo(StrCat("Unmounting ", plan.mount_point));
   supervisor.SetDuties(while_ending);
-  supervisor.BeginStop();  // from now on it has to end in time
+  supervisor.BeginStop();  // from now on the end has a time limit
   return kExitOk;
 }
 

@@ -158,7 +158,7 @@ std::vector<std::string> MountOptionNames() {
 
 namespace {
 
-void TakeNames(const std::vector<std::string>& names, MountOptions& options) {
+void ParseNames(const std::vector<std::string>& names, MountOptions& options) {
   if (options.demo && names.size() != 1) {
     RefuseUsage("mount --demo takes just the directory to mount at");
   }
@@ -171,7 +171,7 @@ void TakeNames(const std::vector<std::string>& names, MountOptions& options) {
   options.mount_point = names.back();
 }
 
-void TakeValues(const RawMountOptions& raw, bool as_helper, MountOptions& options) {
+void ParseValues(const RawMountOptions& raw, bool as_helper, MountOptions& options) {
   // The list first: what is given as an option of its own wins.
   const std::string log_file = options.log_file;
   for (const std::string& list : raw.option_lists) {
@@ -225,8 +225,8 @@ void DescribeMount(CLI::App& app, MountOptions& options) {
         names.push_back(name);
       }
     }
-    TakeNames(names, options);
-    TakeValues(*kept, false, options);
+    ParseNames(names, options);
+    ParseValues(*kept, false, options);
   });
 }
 
@@ -253,8 +253,8 @@ MountOptions ParseHelperArguments(const std::vector<std::string>& arguments) {
       names.push_back(argument);
     }
   }
-  TakeNames(names, options);
-  TakeValues(raw, true, options);
+  ParseNames(names, options);
+  ParseValues(raw, true, options);
   return options;
 }
 

@@ -9,14 +9,12 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <future>
-#include <memory>
 #include <sstream>
-#include <thread>
 #include <vector>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "mount/commands/detached_call.h"
 #include "mount/fuse/subprocess.h"
 
 namespace trolley {
@@ -38,19 +36,16 @@ std::string Unescape(std::string_view field) {
   return text;
 }
 
-// statvfs's errno (0: it worked): unlike stat's it is never answered from what the kernel remembers. Without waiting
-// for a file system that hangs: then the thread is left behind.
+// The errno of statvfs, which the kernel never serves from its caches, as it may for stat. 0: it worked. ETIMEDOUT: the
+// file system hangs.
 int StatErrno(const std::string& path) {
-  auto answer = std::make_shared<std::promise<int>>();
-  auto result = answer->get_future();
-  std::thread([path, answer] {
-    struct statvfs ignored {};
-    answer->set_value(::statvfs(path.c_str(), &ignored) == 0 ? 0 : errno);
-  }).detach();
-  if (result.wait_for(std::chrono::seconds(2)) != std::future_status::ready) {
-    return ETIMEDOUT;
-  }
-  return result.get();
+  const auto result = CallDetached<int>(
+      [path] {
+        struct statvfs ignored {};
+        return ::statvfs(path.c_str(), &ignored) == 0 ? 0 : errno;
+      },
+      std::chrono::seconds(2));
+  return result.value_or(ETIMEDOUT);
 }
 
 [[noreturn]] void Refuse(const std::string& why) {
@@ -69,7 +64,7 @@ void RefuseMounted(const std::string& path, const MountEntry& mount) {
     case ETIMEDOUT:
       Refuse(StrCat(what, " is mounted there and does not respond; run: trolleyfs umount --lazy ", path));
     default:
-      Refuse(StrCat(what, " is already mounted there; to end that run: trolleyfs umount ", path));
+      Refuse(StrCat(what, " is already mounted there; to unmount it, run: trolleyfs umount ", path));
   }
 }
 
@@ -128,7 +123,7 @@ void CheckMountPoint(const std::string& path) {
   }
   std::error_code error;
   if (!fs::is_directory(path, error)) {
-    Refuse(error ? StrCat("'", path, "' cannot be looked at: ", error.message())
+    Refuse(error ? StrCat("'", path, "' cannot be inspected: ", error.message())
                  : StrCat("'", path, "' is not a directory"));
   }
   const fs::directory_iterator content(path, error);

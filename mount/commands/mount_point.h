@@ -7,8 +7,8 @@
 
 namespace trolley {
 
-// What is mounted at a directory, from /proc/self/mountinfo: looking there never waits, whereas touching a directory
-// whose file system hangs does.
+// A mount, as /proc/self/mountinfo describes it. Reading that file never waits; touching a directory whose file system
+// hangs does.
 struct MountEntry {
   std::string device;  // "0:45"
   std::string type;    // "fuse.trolleyfs"
@@ -27,7 +27,7 @@ std::string ResolveMountPoint(const std::string& path);
 // says what to do about a dead earlier mount.
 void CheckMountPoint(const std::string& path);
 
-// Detaches what is mounted at `path`, also while it is in use. True when that worked.
+// Detaches the mount at `path`, even while it is in use. True when that worked.
 bool DetachMount(const std::string& path);
 
 }  // namespace trolley

@@ -23,15 +23,15 @@ double Seconds(Clock::duration time) {
   return std::chrono::duration<double>(time).count();
 }
 
-uint64_t Settled(const DownloadProgress& progress) {
+uint64_t Finished(const DownloadProgress& progress) {
   return progress.done + progress.complete + progress.missing + progress.failed;
 }
 
 // "150 of 300"; "150 of 300+" while more may be found
 std::string Counted(const DownloadProgress& progress) {
-  // What could not be found out counts as failed without having been found.
-  const uint64_t settled = std::min(Settled(progress), progress.found);
-  return StrCat(settled, " of ", progress.found, progress.all_found ? "" : "+");
+  // A series that could not be listed counts as failed, but not as found.
+  const uint64_t finished = std::min(Finished(progress), progress.found);
+  return StrCat(finished, " of ", progress.found, progress.all_found ? "" : "+");
 }
 
 std::string Rate(const DownloadProgress& progress, Clock::duration elapsed) {
@@ -39,14 +39,14 @@ std::string Rate(const DownloadProgress& progress, Clock::duration elapsed) {
   return StrCat(ReadableBytes(static_cast<uint64_t>(rate)), "/s");
 }
 
-// ", 7 s left"; empty while it cannot be told.
+// ", 7 s left"; empty while there is no estimate.
 std::string TimeLeft(const DownloadProgress& progress, Clock::duration elapsed) {
   const uint64_t fetched = progress.done + progress.missing + progress.failed;
-  if (!progress.all_found || fetched == 0 || progress.found <= Settled(progress)) {
+  if (!progress.all_found || fetched == 0 || progress.found <= Finished(progress)) {
     return "";
   }
   const double each = Seconds(elapsed) / static_cast<double>(fetched);
-  const double left = std::ceil(each * static_cast<double>(progress.found - Settled(progress)));
+  const double left = std::ceil(each * static_cast<double>(progress.found - Finished(progress)));
   return StrCat(", ", ReadableTime(std::chrono::seconds(static_cast<int64_t>(std::min(left, 3.6e8)))), " left");
 }
 
@@ -111,8 +111,9 @@ std::string ProgressWords(const DownloadProgress& progress, Clock::duration elap
 
 std::string ProgressBar(const DownloadProgress& progress, Clock::duration elapsed, size_t width) {
   const double share =
-      progress.found == 0 ? 0
-                          : std::min(1.0, static_cast<double>(Settled(progress)) / static_cast<double>(progress.found));
+      progress.found == 0
+          ? 0
+          : std::min(1.0, static_cast<double>(Finished(progress)) / static_cast<double>(progress.found));
   const auto filled = static_cast<size_t>(share * static_cast<double>(kBarWidth));
   std::array<char, 8> percent{};
   std::snprintf(percent.data(), percent.size(), "%3d%%", static_cast<int>(share * 100));

@@ -1,3 +1,4 @@
+// `trolleyfs mount` without -f: the parent waits at a pipe for the report of the child, which then runs as a daemon.
 #include "mount/commands/readiness.h"
 
 #include <fcntl.h>
@@ -53,7 +54,7 @@ bool Readiness::ReportReady() {
   if (!pipe_) {
     return true;
   }
-  // Only now: until here Ctrl-C at the terminal has to reach this process too.
+  // Not earlier: until here Ctrl-C at the terminal has to reach this process too.
   ::setsid();
   [[maybe_unused]] const int changed = ::chdir("/");
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -61,9 +62,9 @@ bool Readiness::ReportReady() {
     ::dup2(null, fd);
   }
   ::close(null);
-  const bool wanted = WriteAll(pipe_.get(), std::string(1, kReady));
+  const bool received = WriteAll(pipe_.get(), std::string(1, kReady));
   pipe_.Reset();
-  return wanted;
+  return received;
 }
 
 void Readiness::ReportFailure(const std::string& message) {
@@ -76,13 +77,13 @@ void Readiness::ReportFailure(const std::string& message) {
 }
 
 int RunInBackground(const std::function<int(Readiness)>& serve) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) {
+  int pipe_ends[2];
+  if (::pipe2(pipe_ends, O_CLOEXEC) != 0) {
     PrintFailure(StrCat("Cannot mount: no pipe: ", std::strerror(errno)));
     return 1;
   }
-  UniqueFd reader(ends[0]);
-  UniqueFd writer(ends[1]);
+  UniqueFd reader(pipe_ends[0]);
+  UniqueFd writer(pipe_ends[1]);
   const pid_t child = ::fork();
   if (child < 0) {
     PrintFailure(StrCat("Cannot mount: no process: ", std::strerror(errno)));

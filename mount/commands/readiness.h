@@ -8,14 +8,15 @@
 
 namespace trolley {
 
-// How the process that serves the mount tells the one that the user started that the mount is usable, or why not.
+// Reports from the process that serves the mount to the one that the user started: the mount is usable, or why not.
 class Readiness {
  public:
-  // In the foreground: nobody else waits.
+  // In the foreground: no other process waits.
   Readiness() = default;
   explicit Readiness(UniqueFd pipe) : pipe_(std::move(pipe)) {}
 
-  // Leaves the terminal and the working directory behind. False: the other process is gone (Ctrl-C), nobody wants us.
+  // Detaches from the terminal and the working directory. False: the other process has ended (Ctrl-C), and so must this
+  // one.
   bool ReportReady();
   void ReportFailure(const std::string& message);
 
@@ -23,8 +24,8 @@ class Readiness {
   UniqueFd pipe_;
 };
 
-// Forks; `serve` runs in the child, to which the caller's threads do not follow: none may exist. Returns the exit code
-// for the parent when the child has reported; prints what failed.
+// Forks, and runs `serve` in the child. No other thread may exist: fork() does not copy threads. Returns the exit code
+// for the parent when the child has reported; prints a failure.
 int RunInBackground(const std::function<int(Readiness)>& serve);
 
 void PrintFailure(const std::string& message);

@@ -28,15 +28,15 @@ namespace trolley {
 namespace {
 
 constexpr char kStatusFooter[] =
-    R"(Says whether the archive answers, what was transferred, and what the cache takes. A mount that hangs is waited for no
-longer than --timeout; one whose program has died is named as such.
+    R"(Shows whether the archive can be reached, what was transferred, and what the cache takes. A mount that hangs is waited
+for no longer than --timeout; one whose program has died is reported as such.
 
-Exit codes: 0 the mount answers, 1 it does not or there is none, 2 wrong usage.)";
+Exit codes: 0 the mount responds, 1 it does not or there is none, 2 wrong usage.)";
 
-constexpr size_t kMostStatus = size_t{1} << 20;
+constexpr size_t kMaxStatus = size_t{1} << 20;
 
-// In a process of its own: who waits for a hung file system cannot even be killed.
-[[noreturn]] void TellContent(const std::string& path, int out) {
+// In a process of its own: a thread that waits for a hung file system cannot even be killed.
+[[noreturn]] void WriteContent(const std::string& path, int out) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   std::array<char, 4096> piece{};
   ssize_t got = file < 0 ? -1 : ::read(file, piece.data() + 1, piece.size() - 1);
@@ -62,10 +62,10 @@ std::string ReadAll(int fd, Clock::time_point deadline) {
     }
     if (ready <= 0) {
       throw Error(ErrorCode::kTimedOut,
-                  "it does not answer; if that does not change, end it with trolleyfs umount --lazy");
+                  "it does not respond; if that does not change, end it with trolleyfs umount --lazy");
     }
     const ssize_t got = ::read(fd, piece.data(), piece.size());
-    if (got <= 0 || content.size() > kMostStatus) {
+    if (got <= 0 || content.size() > kMaxStatus) {
       return content;
     }
     content.append(piece.data(), static_cast<size_t>(got));
@@ -73,18 +73,18 @@ std::string ReadAll(int fd, Clock::time_point deadline) {
 }
 
 std::string ReadWithin(const std::string& path, std::chrono::milliseconds timeout) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) {
+  int pipe_ends[2];
+  if (::pipe2(pipe_ends, O_CLOEXEC) != 0) {
     throw Error(ErrorCode::kStorage, std::strerror(errno));
   }
-  const UniqueFd reader(ends[0]);
-  UniqueFd writer(ends[1]);
+  const UniqueFd reader(pipe_ends[0]);
+  UniqueFd writer(pipe_ends[1]);
   const pid_t child = ::fork();
   if (child < 0) {
     throw Error(ErrorCode::kStorage, std::strerror(errno));
   }
   if (child == 0) {
-    TellContent(path, writer.get());
+    WriteContent(path, writer.get());
   }
   writer.Reset();
   struct End {
@@ -96,7 +96,7 @@ std::string ReadWithin(const std::string& path, std::chrono::milliseconds timeou
   } const end{child};
   std::string content = ReadAll(reader.get(), Clock::now() + timeout);
   if (content.empty()) {
-    throw Error(ErrorCode::kUnavailable, "it tells nothing");
+    throw Error(ErrorCode::kUnavailable, "it reports nothing");
   }
   const int error = static_cast<unsigned char>(content.front());
   if (error == ENOTCONN) {
@@ -107,7 +107,8 @@ std::string ReadWithin(const std::string& path, std::chrono::milliseconds timeou
     throw Error(
         error == EACCES ? ErrorCode::kAccessDenied : ErrorCode::kUnavailable,
         StrCat(std::strerror(error),
-               error == EACCES ? "; only who mounted it may look, unless it was mounted with allow_other" : ""));
+               error == EACCES ? "; only the user who mounted it may read it, unless it was mounted with allow_other"
+                               : ""));
   }
   return content.substr(1);
 }
@@ -137,7 +138,7 @@ void Show(const StatusOptions& options) {
 void DescribeStatus(CLI::App& app, StatusOptions& options) {
   app.footer(kStatusFooter);
   app.add_option("DIR", options.mount_point, "Where the archive is mounted")->type_name(" ")->required();
-  app.add_flag("--json", options.json, "As the mount tells it: the content of DIR/.trolleyfs/status.json");
+  app.add_flag("--json", options.json, "Print the content of DIR/.trolleyfs/status.json");
   app.add_option_function<std::string>(
          "--timeout",
          [&options](const std::string& text) {
@@ -147,7 +148,7 @@ void DescribeStatus(CLI::App& app, StatusOptions& options) {
            }
            options.timeout = *timeout;
          },
-         "How long to wait for its answer (5s)")
+         "How long to wait for the mount (5s)")
       ->type_name("DURATION");
 }
 
@@ -156,7 +157,7 @@ int RunStatus(const StatusOptions& options) {
     Show(options);
     return kExitOk;
   } catch (const std::exception& e) {
-    PrintFailure(StrCat("Cannot tell the state of ", options.mount_point, ": ", e.what()));
+    PrintFailure(StrCat("Cannot show the state of ", options.mount_point, ": ", e.what()));
     return kExitFailure;
   }
 }

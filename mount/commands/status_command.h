@@ -18,7 +18,7 @@ struct StatusOptions {
 
 void DescribeStatus(CLI::App& app, StatusOptions& options);
 
-// Prints what the mount tells of itself. The exit code.
+// Prints the state that the mount reports. The exit code.
 int RunStatus(const StatusOptions& options);
 
 }  // namespace trolley

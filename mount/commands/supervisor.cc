@@ -1,3 +1,5 @@
+// The thread sleeps in poll() until a signal or Wake(). Duties run on it, under the mutex, so that SetDuties() can
+// promise that the earlier ones have ended.
 #include "mount/commands/supervisor.h"
 
 #include <poll.h>
@@ -36,7 +38,7 @@ Supervisor::Supervisor(std::chrono::milliseconds patience) : patience_(patience)
 
 Supervisor::~Supervisor() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     finished_ = true;
   }
   Wake();
@@ -44,13 +46,13 @@ Supervisor::~Supervisor() {
 }
 
 void Supervisor::SetDuties(Duties duties) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   duties_ = std::move(duties);
 }
 
 void Supervisor::BeginStop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   Wake();
@@ -61,18 +63,18 @@ void Supervisor::Wake() {
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
 }
 
-void Supervisor::TakeSignals() {
+void Supervisor::HandleSignals() {
   signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
     if (info.ssi_signo == SIGHUP) {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (duties_.refresh) {
         duties_.refresh();
       }
       continue;
     }
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       stopping_ = true;
     }
     stop_.request_stop();
@@ -86,8 +88,8 @@ void Supervisor::Run() {
     ::poll(sources, 2, deadline ? kRepeatMilliseconds : -1);
     uint64_t ignored = 0;
     [[maybe_unused]] const ssize_t length = ::read(wake_.get(), &ignored, sizeof ignored);
-    TakeSignals();
-    const std::lock_guard lock(mutex_);
+    HandleSignals();
+    const MutexLock lock(mutex_);
     if (finished_) {
       return;
     }
@@ -101,7 +103,7 @@ void Supervisor::Run() {
       duties_.end_loop();
     }
     if (Clock::now() >= *deadline) {
-      LogError("Cannot end in time: something still waits; exiting all the same");
+      LogError("Cannot end in time, something still waits; exiting");
       if (duties_.give_up) {
         duties_.give_up();
       }

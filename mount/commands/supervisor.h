@@ -3,22 +3,22 @@
 
 #include <chrono>
 #include <functional>
-#include <mutex>
 #include <stop_token>
 #include <thread>
 
+#include "base/mutex.h"
 #include "base/unique_fd.h"
 
 namespace trolley {
 
-// Takes SIGINT, SIGTERM and SIGHUP in a thread of its own, and sees that the program ends once it was told to. To be
-// made before all other threads: they inherit its signal mask.
+// Handles SIGINT, SIGTERM and SIGHUP in a thread of its own, and makes sure that the program ends in time once its end
+// was requested. Must be made before all other threads: they inherit its signal mask.
 class Supervisor {
  public:
   struct Duties {
     std::function<void()> refresh;   // SIGHUP
-    std::function<void()> end_loop;  // called again and again while the program is to end
-    std::function<void()> give_up;   // the end took too long; the process exits after it
+    std::function<void()> end_loop;  // called repeatedly from the request to end until the end
+    std::function<void()> give_up;   // the end took longer than `patience`; the process exits after it
   };
 
   explicit Supervisor(std::chrono::milliseconds patience = std::chrono::seconds(10));
@@ -28,24 +28,25 @@ class Supervisor {
 
   // Requested by SIGINT and SIGTERM.
   std::stop_token stop_token() const { return stop_.get_token(); }
-  // Replaces the duties; empty functions are not called. When it returns, the earlier ones do not run any more.
+  // Replaces the duties; empty functions are not called. When it returns, the earlier ones no longer run.
   void SetDuties(Duties duties);
-  // The end has begun without a signal (somebody has unmounted): from now on it has to come in time.
+  // The end has begun without a signal (the directory was unmounted): from now on it must not take longer than
+  // `patience`.
   void BeginStop();
 
  private:
   void Run();
-  void TakeSignals();
+  void HandleSignals();
   void Wake();
 
   const std::chrono::milliseconds patience_;
   UniqueFd signals_;
   UniqueFd wake_;
   std::stop_source stop_;
-  std::mutex mutex_;
-  Duties duties_;
-  bool stopping_ = false;
-  bool finished_ = false;
+  Mutex mutex_;  // held while a duty runs
+  Duties duties_ TROLLEY_GUARDED_BY(mutex_);
+  bool stopping_ TROLLEY_GUARDED_BY(mutex_) = false;
+  bool finished_ TROLLEY_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -1,3 +1,5 @@
+// `trolleyfs umount`: unmounts, and waits until the program that served the mount has ended, so that a new mount can
+// follow at once.
 #include "mount/commands/umount_command.h"
 
 #include <poll.h>
@@ -12,14 +14,12 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <future>
-#include <memory>
-#include <thread>
 #include <vector>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "mount/commands/detached_call.h"
 #include "mount/commands/exit_codes.h"
 #include "mount/commands/mount_point.h"
 #include "mount/commands/readiness.h"
@@ -32,19 +32,16 @@ namespace fs = std::filesystem;
 
 constexpr int kPatienceMilliseconds = 15000;
 
-// The serving program, as it says itself; a hung or dead mount says nothing.
+// The program that serves the mount, whose number is an attribute of the mount; none for a hung or dead mount.
 UniqueFd OpenServer(const std::string& path) {
-  auto answer = std::make_shared<std::promise<std::string>>();
-  auto result = answer->get_future();
-  std::thread([path, answer] {
-    char value[32];
-    const ssize_t length = ::getxattr(path.c_str(), "user.trolleyfs.pid", value, sizeof value);
-    answer->set_value(length > 0 ? std::string(value, static_cast<size_t>(length)) : "");
-  }).detach();
-  if (result.wait_for(std::chrono::seconds(1)) != std::future_status::ready) {
-    return UniqueFd();
-  }
-  const auto pid = ParseUint(result.get());
+  const auto number = CallDetached<std::string>(
+      [path] {
+        char value[32];
+        const ssize_t length = ::getxattr(path.c_str(), "user.trolleyfs.pid", value, sizeof value);
+        return length > 0 ? std::string(value, static_cast<size_t>(length)) : std::string();
+      },
+      std::chrono::seconds(1));
+  const auto pid = number ? ParseUint(*number) : std::nullopt;
   if (!pid || *pid == 0 || *pid > INT32_MAX) {
     return UniqueFd();
   }
@@ -145,7 +142,7 @@ void Unmount(const UmountOptions& options) {
 }  // namespace
 
 void DescribeUmount(CLI::App& app, UmountOptions& options) {
-  app.add_flag("--lazy", options.lazy, "Also while it is in use: it goes when its last user does");
+  app.add_flag("--lazy", options.lazy, "Even while it is in use: it goes when its last user does");
   app.add_option("DIR", options.mount_point, "Where the archive is mounted")->type_name(" ")->required();
 }
 

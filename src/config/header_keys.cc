@@ -10,12 +10,12 @@ std::vector<HeaderConfig> ReadHeaders(ConfigTable& table) {
   for (const std::string& name : table.Keys()) {
     constexpr std::string_view kToken = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     if (name.empty() || name.find_first_not_of(kToken) != std::string::npos) {
-      table.Refuse(name, StrCat("'", name, "' is no name of a header"));
+      table.Refuse(name, StrCat("'", name, "' is not the name of a header"));
     }
     // They would break the framing of the request.
     for (const char* own : {"host", "content-length", "transfer-encoding", "connection", "accept"}) {
       if (AsciiLower(name) == own) {
-        table.Refuse(name, StrCat("the header '", name, "' is ours to set"));
+        table.Refuse(name, StrCat("the header '", name, "' is set by trolleyfs"));
       }
     }
     HeaderConfig header;

@@ -21,16 +21,16 @@ class BlobResultStore : public ResultStore {
       const auto stored = blobs_->Load(key);
       return stored ? ParseResult(*stored) : std::nullopt;
     } catch (const Error& error) {
-      LogWarning(StrCat("Cannot read a kept search result, asking the archive: ", error.what()));
+      LogWarning(StrCat("Cannot read a kept search result, searching the archive instead: ", error.what()));
       return std::nullopt;
     }
   }
 
-  void Save(std::string_view key, const ResultWithTime& answer) override {
+  void Save(std::string_view key, const ResultWithTime& result) override {
     try {
-      blobs_->Save(key, SerializeResult(answer));
+      blobs_->Save(key, SerializeResult(result));
     } catch (const Error& error) {
-      LogWarning(StrCat("Cannot keep a search result, it will be asked again after a restart: ", error.what()));
+      LogWarning(StrCat("Cannot keep a search result, it will be requested again after a restart: ", error.what()));
     }
   }
 
@@ -71,7 +71,7 @@ class BlobFolderIndexStore : public FolderIndexStore {
 
   void ForEach(const std::function<void(std::string_view, const IndexedFile&)>& visit) override {
     blobs_->ForEach([&](std::string_view path, std::string_view stored) {
-      // A damaged record is as good as none: the file is read again.
+      // A damaged record is ignored: the file is read again.
       if (const auto file = ParseFile(stored)) {
         visit(path, *file);
       }

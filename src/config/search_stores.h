@@ -9,7 +9,7 @@
 
 namespace trolley {
 
-// What search/ wants to keep, kept in cache/: the two do not know each other.
+// The stores of src/search, kept in src/cache. Those two rooms do not include each other.
 std::shared_ptr<ResultStore> MakeResultStore(std::shared_ptr<BlobStore> blobs);
 std::shared_ptr<FolderIndexStore> MakeFolderIndexStore(std::shared_ptr<BlobStore> blobs);
 

@@ -26,13 +26,13 @@ SecretSource ReadPrefixedSource(ConfigTable& table, const std::string& prefix) {
   }
   if (environment) {
     if (environment->empty() || environment->find('=') != std::string::npos) {
-      table.Refuse(environment_key, StrCat("'", environment_key, "' is no name of an environment variable"));
+      table.Refuse(environment_key, StrCat("'", environment_key, "' is not the name of an environment variable"));
     }
     source.environment = *environment;
   }
   if (credential) {
     if (credential->empty() || credential->find('/') != std::string::npos || credential->starts_with('.')) {
-      table.Refuse(credential_key, StrCat("'", credential_key, "' is no name of a systemd credential"));
+      table.Refuse(credential_key, StrCat("'", credential_key, "' is not the name of a systemd credential"));
     }
     source.credential = *credential;
   }

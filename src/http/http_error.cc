@@ -112,7 +112,11 @@ HttpFailure ExplainCurl(int curl_code, std::string_view curl_text, int os_error,
     case CURLE_SSL_ISSUER_ERROR:
       return Untrusted(text, options);
     case CURLE_SSL_CACERT_BADFILE:
-      return {ErrorCode::kUnavailable, StrCat("no certificates can be read: ", text, "; ", AboutCaFile(options))};
+      return {ErrorCode::kUnavailable,
+              StrCat("no trusted certificates can be read: ", text, "; ",
+                     options.ca_file.empty() ? "install the package ca-certificates, or give the certificate of the "
+                                               "server's authority as ca_file"
+                                             : AboutCaFile(options))};
     case CURLE_SSL_CERTPROBLEM:
       return OwnCertificateProblem(text, options);
     case CURLE_SSL_CONNECT_ERROR:

@@ -1,4 +1,4 @@
-// What an archive's searcher, downloader, authentication and certificates may be.
+// The tables searcher, downloader, auth and headers of an archive, and its certificates.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -188,7 +188,8 @@ TEST(ConfigAuthTest, RefusesWhatIsMissingOrSecret) {
   EXPECT_THAT(refusal(R"(type = "oauth2", token_url = "https://id", client_id = "c", client_secret = "hunter2")"),
               AllOf(HasSubstr("client_secret_file"), Not(HasSubstr("hunter2"))));
   EXPECT_THAT(refusal(R"(type = "bearer", token_file = "a", token_env = "B")"), HasSubstr("just one of"));
-  EXPECT_THAT(refusal(R"(type = "bearer", token_credential = "../x")"), HasSubstr("no name of a systemd credential"));
+  EXPECT_THAT(refusal(R"(type = "bearer", token_credential = "../x")"),
+              HasSubstr("not the name of a systemd credential"));
   EXPECT_THAT(refusal(R"(type = "kerberos")"), HasSubstr("unknown auth type"));
 }
 
@@ -200,8 +201,8 @@ TEST(ConfigAuthTest, ReadsHeaders) {
   const auto& tenant = headers[headers[0].name == "X-Api-Key" ? 1 : 0];
   EXPECT_EQ(key.secret.file, "/etc/t/key");
   EXPECT_EQ(tenant.value, "a b");
-  EXPECT_THAT(RefusalOf(kQido + std::string("headers = { \"X Y\" = \"a\" }")), HasSubstr("no name of a header"));
-  EXPECT_THAT(RefusalOf(kQido + std::string("headers = { Content-Length = \"1\" }")), HasSubstr("ours to set"));
+  EXPECT_THAT(RefusalOf(kQido + std::string("headers = { \"X Y\" = \"a\" }")), HasSubstr("not the name of a header"));
+  EXPECT_THAT(RefusalOf(kQido + std::string("headers = { Content-Length = \"1\" }")), HasSubstr("set by trolleyfs"));
   EXPECT_THAT(RefusalOf(kQido + std::string("headers = { X = \"a\\nb\" }")), HasSubstr("control characters"));
 }
 

@@ -226,7 +226,7 @@ TEST_F(CheckProgramTest, SaysThatAllWorks) {
   const RunResult result = Check(Configure(Orthanc().DicomWebUrl(), Auth("password")));
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
   EXPECT_THAT(result.out, MatchesRegex("configuration +ok .*\nlogin +ok .*\nsearch +ok .*\nretrieve +ok .* bytes "
-                                       "came whole.*\n"));
+                                       "arrived complete.*\n"));
 }
 
 TEST_F(CheckProgramTest, SaysThatThePasswordOrTokenIsWrong) {
@@ -238,7 +238,7 @@ TEST_F(CheckProgramTest, SaysThatThePasswordOrTokenIsWrong) {
 
 TEST_F(CheckProgramTest, SaysThatNobodyIsThere) {
   ExpectStep(Check(Configure("http://127.0.0.1:1/dicom-web")), "search", "connection refused; is the archive running");
-  ExpectStep(Check(Configure("https://127.0.0.1:" + std::to_string(Orthanc().http_port()))), "search", "is it https");
+  ExpectStep(Check(Configure("https://127.0.0.1:" + std::to_string(Orthanc().http_port()))), "search", "does this port expect https");
   ExpectStep(Run({"check", "nowhere"}), "configuration", "nowhere");
 }
 
@@ -250,8 +250,8 @@ TEST_F(CheckProgramTest, ChecksDicomArchives) {
   Dcmqrscp dcmqrscp(WriteSyntheticSeries(spec, directory_ / "files"));
   const RunResult good = Check(ConfigureDicom(dcmqrscp.port(), Dcmqrscp::kAeTitle));
   EXPECT_EQ(good.exit_code, 0) << good.out << good.err;
-  EXPECT_THAT(good.out, MatchesRegex("configuration +ok .*\nassociation +ok .* answers C-ECHO\nsearch +ok .*\n"
-                                     "retrieve +ok .* bytes came whole.*\n"));
+  EXPECT_THAT(good.out, MatchesRegex("configuration +ok .*\nassociation +ok .* responds to C-ECHO\nsearch +ok .*\n"
+                                     "retrieve +ok .* bytes arrived complete.*\n"));
   ExpectStep(Check(ConfigureDicom(dcmqrscp.port(), "NOBODY")), "association", "AE title");
   dcmqrscp.Kill();
   ExpectStep(Check(ConfigureDicom(dcmqrscp.port(), Dcmqrscp::kAeTitle)), "association", "refused");
@@ -411,7 +411,7 @@ TEST_F(StatusProgramTest, AHungMountHangsNobody) {
   mount.process().Signal(SIGSTOP);
   const RunResult result = Run({"status", mount.path().string(), "--timeout", "200ms"});
   EXPECT_FALSE(result.timed_out);
-  ExpectFailure(result, "does not answer");
+  ExpectFailure(result, "does not respond");
   mount.process().Signal(SIGCONT);
 }
 

@@ -1,4 +1,4 @@
-// `trolleyfs get`, the program, against a real Orthanc and against an archive that answers badly.
+// `trolleyfs get`, the program, against a real Orthanc and against an archive that responds badly.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

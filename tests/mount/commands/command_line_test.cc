@@ -93,8 +93,8 @@ TEST(CommandLineTest, RefusesWrongUsage) {
   ExpectUsage({"mount", "--demo"}, "just the directory");
   ExpectUsage({"mount", "--demo", "a", "b"}, "just the directory");
   ExpectUsage({"mount", "", "b"}, "archive and the directory");
-  ExpectUsage({"finf"}, "'finf' is no subcommand");
-  ExpectUsage({"moutn", "a", "b"}, "they are mount, umount");
+  ExpectUsage({"finf"}, "'finf' is not a subcommand");
+  ExpectUsage({"moutn", "a", "b"}, "use mount, umount");
   ExpectUsage({"mount", "a", "b", "--colour"}, "--colour");
   ExpectUsage({"mount", "a", "b", "--cache-size", "much"}, "much");
   ExpectUsage({"mount", "a", "b", "--log-level", "loud"}, "loud");
