@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "support/paths.h"
 
 namespace trolley {
 namespace {
@@ -99,7 +100,7 @@ TEST(LayeringTest, TellsGoodFromBad) {
 }
 
 TEST(LayeringTest, EveryIncludeOfTheSourcesFollowsTheRules) {
-  const std::filesystem::path top = TROLLEY_SOURCE_DIRECTORY;
+  const std::filesystem::path top = kSourceDirectory;
   size_t lines = 0;
   for (const char* folder : {"src", "mount"}) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(top / folder)) {

@@ -11,6 +11,7 @@
 #include "config/default_directories.h"
 #include "config/registry.h"
 #include "config/secret_keys.h"
+#include "support/paths.h"
 
 namespace trolley {
 namespace {
@@ -211,7 +212,7 @@ TEST(ConfigTest, SaysWhereTheTomlIsMalformed) {
 }
 
 TEST(ConfigTest, ReadsTheDocumentedExample) {
-  std::ifstream in(std::filesystem::path(TROLLEY_SOURCE_DIRECTORY) / "mount/CONFIGURATION.md");
+  std::ifstream in(std::filesystem::path(kSourceDirectory) / "mount/CONFIGURATION.md");
   const std::string page(std::istreambuf_iterator<char>(in), {});
   const size_t begin = page.find("```toml\n");
   ASSERT_NE(begin, std::string::npos);

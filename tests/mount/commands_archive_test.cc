@@ -14,6 +14,7 @@
 #include "support/mounted.h"
 #include "support/nginx.h"
 #include "support/orthanc.h"
+#include "support/paths.h"
 
 namespace trolley {
 namespace {
@@ -25,7 +26,7 @@ using testing::Not;
 class CommandsTest : public testing::Test {
  protected:
   RunResult Run(std::vector<std::string> arguments, RunOptions options = {}) const {
-    arguments.insert(arguments.begin(), TROLLEYFS_PROGRAM);
+    arguments.insert(arguments.begin(), kTrolleyfsProgram);
     options.environment["XDG_CONFIG_HOME"] = (directory_ / "config").string();
     options.environment["XDG_CACHE_HOME"] = (directory_ / "caches").string();
     options.environment["TZ"] = "UTC";
@@ -151,7 +152,7 @@ TEST_F(FindProgramTest, AFailureIsOneLine) {
 TEST_F(FindProgramTest, CtrlCEndsIt) {
   FakeArchive archive;
   archive.OnSearch([](const ReceivedRequest&, HttpReply& reply) { reply.Hang(); });
-  Process process({TROLLEYFS_PROGRAM, "find", archive.Url()});
+  Process process({kTrolleyfsProgram, "find", archive.Url()});
   ASSERT_TRUE(archive.server().WaitForRequests(1));
   process.Signal(SIGINT);
   EXPECT_EQ(process.Wait(std::chrono::seconds(20)), 128 + SIGINT);
@@ -162,7 +163,7 @@ TEST_F(FindProgramTest, AFullDiskIsAFailure) {
   if (!std::filesystem::exists("/dev/full")) {
     GTEST_SKIP() << "no /dev/full";
   }
-  ExpectFailure(RunShell(std::string(TROLLEYFS_PROGRAM) + " find " + MakeFolder() + " > /dev/full"), "Cannot write");
+  ExpectFailure(RunShell(std::string(kTrolleyfsProgram) + " find " + MakeFolder() + " > /dev/full"), "Cannot write");
 }
 
 // --- check ---

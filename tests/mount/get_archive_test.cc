@@ -12,6 +12,7 @@
 #include "dicom/synthetic.h"
 #include "mount/archive_fixture.h"
 #include "mount/fake_archive.h"
+#include "support/paths.h"
 
 namespace trolley {
 namespace {
@@ -98,7 +99,7 @@ class GetTest : public testing::Test {
 
   std::vector<std::string> Command(const std::string& from, const std::vector<std::string>& arguments) const {
     std::vector<std::string> command = {
-        TROLLEYFS_PROGRAM, "get", from, "--output", out_.string(), "--cache-dir", (directory_ / "cache").string()};
+        kTrolleyfsProgram, "get", from, "--output", out_.string(), "--cache-dir", (directory_ / "cache").string()};
     command.insert(command.end(), arguments.begin(), arguments.end());
     return command;
   }
@@ -273,15 +274,15 @@ TEST_F(GetTest, SaysHowItIsUsed) {
   EXPECT_EQ(Get({"1.2", "PatientID=1"}).exit_code, 2);
   EXPECT_EQ(Get({"1.2", "--jobs", "0"}).exit_code, 2);
   EXPECT_EQ(Get({"1.2", "--layout", "round"}).exit_code, 2);
-  EXPECT_EQ(RunProgram({TROLLEYFS_PROGRAM, "get", url, "1.2"}).exit_code, 2) << "without --output";
-  EXPECT_THAT(RunProgram({TROLLEYFS_PROGRAM, "get", "--help"}).out, HasSubstr("cohort"));
+  EXPECT_EQ(RunProgram({kTrolleyfsProgram, "get", url, "1.2"}).exit_code, 2) << "without --output";
+  EXPECT_THAT(RunProgram({kTrolleyfsProgram, "get", "--help"}).out, HasSubstr("cohort"));
 }
 
 TEST_F(GetTest, GetsFromAFolderButNotIntoIt) {
   const std::string folder = data().rle.files[0].parent_path().string();
   ASSERT_TRUE(Succeeded(GetFrom(folder, {data().rle.study})));
   EXPECT_TRUE(HasTree(data().rle));
-  const RunResult inside = RunProgram({TROLLEYFS_PROGRAM, "get", folder, data().rle.study, "--output", folder + "/out",
+  const RunResult inside = RunProgram({kTrolleyfsProgram, "get", folder, data().rle.study, "--output", folder + "/out",
                                        "--cache-dir", (directory_ / "cache").string()});
   EXPECT_EQ(inside.exit_code, 1);
   EXPECT_THAT(inside.err, HasSubstr("inside the archive's folder"));

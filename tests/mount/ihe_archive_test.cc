@@ -16,6 +16,7 @@
 #include "support/fake_mint.h"
 #include "support/fake_rad69.h"
 #include "support/mounted.h"
+#include "support/paths.h"
 #include "support/process.h"
 #include "support/temp_directory.h"
 
@@ -164,7 +165,7 @@ TEST_P(IheArchiveTest, TellsWhatBecameOfEachInstanceOfASeries) {
 }
 
 TEST_P(IheArchiveTest, GetsEverything) {
-  const RunResult get = RunProgram({TROLLEYFS_PROGRAM, "get", "ihe", "PatientID=DEMO1", "--output",
+  const RunResult get = RunProgram({kTrolleyfsProgram, "get", "ihe", "PatientID=DEMO1", "--output",
                                     (out_.path() / "all").string(), "--config", config_.string()});
   EXPECT_EQ(get.exit_code, 0) << get.err;
   EXPECT_TRUE(FilesBelow(out_.path() / "all") == Stored());
@@ -174,7 +175,7 @@ TEST_P(IheArchiveTest, GetsWhatItCanAndSaysWhatFailed) {
   const InstanceReference missing = Instance(3);
   const InstanceReference failing = Instance(5);
   Spoil(missing, failing);
-  const RunResult get = RunProgram({TROLLEYFS_PROGRAM, "get", "ihe", missing.study.str(), "--output",
+  const RunResult get = RunProgram({kTrolleyfsProgram, "get", "ihe", missing.study.str(), "--output",
                                     (out_.path() / "all").string(), "--config", config_.string()});
   EXPECT_EQ(get.exit_code, 1);
   EXPECT_THAT(get.err, HasSubstr(missing.instance.str()));

@@ -17,6 +17,7 @@
 #include "base/unique_fd.h"
 #include "mount/fake_archive.h"
 #include "support/mounted.h"
+#include "support/paths.h"
 
 namespace trolley {
 namespace {
@@ -40,12 +41,12 @@ class LifecycleTest : public testing::Test {
   LifecycleTest() { std::filesystem::create_directory(point_); }
   ~LifecycleTest() override {
     if (IsMountPoint(point_)) {
-      RunProgram({TROLLEYFS_PROGRAM, "umount", "--lazy", point_.string()});
+      RunProgram({kTrolleyfsProgram, "umount", "--lazy", point_.string()});
     }
   }
 
   std::vector<std::string> Command(const std::string& archive, const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> command{TROLLEYFS_PROGRAM, "mount",         archive,
+    std::vector<std::string> command{kTrolleyfsProgram, "mount",         archive,
                                      point_.string(),   "--cache-dir",   (directory_ / "cache").string(),
                                      "--config",        config_.string()};
     command.insert(command.end(), more.begin(), more.end());
@@ -55,7 +56,7 @@ class LifecycleTest : public testing::Test {
     return RunProgram(Command(archive_.Url(), more));
   }
   RunResult Umount(const std::vector<std::string>& more = {}) {
-    std::vector<std::string> command{TROLLEYFS_PROGRAM, "umount", point_.string()};
+    std::vector<std::string> command{kTrolleyfsProgram, "umount", point_.string()};
     command.insert(command.end(), more.begin(), more.end());
     return RunProgram(command);
   }
@@ -131,7 +132,7 @@ TEST_F(LifecycleTest, ABusyMountNamesItsHolderAndCanBeUnmountedLazily) {
 
 TEST_F(LifecycleTest, UmountRefusesWhatIsNotOurs) {
   EXPECT_EQ(Umount().exit_code, 1);
-  const RunResult proc = RunProgram({TROLLEYFS_PROGRAM, "umount", "/proc"});
+  const RunResult proc = RunProgram({kTrolleyfsProgram, "umount", "/proc"});
   EXPECT_EQ(proc.exit_code, 1);
   EXPECT_THAT(proc.err, HasSubstr("not trolleyfs"));
 }
@@ -180,7 +181,7 @@ TEST_F(LifecycleTest, TellsSystemdWhenItIsReady) {
 
 TEST_F(LifecycleTest, WorksAsMountsHelper) {
   const RunResult result =
-      RunProgram({TROLLEYFS_PROGRAM, archive_.Url(), point_.string(), "-o",
+      RunProgram({kTrolleyfsProgram, archive_.Url(), point_.string(), "-o",
                   "rw,dev,suid,_netdev,cache_dir=" + (directory_ / "cache").string() + ",config=" + config_.string()});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(ReadFile(point_ / archive_.File(1)), archive_.Bytes(1));

@@ -18,6 +18,7 @@
 #include "base/unique_fd.h"
 #include "mount/fake_archive.h"
 #include "support/mounted.h"
+#include "support/paths.h"
 
 namespace trolley {
 namespace {
@@ -363,7 +364,7 @@ TEST_P(PassthroughMountTest, AnOrdinaryUserReadsThroughUs) {
   std::filesystem::permissions(home.path(), std::filesystem::perms::all);
   // The build's own folder may be closed to others.
   const auto program = home / "trolleyfs";
-  std::filesystem::copy_file(TROLLEYFS_PROGRAM, program);
+  std::filesystem::copy_file(kTrolleyfsProgram, program);
   const auto point = home / "mount";
   std::filesystem::create_directory(point);
   std::filesystem::permissions(point, std::filesystem::perms::all);

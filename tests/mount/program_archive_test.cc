@@ -12,6 +12,7 @@
 #include "mount/fake_archive.h"
 #include "support/mounted.h"
 #include "support/orthanc.h"
+#include "support/paths.h"
 
 namespace trolley {
 namespace {
@@ -29,7 +30,7 @@ class ProgramTest : public testing::Test {
   }
 
   RunResult Run(const std::vector<std::string>& arguments, const RunOptions& options = {}) const {
-    std::vector<std::string> argv{TROLLEYFS_PROGRAM};
+    std::vector<std::string> argv{kTrolleyfsProgram};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     return RunProgram(argv, options);
   }
@@ -225,7 +226,7 @@ TEST_F(ProgramTest, WorksForAnOrdinaryUser) {
   options.environment["HOME"] = home.string();
   // The build's own folder may be closed to others.
   const auto program = directory_ / "trolleyfs";
-  std::filesystem::copy_file(TROLLEYFS_PROGRAM, program);
+  std::filesystem::copy_file(kTrolleyfsProgram, program);
   const RunResult mount = RunProgram({program.string(), "mount", folder.string(), mount_point_.string()}, options);
   ASSERT_EQ(mount.exit_code, 0) << mount.err;
   const RunResult cat = RunProgram({"cat", (mount_point_ / "studies/1.2.3/1.2.3.4/1.2.3.4.1.dcm").string()}, options);

@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "support/paths.h"
+
 namespace trolley {
 namespace {
 
@@ -38,7 +40,7 @@ Mounted::Mounted(const std::string& archive, const std::filesystem::path& cache,
     std::filesystem::permissions(directory_.path(), std::filesystem::perms(0755));
     std::filesystem::permissions(path_, std::filesystem::perms::all);
   }
-  std::vector<std::string> argv{TROLLEYFS_PROGRAM, "mount",       "-f",          archive,
+  std::vector<std::string> argv{kTrolleyfsProgram, "mount",       "-f",          archive,
                                 path_.string(),    "--cache-dir", cache.string()};
   argv.insert(argv.end(), options.begin(), options.end());
   process_ = std::make_unique<Process>(argv, run);
@@ -62,7 +64,7 @@ Mounted::~Mounted() {
 }
 
 bool Mounted::Unmount() {
-  const RunResult umount = RunProgram({TROLLEYFS_PROGRAM, "umount", path_.string()});
+  const RunResult umount = RunProgram({kTrolleyfsProgram, "umount", path_.string()});
   return umount.exit_code == 0 && process_->Wait(kPatience) == 0 && !IsMountPoint(path_);
 }
 
