@@ -16,6 +16,7 @@
 #include "config/registry.h"
 #include "mount/commands/command_line.h"
 #include "mount/commands/mount_options.h"
+#include "support/paths.h"
 
 namespace trolley {
 namespace {
@@ -41,7 +42,7 @@ Names InBackticks(const std::string& text) {
 
 // By heading, without "#" and backticks: "Searcher qido-rs".
 std::map<std::string, Section> ReadPage() {
-  std::ifstream in(std::filesystem::path(TROLLEY_SOURCE_DIRECTORY) / "mount/CONFIGURATION.md");
+  std::ifstream in(std::filesystem::path(kSourceDirectory) / "mount/CONFIGURATION.md");
   std::map<std::string, Section> sections;
   std::string heading;
   for (std::string line; std::getline(in, line);) {
