@@ -4,7 +4,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 build_packages=(g++ cmake ninja-build pkg-config fuse3 libfuse3-dev libcurl4-openssl-dev libssl-dev libdcmtk-dev liblmdb-dev
                 libspdlog-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libxxhash-dev libsystemd-dev
-                libpugixml-dev)
+                libpugixml-dev ca-certificates)
 
 say() { printf '\n== %s\n' "$*"; }
 fail() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
@@ -40,12 +40,18 @@ need_fuse() {
   [ -e /dev/fuse ] || fail "cannot mount: there is no /dev/fuse (a container needs --device /dev/fuse --cap-add SYS_ADMIN)"
 }
 
-# build PRESET TESTS(ON|OFF) [TARGET...]
-build() {
+# configure PRESET TESTS(ON|OFF)
+configure() {
   local preset=$1 tests=$2 log=$top/build/$1.configure.log
-  shift 2
   mkdir -p "$top/build"
   (cd "$top" && cmake --preset "$preset" -DTROLLEY_BUILD_TESTS="$tests" >"$log" 2>&1) ||
     { cat "$log"; fail "cannot configure the $preset build"; }
+}
+
+# build PRESET TESTS(ON|OFF) [TARGET...]
+build() {
+  local preset=$1
+  configure "$1" "$2"
+  shift 2
   cmake --build "$top/build/$preset" ${1:+--target "$@"} || fail "cannot build $preset"
 }
