@@ -1,11 +1,7 @@
 #include "archive/archive.h"
 
-#include <dirent.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <condition_variable>
-#include <cstring>
 #include <functional>
 #include <mutex>
 #include <utility>
@@ -101,22 +97,8 @@ void Archive::Impl::OpenCaches() {
 }
 
 void Archive::Impl::CheckReachable(const Context& context) {
-  if (const auto* folder = config_.searcher->endpoint_as<FolderEndpoint>()) {
-    // Only whether it can be read: indexing a big folder takes its time, and happens at the first question.
-    DIR* directory = opendir(folder->path.c_str());
-    if (directory == nullptr) {
-      throw Error(ErrorCode::kStorage,
-                  StrCat("Cannot open the folder ", folder->path.string(), ": ", std::strerror(errno)));
-    }
-    closedir(directory);
-    return;
-  }
   try {
-    if (ends_.searcher_associations != nullptr) {
-      Echo(*ends_.searcher_associations, context);
-    } else {
-      ends_.searcher->Find(Query(Level::kStudy).SetLimit(1), context);
-    }
+    ends_.searcher->Check(context);
   } catch (const Error& error) {
     const bool out_of_reach = error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kTimedOut;
     if (!out_of_reach || answers_->empty()) {

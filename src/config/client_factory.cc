@@ -151,7 +151,7 @@ std::shared_ptr<OrthancRest> ClientFactory::MakeOrthanc() {
     }
   }
   return std::make_shared<OrthancRest>(std::move(url), Http(*searcher),
-                                       detect ? OrthancRest::Basis::kGuess : OrthancRest::Basis::kTold);
+                                       detect ? OrthancRest::Basis::kDetected : OrthancRest::Basis::kConfigured);
 }
 
 }  // namespace trolley

@@ -13,18 +13,18 @@ using nlohmann::json;
 
 constexpr size_t kMaxProbeBody = size_t{1} << 20;
 
-// What it answers, if that is an object; else null.
+// The parsed JSON object, or null.
 json Probe(const std::string& url, HttpClient& http, const Context& context) {
   HttpRequest request;
   request.url = url;
   request.follow_redirects = false;
   request.renew_credentials = false;
   const HttpResponse response = http.Fetch(request, context, kMaxProbeBody);
-  json answer = json::parse(response.body, nullptr, false);
-  if (response.head.status != 200 || !answer.is_object()) {
+  json parsed = json::parse(response.body, nullptr, false);
+  if (response.head.status != 200 || !parsed.is_object()) {
     return {};
   }
-  return answer;  // moved: a copy goes as deep as the archive likes
+  return parsed;  // moved: a copy goes as deep as the archive likes
 }
 
 // As "1.10.1", "mainline".
@@ -35,14 +35,14 @@ bool IsVersion(std::string_view text) {
 
 }  // namespace
 
-std::optional<std::string> RecogniseOrthanc(const std::string& url, HttpClient& http, const Context& context) {
+std::optional<std::string> DetectOrthanc(const std::string& url, HttpClient& http, const Context& context) {
   const json system = Probe(StrCat(url, "/system"), http, context);
   const std::string version = JsonText(system, "Version");
   const auto api = system.find("ApiVersion");
   if (api == system.end() || !api->is_number() || !IsVersion(version)) {
     return std::nullopt;
   }
-  // The DICOMweb service may be another server's all the same, if this one has no such plugin.
+  // Without that plugin, the DICOMweb service at this address belongs to another server.
   const json plugin = Probe(StrCat(url, "/plugins/dicom-web"), http, context);
   return JsonText(plugin, "ID") == "dicom-web" ? std::optional(version) : std::nullopt;
 }

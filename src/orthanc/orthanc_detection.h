@@ -9,10 +9,10 @@
 
 namespace trolley {
 
-// The version of the Orthanc whose REST interface is at `url` (without trailing "/"), if there is one and it says that
-// it has the DICOMweb plugin. Two requests at most, which renew no credentials and follow no redirect. nullopt when
-// something else is there. Throws as HttpClient does.
-std::optional<std::string> RecogniseOrthanc(const std::string& url, HttpClient& http, const Context& context);
+// The version of the Orthanc whose REST interface is at `url` (without trailing "/"), if it has the DICOMweb plugin.
+// Two requests at most, which renew no credentials and follow no redirect. nullopt when something else is there. Throws
+// as HttpClient does.
+std::optional<std::string> DetectOrthanc(const std::string& url, HttpClient& http, const Context& context);
 
 }  // namespace trolley
 

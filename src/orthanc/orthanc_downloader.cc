@@ -13,9 +13,9 @@
 namespace trolley {
 namespace {
 
-constexpr size_t kSeriesThreshold = 8;  // so many instances of a series come faster as one stream
+constexpr size_t kSeriesThreshold = 8;  // from this number on, one stream of DICOMweb is faster
 
-// The interface says no: nothing to report as long as DICOMweb answers.
+// The interface refuses: nothing to report while DICOMweb works.
 bool RefusesFile(int status) {
   return status == 401 || status == 403 || status == 405;
 }
@@ -49,15 +49,15 @@ class Orthanc : public Downloader {
   }
 
  private:
-  // False when this way did not work, and the sink was told nothing.
+  // False when Orthanc's interface did not give the file and nothing was reported to the sink.
   bool FetchOne(const InstanceReference& instance, DownloadSink& sink, const Context& context) {
-    for (const bool fresh : {false, true}) {
-      std::optional<std::string> url;
+    for (const bool refresh : {false, true}) {
+      OrthancRest::File file;
       try {
-        if (!rest_->UsableByNow(context)) {
+        if (!rest_->IsKnownAvailable(context)) {
           return false;
         }
-        url = rest_->FileUrl(instance, fresh, context);
+        file = rest_->FindFile(instance, refresh, context);
       } catch (const Error& error) {
         if (error.code() == ErrorCode::kCancelled || error.code() == ErrorCode::kTimedOut) {
           throw;
@@ -65,14 +65,17 @@ class Orthanc : public Downloader {
         LogDebug(StrCat("DICOMweb is used instead: ", error.what()));
         return false;
       }
-      if (!url) {
-        if (rest_->is_guess()) {
-          return false;  // DICOMweb has the last word
+      if (file.refused) {
+        return false;
+      }
+      if (file.url.empty()) {
+        if (rest_->is_detected()) {
+          return false;  // DICOMweb decides whether it is missing
         }
         sink.OnMissing(instance);
         return true;
       }
-      if (const std::optional<bool> done = FetchFile(*url, instance, sink, context)) {
+      if (const std::optional<bool> done = FetchFile(file.url, instance, sink, context)) {
         return *done;
       }
     }
@@ -91,7 +94,7 @@ class Orthanc : public Downloader {
         return std::nullopt;
       }
       if (RefusesFile(reply.head.status)) {
-        rest_->GiveUp(StrCat("HTTP ", reply.head.status, " for ", UrlForLog(url)));
+        rest_->MarkUnavailable(StrCat("HTTP ", reply.head.status, " for ", UrlForLog(url)));
         return false;
       }
       ReportInstance(reply, instance, doing, sink);

@@ -9,9 +9,9 @@
 
 namespace trolley {
 
-// Downloads single instances through Orthanc's own REST interface, /instances/{id}/file, which costs the server a
-// hundredth of what DICOMweb does; many of a series, and everything where that interface is not to be reached, by
-// `dicom_web` (a WADO-RS downloader). Orthanc's identifiers are those that `rest` remembers from listings, or looked
+// Downloads single instances by Orthanc's own REST interface, /instances/{id}/file, which costs the server a hundredth
+// of what DICOMweb does. `dicom_web` (a WADO-RS downloader) downloads many instances of a series together, and
+// everything when that interface is not available. `rest` remembers Orthanc's identifiers from listings, or looks them
 // up.
 std::unique_ptr<Downloader> MakeOrthancDownloader(std::shared_ptr<OrthancRest> rest, std::shared_ptr<HttpClient> http,
                                                   std::unique_ptr<Downloader> dicom_web);

@@ -16,17 +16,17 @@
 
 namespace trolley {
 
-// What Orthanc's REST interface tells of an instance.
+// An instance as Orthanc's REST interface describes it.
 struct OrthancInstance {
   std::string id;
-  std::string series_id;  // empty: not told
+  std::string series_id;  // empty: not given
   std::optional<Uid> uid;
   std::optional<uint64_t> size;  // of the stored file
   std::string number;            // InstanceNumber; empty: none
 };
 
 // Reads a list of them, {"ID": ..., "FileSize": ..., "MainDicomTags": {"SOPInstanceUID": ...}}, piece by piece. Throws
-// kProtocol for what is no such list; what is said of an instance may be anything, also nothing.
+// kProtocol for anything else than a list of objects; an object may lack any member.
 class OrthancInstanceReader : private JsonEvents {
  public:
   explicit OrthancInstanceReader(std::function<void(OrthancInstance)> each) : each_(std::move(each)) {}
@@ -53,7 +53,7 @@ class OrthancInstanceReader : private JsonEvents {
   OrthancInstance instance_;
 };
 
-// Reads such a list from a response; the beginning of the text of one that is not 200 is kept instead.
+// Reads such a list from a response with status 200; keeps the beginning of the text of any other response.
 class OrthancInstanceSink : public HttpSink {
  public:
   OrthancInstanceSink(std::function<void(OrthancInstance)> each, uint64_t max_body)
@@ -61,7 +61,7 @@ class OrthancInstanceSink : public HttpSink {
 
   void OnHead(const HttpHead& head) override { status_ = head.status; }
   void OnBody(std::span<const std::byte> piece) override;
-  // Of a response that is complete, and 200.
+  // After a complete response with status 200.
   void Finish() { reader_.Finish(); }
   const std::string& text() const { return text_; }
 

@@ -6,7 +6,7 @@
 
 namespace trolley {
 
-// A member of an object; empty when it has none of that name, or one that is no string.
+// The text of an object's member; empty when there is no such member or it is not a string.
 inline std::string JsonText(const nlohmann::json& object, const char* member) {
   const auto at = object.find(member);
   return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();

@@ -1,18 +1,20 @@
+// Orthanc's REST interface: requests, and whether it is available. Called by the searcher and the downloader of this
+// room, on the threads that run their queries and transfers.
 #include "orthanc/orthanc_rest.h"
 
 #include <algorithm>
 #include <chrono>
-#include <deque>
 #include <functional>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/async_call.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "base/text.h"
 #include "orthanc/orthanc_detection.h"
+#include "orthanc/orthanc_identifiers.h"
 #include "orthanc/orthanc_instances.h"
 #include "orthanc/orthanc_json.h"
 
@@ -21,22 +23,22 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxList = size_t{256} << 20;  // read as it comes
-constexpr size_t kMaxBody = size_t{32} << 20;   // read at once
+constexpr size_t kMaxList = size_t{256} << 20;  // bytes; parsed as it arrives
+constexpr size_t kMaxBody = size_t{32} << 20;   // bytes; kept in memory
 constexpr size_t kMaxInstances = 1000000;       // more is for DICOMweb to crop
-constexpr size_t kMaxRemembered = 100000;       // identifiers; a few tens of MB
-constexpr auto kTryAgainAfter = std::chrono::minutes(10);
-constexpr auto kGuessAgainAfter = std::chrono::hours(1);  // where something else is
-constexpr auto kGuessPatience = std::chrono::seconds(2);
-constexpr auto kPatience = std::chrono::seconds(10);  // all of it can be done without
+constexpr size_t kMaxReserved = 100000;         // instances
+constexpr auto kRetryPause = std::chrono::minutes(10);
+constexpr auto kDetectionPause = std::chrono::hours(1);  // after something else was found
+constexpr auto kDetectionTimeout = std::chrono::seconds(2);
+constexpr auto kTimeout = std::chrono::seconds(10);
 constexpr std::string_view kDoing = "use Orthanc's REST interface";
 
-// Says no to us or to all, as against failing.
+// The server refuses, which is not a failure: the interface is closed to us or to all.
 bool RefusesRest(int status) {
   return status == 401 || status == 403 || status == 404 || status == 405 || status == 410 || status == 501;
 }
 
-// Nothing but what stands between quotes in a path.
+// Safe to put into the path of a URL.
 bool IsIdentifier(std::string_view text) {
   return !text.empty() && text.size() <= 64 && text.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
 }
@@ -45,7 +47,7 @@ bool IsIdentifier(std::string_view text) {
   throw Error(ErrorCode::kProtocol, StrCat("Cannot ", kDoing, ": ", what));
 }
 
-using Identifiers = std::unordered_map<Uid, std::string>;
+using Identifiers = OrthancIdentifiers::OfInstances;
 
 struct StoredInstances {
   OrthancRest::Sizes sizes;
@@ -56,7 +58,7 @@ struct StoredInstances {
       NotOrthanc("an instance is described without its identifiers");
     }
     if (!ids.try_emplace(*instance.uid, std::move(instance.id)).second) {
-      sizes.erase(*instance.uid);  // stored under two PatientIDs: who knows which is meant
+      sizes.erase(*instance.uid);  // stored under two PatientIDs: either may be meant
     } else if (instance.size && *instance.size > 0) {
       sizes.emplace(*std::move(instance.uid), *instance.size);
     }
@@ -70,123 +72,147 @@ class OrthancRest::Impl {
   Impl(std::string url, std::shared_ptr<HttpClient> http, Basis basis)
       : base_(WithoutTrailingSlashes(std::move(url))), http_(std::move(http)), basis_(basis) {}
 
-  bool Usable(const Context& context) {
+  bool IsAvailable(const Context& context) {
     {
-      const std::lock_guard lock(mutex_);
-      if (usable_) {
+      const MutexLock lock(mutex_);
+      if (available_) {
         return true;
       }
-      if (guessing_ || Clock::now() < not_before_) {
+      if (detecting_ || Clock::now() < not_before_) {
         return false;
       }
-      guessing_ = is_guess();
+      detecting_ = is_detected();
     }
-    return is_guess() ? Guess(context) : AskSystem(context);
+    return is_detected() ? Detect(context) : RequestSystem(context);
   }
 
-  bool UsableByNow(const Context& context) {
-    if (!is_guess()) {
-      return Usable(context);
+  bool IsKnownAvailable(const Context& context) {
+    if (!is_detected()) {
+      return IsAvailable(context);
     }
-    const std::lock_guard lock(mutex_);
-    return usable_;
+    const MutexLock lock(mutex_);
+    return available_;
   }
 
-  bool is_guess() const { return basis_ == Basis::kGuess; }
+  bool is_detected() const { return basis_ == Basis::kDetected; }
 
-  void GiveUp(std::string_view reason) {
-    const std::lock_guard lock(mutex_);
-    usable_ = false;
-    not_before_ = Clock::now() + kTryAgainAfter;
-    if (!std::exchange(told_, true)) {
+  void MarkUnavailable(std::string_view reason) {
+    const MutexLock lock(mutex_);
+    available_ = false;
+    not_before_ = Clock::now() + kRetryPause;
+    if (!std::exchange(logged_, true)) {
       LogInfo(StrCat("Orthanc's own REST interface cannot be used, DICOMweb does everything: ", reason));
     }
   }
 
-  std::optional<std::string> FileUrl(const InstanceReference& instance, bool fresh, const Context& context) {
-    if (!fresh) {
-      const std::lock_guard lock(mutex_);
-      if (const auto series = known_.find(instance.series_reference()); series != known_.end()) {
-        if (const auto at = series->second.find(instance.instance); at != series->second.end()) {
-          return UrlOf(at->second);
-        }
+  File FindFile(const InstanceReference& instance, bool refresh, const Context& context) {
+    if (!refresh) {
+      if (const auto id = known_.Find(instance)) {
+        return {false, UrlOf(*id)};
       }
     }
-    const json found = Find("Instance", instance.series_reference(), &instance.instance, false, context);
-    const std::vector<std::string> ids = IdentifiersIn(found);
-    if (ids.empty()) {
-      return std::nullopt;
+    const auto found = Find("Instance", instance.series_reference(), &instance.instance, false, context);
+    if (!found) {
+      return {true, ""};
     }
-    Remember(instance.series_reference(), {{instance.instance, ids.front()}});
-    return UrlOf(ids.front());
+    const std::vector<std::string> ids = IdentifiersIn(*found);
+    if (ids.empty()) {
+      return {false, ""};
+    }
+    known_.Remember(instance.series_reference(), {{instance.instance, ids.front()}});
+    return {false, UrlOf(ids.front())};
   }
 
-  Sizes SizesOf(const SeriesReference& series, const Context& context) {
-    StoredInstances found;
-    for (const std::string& id : IdentifiersIn(Find("Series", series, nullptr, false, context))) {
-      AskForInstances(
-          InstancesOf(id), [&](OrthancInstance instance) { found.Add(std::move(instance)); }, context);
+  std::optional<Sizes> SizesOf(const SeriesReference& series, const Context& context) {
+    const auto resources = Find("Series", series, nullptr, false, context);
+    if (!resources) {
+      return std::nullopt;
     }
-    Remember(series, std::move(found.ids));
+    StoredInstances found;
+    for (const std::string& id : IdentifiersIn(*resources)) {
+      const auto add = [&](OrthancInstance instance) { found.Add(std::move(instance)); };
+      if (!ReadInstances(InstancesOf(id), add, context)) {
+        return std::nullopt;
+      }
+    }
+    known_.Remember(series, std::move(found.ids));
     return std::move(found.sizes);
   }
 
-  Sizes SizesOf(const InstanceReference& instance, const Context& context) {
+  std::optional<Sizes> SizesOf(const InstanceReference& instance, const Context& context) {
     StoredInstances found;
-    AskForInstances(
-        FindRequest("Instance", instance.series_reference(), &instance.instance, true),
-        [&](OrthancInstance described) { found.Add(std::move(described)); }, context);
-    Remember(instance.series_reference(), std::move(found.ids));
+    const HttpRequest request = FindRequest("Instance", instance.series_reference(), &instance.instance, true);
+    const auto add = [&](OrthancInstance described) { found.Add(std::move(described)); };
+    if (!ReadInstances(request, add, context)) {
+      return std::nullopt;
+    }
+    known_.Remember(instance.series_reference(), std::move(found.ids));
     return std::move(found.sizes);
   }
 
   std::optional<std::vector<Instance>> List(const SeriesReference& series, const Context& context) {
-    std::vector<Instance> instances;
-    Identifiers ids;
-    for (const json& described : Find("Series", series, nullptr, true, context)) {
-      const std::string id = described.is_object() ? JsonText(described, "ID") : "";
-      const auto tags = described.find("MainDicomTags");
-      const auto children = described.find("Instances");
-      if (!IsIdentifier(id) || tags == described.end() || JsonText(*tags, "SeriesInstanceUID") != series.series.str() ||
-          children == described.end() || !children->is_array()) {
-        NotOrthanc("a series is not described");
-      }
-      const size_t before = instances.size();
-      uint64_t bytes = 0;
-      bool doubtful = false;
-      const auto add = [&](OrthancInstance instance) {
-        const bool here = instance.series_id.empty() || instance.series_id == id;
-        if (!here || instances.size() >= kMaxInstances || !instance.uid || !IsIdentifier(instance.id) ||
-            instance.size.value_or(0) == 0) {
-          doubtful = true;
-          return;
-        }
-        bytes += *instance.size;
-        doubtful = doubtful || !ids.try_emplace(*instance.uid, std::move(instance.id)).second;
-        Attributes attributes{{tag::kSOPInstanceUID, instance.uid->str()}};
-        if (!instance.number.empty()) {
-          attributes.Set(tag::kInstanceNumber, instance.number);
-        }
-        attributes.ShrinkToFit();
-        instances.push_back({*std::move(instance.uid), std::move(attributes), instance.size});
-      };
-      instances.reserve(before + std::min(children->size(), kMaxRemembered));
-      AsyncCall<std::optional<uint64_t>> total(context,
-                                               [this, id](const Context& limited) { return TotalSize(id, limited); });
-      AskForInstances(InstancesOf(id), add, context);
-      if (doubtful || instances.size() - before != children->size() || !IsSumOfSizes(bytes, total.Get())) {
+    const auto resources = Find("Series", series, nullptr, true, context);
+    if (!resources) {
+      return std::nullopt;
+    }
+    SeriesList list;
+    for (const json& described : *resources) {
+      if (!AddInstances(described, series, list, context)) {
         return std::nullopt;
       }
     }
-    if (instances.empty()) {
+    if (list.instances.empty()) {
       return std::nullopt;
     }
-    Remember(series, std::move(ids));
-    return instances;
+    known_.Remember(series, std::move(list.ids));
+    return std::move(list.instances);
   }
 
  private:
-  bool AskSystem(const Context& context) {
+  struct SeriesList {
+    std::vector<Instance> instances;
+    Identifiers ids;
+    uint64_t bytes = 0;  // of the resource that is being read
+    bool doubtful = false;
+
+    void Add(OrthancInstance instance, const std::string& series_id) {
+      const bool here = instance.series_id.empty() || instance.series_id == series_id;
+      if (!here || instances.size() >= kMaxInstances || !instance.uid || !IsIdentifier(instance.id) ||
+          instance.size.value_or(0) == 0) {
+        doubtful = true;
+        return;
+      }
+      bytes += *instance.size;
+      doubtful = doubtful || !ids.try_emplace(*instance.uid, std::move(instance.id)).second;
+      Attributes attributes{{tag::kSOPInstanceUID, instance.uid->str()}};
+      if (!instance.number.empty()) {
+        attributes.Set(tag::kInstanceNumber, instance.number);
+      }
+      attributes.ShrinkToFit();
+      instances.push_back({*std::move(instance.uid), std::move(attributes), instance.size});
+    }
+  };
+
+  // Adds the instances of one series resource. False when the interface refuses or the list is doubtful.
+  bool AddInstances(const json& described, const SeriesReference& series, SeriesList& list, const Context& context) {
+    const std::string id = described.is_object() ? JsonText(described, "ID") : "";
+    const auto tags = described.find("MainDicomTags");
+    const auto children = described.find("Instances");
+    if (!IsIdentifier(id) || tags == described.end() || JsonText(*tags, "SeriesInstanceUID") != series.series.str() ||
+        children == described.end() || !children->is_array()) {
+      NotOrthanc("a series is not described");
+    }
+    const size_t before = list.instances.size();
+    list.bytes = 0;
+    list.instances.reserve(before + std::min(children->size(), kMaxReserved));
+    AsyncCall<std::optional<uint64_t>> total(context,
+                                             [this, id](const Context& limited) { return TotalSize(id, limited); });
+    const auto add = [&](OrthancInstance instance) { list.Add(std::move(instance), id); };
+    return ReadInstances(InstancesOf(id), add, context) && !list.doubtful &&
+           list.instances.size() - before == children->size() && IsSumOfSizes(list.bytes, total.Get());
+  }
+
+  bool RequestSystem(const Context& context) {
     HttpRequest request;
     request.url = base_ + "/system";
     const HttpResponse response = Fetch(request, context);
@@ -195,50 +221,53 @@ class OrthancRest::Impl {
     }
     const json system = json::parse(response.body, nullptr, false);
     if (response.head.status != 200 || !system.is_object() || !system.contains("ApiVersion")) {
-      GiveUp(StrCat("HTTP ", response.head.status, " for ", UrlForLog(request.url)));
+      MarkUnavailable(StrCat("HTTP ", response.head.status, " for ", UrlForLog(request.url)));
       return false;
     }
-    const std::lock_guard lock(mutex_);
-    usable_ = true;
+    const MutexLock lock(mutex_);
+    available_ = true;
     return true;
   }
 
-  bool Guess(const Context& context) {
+  bool Detect(const Context& context) {
     Context limited = context;
-    limited.deadline = std::min(context.deadline, Clock::now() + kGuessPatience);
+    limited.deadline = std::min(context.deadline, Clock::now() + kDetectionTimeout);
     std::optional<std::string> version;
-    Clock::duration pause = kTryAgainAfter;
+    Clock::duration pause = kRetryPause;
     try {
-      version = RecogniseOrthanc(base_, *http_, limited);
-      pause = kGuessAgainAfter;
+      version = DetectOrthanc(base_, *http_, limited);
+      pause = kDetectionPause;
     } catch (const Error& error) {
       if (context.stop.stop_requested()) {
-        const std::lock_guard lock(mutex_);
-        guessing_ = false;
+        const MutexLock lock(mutex_);
+        detecting_ = false;
         throw;
       }
-      LogDebug(StrCat("Whether this is an Orthanc cannot be told: ", error.what()));
+      LogDebug(StrCat("Cannot find out whether this is an Orthanc: ", error.what()));
     }
     if (version) {
       LogInfo(StrCat("This is an Orthanc ", *version, ": its own REST interface is used where that is faster"));
     }
-    const std::lock_guard lock(mutex_);
-    guessing_ = false;
-    usable_ = version.has_value();
+    const MutexLock lock(mutex_);
+    detecting_ = false;
+    available_ = version.has_value();
     not_before_ = Clock::now() + pause;
-    return usable_;
+    return available_;
   }
 
   // Of the files of a series, and of what else is kept of its instances.
   std::optional<uint64_t> TotalSize(const std::string& series_id, const Context& context) {
     HttpRequest request;
     request.url = StrCat(base_, "/series/", series_id, "/statistics");
-    const json statistics = Ask(request, context);
-    std::string told = JsonText(statistics, "DicomUncompressedSize");
-    return ParseUint(told.empty() ? JsonText(statistics, "UncompressedSize") : told);
+    const auto statistics = FetchJson(request, context);
+    if (!statistics) {
+      return std::nullopt;
+    }
+    const std::string size = JsonText(*statistics, "DicomUncompressedSize");
+    return ParseUint(size.empty() ? JsonText(*statistics, "UncompressedSize") : size);
   }
 
-  // As against sizes that are told modulo 4 GiB each.
+  // As against sizes that are given modulo 4 GiB each.
   static bool IsSumOfSizes(uint64_t bytes, std::optional<uint64_t> total) {
     return total && *total >= bytes && *total - bytes < uint64_t{1} << 32;
   }
@@ -250,30 +279,35 @@ class OrthancRest::Impl {
     return request;
   }
 
-  void AskForInstances(const HttpRequest& request, const std::function<void(OrthancInstance)>& each,
-                       const Context& context) {
+  // False when the interface refuses.
+  bool ReadInstances(const HttpRequest& request, const std::function<void(OrthancInstance)>& each,
+                     const Context& context) {
     OrthancInstanceSink sink(each, kMaxList);
     const HttpHead head =
-        Patiently(context, [&](const Context& limited) { return http_->Stream(request, sink, limited); });
-    CheckAnswer(head, request, sink.text());
+        WithTimeLimit(context, [&](const Context& limited) { return http_->Stream(request, sink, limited); });
+    if (!IsAccepted(head, request, sink.text())) {
+      return false;
+    }
     sink.Finish();
+    return true;
   }
 
   HttpResponse Fetch(const HttpRequest& request, const Context& context) {
-    return Patiently(context, [&](const Context& limited) { return http_->Fetch(request, limited, kMaxBody); });
+    return WithTimeLimit(context, [&](const Context& limited) { return http_->Fetch(request, limited, kMaxBody); });
   }
 
+  // DICOMweb can do everything that is done here, so a slow response is not waited for.
   template <typename F>
-  auto Patiently(const Context& context, const F& ask) -> decltype(ask(context)) {
+  auto WithTimeLimit(const Context& context, const F& send) -> decltype(send(context)) {
     Context limited = context;
-    limited.deadline = std::min(context.deadline, Clock::now() + kPatience);
+    limited.deadline = std::min(context.deadline, Clock::now() + kTimeout);
     try {
-      return ask(limited);
+      return send(limited);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kTimedOut || Clock::now() >= context.deadline) {
         throw;
       }
-      GiveUp(error.what());
+      MarkUnavailable(error.what());
       throw Error(ErrorCode::kUnavailable, error.what());
     }
   }
@@ -295,38 +329,44 @@ class OrthancRest::Impl {
     return request;
   }
 
-  json Find(const char* level, const SeriesReference& series, const Uid* instance, bool expand,
-            const Context& context) {
-    json found = Ask(FindRequest(level, series, instance, expand), context);
-    if (!found.is_array()) {
-      NotOrthanc("the answer is not the list that it should be");
+  // A list; nullopt when the interface refuses.
+  std::optional<json> Find(const char* level, const SeriesReference& series, const Uid* instance, bool expand,
+                           const Context& context) {
+    auto found = FetchJson(FindRequest(level, series, instance, expand), context);
+    if (found && !found->is_array()) {
+      NotOrthanc("the response is not the list that it should be");
     }
     return found;
   }
 
-  // A list or an object.
-  json Ask(const HttpRequest& request, const Context& context) {
+  // A list or an object; nullopt when the interface refuses.
+  std::optional<json> FetchJson(const HttpRequest& request, const Context& context) {
     const HttpResponse response = Fetch(request, context);
-    CheckAnswer(response.head, request, response.body);
-    json answer = json::parse(response.body, nullptr, false);
-    if (!answer.is_structured()) {
-      NotOrthanc("the answer is not JSON");
+    if (!IsAccepted(response.head, request, response.body)) {
+      return std::nullopt;
     }
-    return answer;
+    std::optional<json> parsed(std::in_place, json::parse(response.body, nullptr, false));
+    if (!parsed->is_structured()) {
+      NotOrthanc("the response is not JSON");
+    }
+    return parsed;
   }
 
-  void CheckAnswer(const HttpHead& head, const HttpRequest& request, std::string_view body) {
+  // False when the interface refuses the request. Throws for other failures.
+  bool IsAccepted(const HttpHead& head, const HttpRequest& request, std::string_view body) {
     if (RefusesRest(head.status)) {
       const std::string reason = StrCat("HTTP ", head.status, " for ", UrlForLog(request.url));
-      if (head.status != 404 || request.method == "POST") {  // else just this series is no more
-        GiveUp(reason);
+      if (head.status != 404 || request.method == "POST") {  // else only this series was removed
+        MarkUnavailable(reason);
       }
-      throw Error(ErrorCode::kUnsupported, StrCat("Cannot ", kDoing, ": ", reason));
+      LogDebug(StrCat("Cannot ", kDoing, ": ", reason));
+      return false;
     }
     CheckStatus(head, kDoing, body);
     if (head.status != 200) {
       NotOrthanc(StrCat("HTTP ", head.status));
     }
+    return true;
   }
 
   static std::vector<std::string> IdentifiersIn(const json& found) {
@@ -340,38 +380,15 @@ class OrthancRest::Impl {
     return ids;
   }
 
-  void Remember(const SeriesReference& series, Identifiers ids) {
-    if (ids.empty()) {
-      return;
-    }
-    const std::lock_guard lock(mutex_);
-    const auto [at, is_new] = known_.try_emplace(series);
-    if (is_new) {
-      order_.push_back(series);
-    }
-    remembered_ -= at->second.size();
-    ids.merge(at->second);  // the newer ones count
-    at->second = std::move(ids);
-    remembered_ += at->second.size();
-    while (remembered_ > kMaxRemembered && order_.size() > 1) {
-      const auto oldest = known_.find(order_.front());
-      remembered_ -= oldest->second.size();
-      known_.erase(oldest);
-      order_.pop_front();
-    }
-  }
-
-  std::string base_;
+  const std::string base_;
   const std::shared_ptr<HttpClient> http_;
   const Basis basis_;
-  std::mutex mutex_;
-  bool usable_ = false;
-  bool guessing_ = false;
-  bool told_ = false;
-  Clock::time_point not_before_ = Clock::time_point::min();
-  std::unordered_map<SeriesReference, Identifiers> known_;  // Orthanc's identifiers
-  std::deque<SeriesReference> order_;                       // of known_, oldest first
-  size_t remembered_ = 0;
+  OrthancIdentifiers known_;
+  Mutex mutex_;
+  bool available_ TROLLEY_GUARDED_BY(mutex_) = false;
+  bool detecting_ TROLLEY_GUARDED_BY(mutex_) = false;
+  bool logged_ TROLLEY_GUARDED_BY(mutex_) = false;  // that it is not available
+  Clock::time_point not_before_ TROLLEY_GUARDED_BY(mutex_) = Clock::time_point::min();
 };
 
 OrthancRest::OrthancRest(std::string url, std::shared_ptr<HttpClient> http, Basis basis)
@@ -379,31 +396,31 @@ OrthancRest::OrthancRest(std::string url, std::shared_ptr<HttpClient> http, Basi
 
 OrthancRest::~OrthancRest() = default;
 
-bool OrthancRest::Usable(const Context& context) {
-  return impl_->Usable(context);
+bool OrthancRest::IsAvailable(const Context& context) {
+  return impl_->IsAvailable(context);
 }
 
-bool OrthancRest::UsableByNow(const Context& context) {
-  return impl_->UsableByNow(context);
+bool OrthancRest::IsKnownAvailable(const Context& context) {
+  return impl_->IsKnownAvailable(context);
 }
 
-bool OrthancRest::is_guess() const {
-  return impl_->is_guess();
+bool OrthancRest::is_detected() const {
+  return impl_->is_detected();
 }
 
-void OrthancRest::GiveUp(std::string_view reason) {
-  impl_->GiveUp(reason);
+void OrthancRest::MarkUnavailable(std::string_view reason) {
+  impl_->MarkUnavailable(reason);
 }
 
-std::optional<std::string> OrthancRest::FileUrl(const InstanceReference& instance, bool fresh, const Context& context) {
-  return impl_->FileUrl(instance, fresh, context);
+OrthancRest::File OrthancRest::FindFile(const InstanceReference& instance, bool refresh, const Context& context) {
+  return impl_->FindFile(instance, refresh, context);
 }
 
-OrthancRest::Sizes OrthancRest::SizesOf(const SeriesReference& series, const Context& context) {
+std::optional<OrthancRest::Sizes> OrthancRest::SizesOf(const SeriesReference& series, const Context& context) {
   return impl_->SizesOf(series, context);
 }
 
-OrthancRest::Sizes OrthancRest::SizesOf(const InstanceReference& instance, const Context& context) {
+std::optional<OrthancRest::Sizes> OrthancRest::SizesOf(const InstanceReference& instance, const Context& context) {
   return impl_->SizesOf(instance, context);
 }
 

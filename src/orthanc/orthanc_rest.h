@@ -17,47 +17,54 @@
 
 namespace trolley {
 
-// Orthanc's own REST interface, as far as it serves reading: its identifiers, and the sizes of stored files. Shared by
-// the searcher that lists series and the downloader, so that what a listing told need not be asked again. Calls throw
-// Error as HttpClient does (but none waits longer than ten seconds), kProtocol for an answer that is not Orthanc's, and
-// kUnsupported when it is refused, after which it is no longer Usable. Thread-safe.
+// The part of Orthanc's own REST interface that serves reading: its identifiers, and the sizes of stored files. Shared
+// by the searcher that lists series and the downloader, so that the identifiers of a listing are not requested again.
+//
+// Calls return nullopt when Orthanc refuses the request (then the interface is no longer available) or has nothing like
+// that. They throw Error as HttpClient does (but none waits longer than ten seconds), and kProtocol for a response that
+// is not Orthanc's. Thread-safe.
 class OrthancRest {
  public:
-  // Whether somebody said that this is an Orthanc.
-  enum class Basis { kTold, kGuess };
+  // Why this is thought to be an Orthanc: the configuration says so, or detection found one.
+  enum class Basis { kConfigured, kDetected };
 
   // `url`: of Orthanc itself, with or without trailing "/" (see OrthancRoot).
-  OrthancRest(std::string url, std::shared_ptr<HttpClient> http, Basis basis = Basis::kTold);
+  OrthancRest(std::string url, std::shared_ptr<HttpClient> http, Basis basis = Basis::kConfigured);
   ~OrthancRest();
   OrthancRest(const OrthancRest&) = delete;
   OrthancRest& operator=(const OrthancRest&) = delete;
 
-  // Whether the interface is there for us: some proxies pass nothing but DICOMweb. Asked once (GET /system) and
-  // remembered; with one log line when it is not. What cannot be told (no connection) is thrown and asked again.
+  // Whether the interface can be used: some proxies pass nothing but DICOMweb. Requested once (GET /system) and
+  // remembered, with one log line when it cannot. Throws when that could not be found out (no connection); the next
+  // call tries again.
   //
-  // A guess is confirmed by /system and by Orthanc's word that it has the DICOMweb plugin; that takes two seconds at
-  // most, renews no credentials, follows no redirect and never throws but kCancelled. Whatever else is there, and
-  // nothing, is silent, and asked again after a while.
-  bool Usable(const Context& context);
-  // As Usable, but asks nobody about a guess.
-  bool UsableByNow(const Context& context);
-  bool is_guess() const;
-  // Later requests were refused after all: no longer Usable.
-  void GiveUp(std::string_view reason);
+  // With kDetected, /system must describe an Orthanc that has the DICOMweb plugin. That takes two seconds at most,
+  // renews no credentials, follows no redirect, logs nothing when something else is there, and throws only kCancelled.
+  // It is repeated after a while.
+  bool IsAvailable(const Context& context);
+  // As IsAvailable, but with kDetected sends no request: false until an earlier call of IsAvailable found an Orthanc.
+  bool IsKnownAvailable(const Context& context);
+  bool is_detected() const;
+  // A later request was refused: not available for a while.
+  void MarkUnavailable(std::string_view reason);
 
-  // URL of the file of an instance; nullopt when Orthanc has no such instance in that study and series.
-  // `fresh`: what is remembered does not count, it led to nothing.
-  std::optional<std::string> FileUrl(const InstanceReference& instance, bool fresh, const Context& context);
+  // Where the file of an instance is.
+  struct File {
+    bool refused = false;  // the interface is not available
+    std::string url;       // empty: Orthanc has no such instance in that study and series
+  };
+  // `refresh`: does not use remembered identifiers, because they led to no file.
+  File FindFile(const InstanceReference& instance, bool refresh, const Context& context);
 
-  // Exact sizes of the stored files of one series, whole, by SOPInstanceUID; of one instance where only that is wanted.
-  // Empty when Orthanc has none. An instance stored twice (under two PatientIDs) has no size here.
+  // Exact sizes of the stored files by SOPInstanceUID, for a whole series or for one instance. Empty when Orthanc has
+  // none. An instance stored twice (under two PatientIDs) has no size here.
   using Sizes = std::unordered_map<Uid, uint64_t>;
-  Sizes SizesOf(const SeriesReference& series, const Context& context);
-  Sizes SizesOf(const InstanceReference& instance, const Context& context);
+  std::optional<Sizes> SizesOf(const SeriesReference& series, const Context& context);
+  std::optional<Sizes> SizesOf(const InstanceReference& instance, const Context& context);
 
-  // All instances of a series, each with its size, SOPInstanceUID and InstanceNumber. nullopt when Orthanc has none, or
-  // anything about its answer leaves a doubt: an instance stored twice, a size missing, or perhaps told modulo 4 GiB as
-  // older versions do, or another number of instances than it counts.
+  // All instances of a series, each with its size, SOPInstanceUID and InstanceNumber. Also nullopt when the list is
+  // doubtful: an instance is stored twice, a size is missing or may be modulo 4 GiB (as in older versions), or Orthanc
+  // counts another number of instances.
   std::optional<std::vector<Instance>> List(const SeriesReference& series, const Context& context);
 
  private:
@@ -65,7 +72,7 @@ class OrthancRest {
   std::unique_ptr<Impl> impl_;
 };
 
-// Where Orthanc itself is, when its DICOMweb plugin is at `dicom_web_url`: "http://host:8042/dicom-web" ->
+// The URL of Orthanc itself, when its DICOMweb plugin is at `dicom_web_url`: "http://host:8042/dicom-web" ->
 // "http://host:8042". Throws kInvalidArgument when the URL has no last part to take off; then it has to be configured.
 std::string OrthancRoot(std::string_view dicom_web_url);
 

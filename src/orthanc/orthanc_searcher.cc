@@ -13,14 +13,14 @@
 namespace trolley {
 namespace {
 
-constexpr size_t kMaxSeries = 100;  // an answer with more of them is no listing of files
+constexpr size_t kMaxSeries = 100;  // a result with more of them is not a listing of files
 
 uint64_t Factor(const Attributes& attributes, Tag tag, uint64_t otherwise) {
   const std::optional<int64_t> number = attributes.Number(tag);
   return number && *number > 0 ? std::min(static_cast<uint64_t>(*number), uint64_t{1} << 20) : otherwise;
 }
 
-// Older versions tell sizes modulo 4 GiB.
+// Older versions give sizes modulo 4 GiB.
 bool MayBeOver4GiB(const Instance& instance) {
   const Attributes& attributes = instance.attributes;
   const uint64_t plane = Factor(attributes, tag::kRows, 1) * Factor(attributes, tag::kColumns, 1);
@@ -36,42 +36,37 @@ class OrthancSizes : public Searcher {
 
   SearchResult Find(const Query& query, const Context& context) override {
     if (const auto series = SeriesToList(query)) {
-      // Whatever becomes of it, DICOMweb has time enough.
+      // Half of the time is left for DICOMweb.
       Context part = context;
       if (context.deadline != Clock::time_point::max()) {
         const auto now = Clock::now();
         part.deadline = now + (context.deadline - now) / 2;
       }
-      if (SearchResult listed = Try([&] { return List(*series, part); })) {
+      if (SearchResult listed = List(*series, part)) {
         return listed;
       }
     }
-    SearchResult answer = searcher_->Find(query, context);
-    if (query.level() != Level::kInstance || answer->empty() || CountSeries(*answer) > kMaxSeries ||
-        (rest_->is_guess() && !query.includes_size())) {
-      return answer;
+    SearchResult result = searcher_->Find(query, context);
+    if (query.level() != Level::kInstance || result->empty() || CountSeries(*result) > kMaxSeries ||
+        (rest_->is_detected() && !query.includes_size())) {
+      return result;
     }
-    const SearchResult with_sizes =
-        Try([&] { return rest_->Usable(context) ? WithSizes(query, *answer, context) : nullptr; });
-    return with_sizes != nullptr ? with_sizes : answer;
+    const SearchResult with_sizes = AddSizes(query, *result, context);
+    return with_sizes != nullptr ? with_sizes : result;
   }
+
+  void Check(const Context& context) override { searcher_->Check(context); }
 
  private:
-  // Null when it failed.
-  template <typename F>
-  static SearchResult Try(const F& ask) {
-    try {
-      return ask();
-    } catch (const Error& error) {
-      if (error.code() == ErrorCode::kCancelled) {
-        throw;
-      }
-      LogDebug(StrCat("No exact sizes: ", error.what()));
-      return nullptr;
+  // A failure of Orthanc's interface is not a failure of the search: DICOMweb's result is used. A stop request is.
+  static void LogFailure(const Error& error) {
+    if (error.code() == ErrorCode::kCancelled) {
+      throw Error(error);
     }
+    LogDebug(StrCat("No exact sizes: ", error.what()));
   }
 
-  // The series, when the question asks for nothing but its instances, and no more of them than REST tells.
+  // The series, when the query is for nothing but its instances with attributes that REST has.
   static std::optional<SeriesReference> SeriesToList(const Query& query) {
     Query plain(Level::kInstance);
     for (const Tag tag : {tag::kStudyInstanceUID, tag::kSeriesInstanceUID}) {
@@ -87,16 +82,15 @@ class OrthancSizes : public Searcher {
     return SeriesReference{Uid(query.Get(tag::kStudyInstanceUID)), Uid(query.Get(tag::kSeriesInstanceUID))};
   }
 
+  // Null when Orthanc's interface does not give a reliable list.
   SearchResult List(const SeriesReference& reference, const Context& context) {
-    if (!rest_->Usable(context)) {
-      return nullptr;
+    std::optional<std::vector<Instance>> instances;
+    try {
+      instances = ListInstances(reference, context);
+    } catch (const Error& error) {
+      LogFailure(error);
     }
-    std::optional<AsyncCall<std::optional<int64_t>>> counted;
-    if (rest_->is_guess()) {  // behind the same address may be two archives
-      counted.emplace(context, [&](const Context& limited) { return DicomWebCount(reference, limited); });
-    }
-    std::optional<std::vector<Instance>> instances = rest_->List(reference, context);
-    if (!instances || (counted && counted->Get() != static_cast<int64_t>(instances->size()))) {
+    if (!instances) {
       return nullptr;
     }
     auto studies = std::make_shared<Studies>();
@@ -106,7 +100,22 @@ class OrthancSizes : public Searcher {
     return studies;
   }
 
-  // The number of its instances, as DICOMweb tells it.
+  std::optional<std::vector<Instance>> ListInstances(const SeriesReference& reference, const Context& context) {
+    if (!rest_->IsAvailable(context)) {
+      return std::nullopt;
+    }
+    std::optional<AsyncCall<std::optional<int64_t>>> counted;
+    if (rest_->is_detected()) {  // two archives may share the address
+      counted.emplace(context, [&](const Context& limited) { return DicomWebCount(reference, limited); });
+    }
+    auto instances = rest_->List(reference, context);
+    if (instances && counted && counted->Get() != static_cast<int64_t>(instances->size())) {
+      return std::nullopt;
+    }
+    return instances;
+  }
+
+  // The number of its instances according to DICOMweb.
   std::optional<int64_t> DicomWebCount(const SeriesReference& reference, const Context& context) {
     Query query(Level::kSeries);
     query.Where(tag::kStudyInstanceUID, reference.study.str()).Where(tag::kSeriesInstanceUID, reference.series.str());
@@ -125,19 +134,32 @@ class OrthancSizes : public Searcher {
     return count;
   }
 
+  // Null when Orthanc's interface does not give the sizes.
+  SearchResult AddSizes(const Query& query, const Studies& found, const Context& context) {
+    try {
+      return rest_->IsAvailable(context) ? WithSizes(query, found, context) : nullptr;
+    } catch (const Error& error) {
+      LogFailure(error);
+      return nullptr;
+    }
+  }
+
   SearchResult WithSizes(const Query& query, const Studies& found, const Context& context) {
     const bool one = Uid::Parse(query.Get(tag::kSOPInstanceUID)).has_value();
     auto studies = std::make_shared<Studies>(found);
     for (Study& study : *studies) {
       for (Series& series : study.series) {
         const SeriesReference reference{study.uid, series.uid};
-        const OrthancRest::Sizes sizes =
+        const std::optional<OrthancRest::Sizes> sizes =
             one && series.instances.size() == 1
                 ? rest_->SizesOf(InstanceReference{study.uid, series.uid, series.instances.front().uid}, context)
                 : rest_->SizesOf(reference, context);
+        if (!sizes) {
+          return nullptr;
+        }
         for (Instance& instance : series.instances) {
-          const auto size = sizes.find(instance.uid);
-          if (size != sizes.end() && !MayBeOver4GiB(instance)) {
+          const auto size = sizes->find(instance.uid);
+          if (size != sizes->end() && !MayBeOver4GiB(instance)) {
             instance.size = size->second;
           }
         }

@@ -8,12 +8,17 @@
 
 namespace trolley {
 
-// Lists the instances of a series by Orthanc's own REST interface, where the question is no more than that: which there
-// are, their sizes and numbers (see Query::IncludeSize). DICOMweb makes Orthanc open every file for it. Everything else
-// is `searcher`'s, and whatever of Orthanc's answer leaves a doubt; also that a series does not exist is for it to say.
-// Instance::size of what it finds is filled with exact sizes, a whole series in one request; on a guess
-// (OrthancRest::is_guess) only where the question includes sizes. A search never fails because of all this: without it
-// (logged) it is what `searcher` answered. To be wrapped in a CachingSearcher, not the other way round.
+// Uses Orthanc's own REST interface in two places; `searcher` (DICOMweb) does everything else.
+//
+// It lists the instances of a series when the query is only for that: instances, their sizes and numbers (see
+// Query::IncludeSize). DICOMweb would make Orthanc open every file for it. A doubtful list is not used, and whether a
+// series exists is left to DICOMweb.
+//
+// It adds exact sizes (Instance::size) to other results, a whole series in one request; with a detected Orthanc
+// (OrthancRest::is_detected) only when the query includes sizes.
+//
+// A search never fails because of this interface: its failures are logged, and the result is that of `searcher`. To be
+// wrapped in a CachingSearcher, not the other way round.
 std::unique_ptr<Searcher> MakeOrthancSizesSearcher(std::unique_ptr<Searcher> searcher,
                                                    std::shared_ptr<OrthancRest> rest);
 

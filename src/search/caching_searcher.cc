@@ -102,6 +102,8 @@ class CachingSearcher::Impl {
     }
   }
 
+  void Check(const Context& context) { searcher_->Check(context); }
+
   std::optional<CachedResult> GetFresh(const Query& query) {
     auto known = GetCached(query);
     if (known && known->stale) {
@@ -370,6 +372,10 @@ CachedResult CachingSearcher::FindWithTime(const Query& query, const Context& co
   const auto promise = std::make_shared<std::promise<FindOutcome>>();
   FindAsync(query, context, [promise](FindOutcome found) { promise->set_value(std::move(found)); });
   return promise->get_future().get().Get();
+}
+
+void CachingSearcher::Check(const Context& context) {
+  impl_->Check(context);
 }
 
 std::optional<CachedResult> CachingSearcher::GetFresh(const Query& query) {

@@ -65,6 +65,8 @@ class CachingSearcher : public Searcher {
   // These wait for FindAsync.
   SearchResult Find(const Query& query, const Context& context) override;
   CachedResult FindWithTime(const Query& query, const Context& context);
+  // Of the archive's searcher.
+  void Check(const Context& context) override;
 
   // The fresh result from memory or the store, without a query to the archive and without waiting; nullopt when the
   // archive has to be queried. While the archive is known to be down, a stale result will do (and a renewal may begin

@@ -7,16 +7,20 @@
 
 namespace trolley {
 
-// Asks an archive. Thread-safe.
+// Searches an archive. Thread-safe.
 class Searcher {
  public:
   virtual ~Searcher() = default;
 
   // Everything that matches, down to the query's level, each UID once (a repeated row is merged into the first), rows
-  // that contradict the question left out. Empty means that the archive said there is none. Throws Error: kUnsupported
-  // for a term that the protocol cannot express, kTooMany for an answer cropped by a limit that the query did not set,
-  // kAccessDenied, kUnavailable, kTimedOut, kProtocol, kCancelled. A failed question is never an empty answer.
+  // that contradict the query left out. Empty means that the archive has none. Throws Error: kUnsupported for a term
+  // that the protocol cannot express, kTooMany for a result cropped by a limit that the query did not set,
+  // kAccessDenied, kUnavailable, kTimedOut, kProtocol, kCancelled. A failed query is never an empty result.
   virtual SearchResult Find(const Query& query, const Context& context) = 0;
+
+  // Throws as Find does when the archive cannot be reached or refuses us. Sends one cheap request, never served from a
+  // cache: by default a query for one study.
+  virtual void Check(const Context& context) { (void)Find(Query(Level::kStudy).SetLimit(1), context); }
 };
 
 }  // namespace trolley

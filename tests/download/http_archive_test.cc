@@ -109,7 +109,7 @@ TEST(OrthancRestArchiveTest, GetsManyOfASeriesInOneStream) {
 TEST(OrthancRestArchiveTest, KnowsTheExactSizesOfASeriesAndNeedsNoLookUpAfterwards) {
   RestWorld world;
   const std::vector<InstanceReference> series = OrthancContent::Shared().Series("2", 2);
-  ASSERT_TRUE(world.rest().Usable({}));
+  ASSERT_TRUE(world.rest().IsAvailable({}));
   const OrthancRest::Sizes sizes = world.rest().SizesOf(series.front().series_reference(), {});
   EXPECT_EQ(sizes.size(), 120u);
   for (const InstanceReference& instance : series) {

@@ -76,7 +76,7 @@ TEST_F(OrthancTest, LooksUpAnewWhatIsNoLongerThere) {
 
 // What was taken for the Orthanc behind the DICOMweb address may be another one.
 TEST_F(OrthancTest, BelievesDicomWebWhereOrthancIsAGuess) {
-  const auto guessed = std::make_shared<OrthancRest>(orthanc_.server().Url("/"), http_, OrthancRest::Basis::kGuess);
+  const auto guessed = std::make_shared<OrthancRest>(orthanc_.server().Url("/"), http_, OrthancRest::Basis::kDetected);
   const auto downloader =
       MakeOrthancDownloader(guessed, http_, MakeWadoRsDownloader({orthanc_.server().Url("/dicom-web")}, http_));
   orthanc_.Empty();

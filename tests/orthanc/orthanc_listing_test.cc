@@ -93,7 +93,7 @@ class OrthancListingTest : public testing::Test {
 };
 
 TEST_F(OrthancListingTest, ListsASeriesWithoutDicomWeb) {
-  Make(OrthancRest::Basis::kTold);
+  Make(OrthancRest::Basis::kConfigured);
   EXPECT_EQ(List(series_), all_);
   EXPECT_THAT(orthanc_.server().Targets(),
               UnorderedElementsAre("/system", "/tools/find", "/series/b0/instances", "/series/b0/statistics"));
@@ -106,7 +106,7 @@ TEST_F(OrthancListingTest, ListsASeriesWithoutDicomWeb) {
 }
 
 TEST_F(OrthancListingTest, AsksDicomWebWhatRestDoesNotTell) {
-  Make(OrthancRest::Basis::kTold);
+  Make(OrthancRest::Basis::kConfigured);
   const Query plain = Query::ForSeries({Uid("1.2.1"), Uid("1.2.1.1")});
   for (const Query& query :
        {plain, Query(plain).Include(tag::kRows), Query(series_).Include(tag::kModality), Query(series_).SetLimit(2),
@@ -129,7 +129,7 @@ TEST_F(OrthancListingTest, AnyDoubtIsForDicomWeb) {
   const std::string two = Described("a1", R"("FileSize":200,)", "1.2.1.1.2");
   const auto three = [&](const std::string& third) { return StrCat("[", one, ",", two, ",", third, "]"); };
   const std::string right = three(Described("a2", R"("FileSize":300,)", "1.2.1.1.3"));
-  Make(OrthancRest::Basis::kTold);
+  Make(OrthancRest::Basis::kConfigured);
   orthanc_.Describe(right, 600);
   Find(series_);
   Asked();
@@ -164,7 +164,7 @@ TEST_F(OrthancListingTest, AnyDoubtIsForDicomWeb) {
 }
 
 TEST_F(OrthancListingTest, WhatIsNotThereIsForDicomWebToSay) {
-  Make(OrthancRest::Basis::kTold);
+  Make(OrthancRest::Basis::kConfigured);
   const Query other = Query::ForSeries({Uid("1.2.9"), Uid("1.2.9.1")}).Include(tag::kInstanceNumber).IncludeSize();
   EXPECT_THAT(List(other), IsEmpty());
   EXPECT_GE(Asked().first, 1u);
@@ -181,13 +181,13 @@ TEST_F(OrthancListingTest, ARefusalIsForDicomWeb) {
                                                                              {"/series/b0", 200}}) {
     SCOPED_TRACE(part + " " + std::to_string(status));
     orthanc_.Refuse(part, status);
-    Make(OrthancRest::Basis::kTold);
+    Make(OrthancRest::Basis::kConfigured);
     EXPECT_EQ(List(series_).size(), 3u);
   }
 }
 
 TEST_F(OrthancListingTest, ASeriesThatIsNoMoreSaysNothingOfTheOthers) {
-  Make(OrthancRest::Basis::kTold);
+  Make(OrthancRest::Basis::kConfigured);
   orthanc_.Refuse("/statistics", 404);
   EXPECT_EQ(List(series_).size(), 3u);
   orthanc_.Refuse("", 0);
@@ -202,7 +202,7 @@ TEST_F(OrthancListingTest, AnAnswerOfAnyDepthIsRefused) {
   const std::string deep = std::string(kDepth, '[') + std::string(kDepth, ']');
   for (const char* const part : {"/system", "/plugins", "/tools", "/series/b0/i", "/statistics"}) {
     SCOPED_TRACE(part);
-    for (const auto basis : {OrthancRest::Basis::kGuess, OrthancRest::Basis::kTold}) {
+    for (const auto basis : {OrthancRest::Basis::kDetected, OrthancRest::Basis::kConfigured}) {
       orthanc_.Refuse(part, 200, R"({"ApiVersion":16,"Version":"1.10.1","ID":"dicom-web","a":)" + deep + "}");
       Make(basis);
       EXPECT_EQ(List(series_).size(), 3u);
@@ -215,27 +215,27 @@ TEST_F(OrthancListingTest, AnAnswerOfAnyDepthIsRefused) {
 }
 
 TEST_F(OrthancListingTest, AGuessIsConfirmedOnce) {
-  Make(OrthancRest::Basis::kGuess);
-  EXPECT_FALSE(rest_->UsableByNow({}));
+  Make(OrthancRest::Basis::kDetected);
+  EXPECT_FALSE(rest_->IsKnownAvailable({}));
   EXPECT_EQ(Asked().second, 0u);
   EXPECT_EQ(List(series_), all_);
   EXPECT_EQ(List(series_), all_);
   EXPECT_EQ(orthanc_.server().CountRequests("/instances?"), 0u) << "DICOMweb lists nothing, it only counts";
   EXPECT_EQ(orthanc_.server().CountRequests("/system"), 1u);
   EXPECT_EQ(orthanc_.server().CountRequests("/plugins"), 1u);
-  EXPECT_TRUE(rest_->UsableByNow({}));
+  EXPECT_TRUE(rest_->IsKnownAvailable({}));
 }
 
 TEST_F(OrthancListingTest, WhereDicomWebIsAnotherArchiveThatHasMoreItLists) {
   qido_.SetInstances(Rows(4));
-  Make(OrthancRest::Basis::kGuess);
+  Make(OrthancRest::Basis::kDetected);
   const Listed listed = List(series_);
   ASSERT_EQ(listed.size(), 4u);
   EXPECT_EQ(listed.back().first, 4);
 }
 
 TEST_F(OrthancListingTest, AGuessIsMadeOnlyWhereSizesAreWanted) {
-  Make(OrthancRest::Basis::kGuess);
+  Make(OrthancRest::Basis::kDetected);
   Find(Query(Level::kStudy));
   Find(Query::ForStudy({Uid("1.2.1")}, Level::kSeries));
   Find(Query::ForSeries({Uid("1.2.1"), Uid("1.2.1.1")}));
@@ -247,20 +247,20 @@ TEST_F(OrthancListingTest, AWrongGuessCostsOneRequest) {
            {"/system", 404}, {"/system", 401}, {"/system", 403}, {"/system", 200}, {"/system", 500}}) {
     SCOPED_TRACE(status);
     orthanc_.Refuse(part, status);
-    Make(OrthancRest::Basis::kGuess);
+    Make(OrthancRest::Basis::kDetected);
     Asked();
     for (int i = 0; i < 3; ++i) {
       EXPECT_EQ(List(series_), (Listed{{1, -1}, {2, -1}, {3, -1}}));
     }
     EXPECT_EQ(Asked().second, 1u);
-    EXPECT_FALSE(rest_->UsableByNow({}));
+    EXPECT_FALSE(rest_->IsKnownAvailable({}));
   }
 }
 
 TEST_F(OrthancListingTest, AnOrthancWithoutDicomWebIsNotTheArchive) {
   for (const int status : {404, 401, 200}) {
     orthanc_.Refuse("/plugins", status);
-    Make(OrthancRest::Basis::kGuess);
+    Make(OrthancRest::Basis::kDetected);
     EXPECT_EQ(List(series_), (Listed{{1, -1}, {2, -1}, {3, -1}}));
   }
 }
@@ -276,7 +276,7 @@ TEST_F(OrthancListingTest, AGuessFollowsNoRedirect) {
       reply.Respond(302, "text/plain", "", {{"Location", other.Url(request.target)}});
     }
   });
-  Make(OrthancRest::Basis::kGuess);
+  Make(OrthancRest::Basis::kDetected);
   EXPECT_EQ(List(series_), (Listed{{1, -1}, {2, -1}, {3, -1}}));
   EXPECT_EQ(other.CountRequests(), 0u);
 }
@@ -285,7 +285,7 @@ TEST_F(OrthancListingTest, AGuessThatHangsCostsTwoSeconds) {
   orthanc_.server().SetHandler([&](const ReceivedRequest& request, HttpReply& reply) {
     request.target.starts_with("/dicom-web/") ? qido_.Respond(request, reply) : reply.Hang();
   });
-  Make(OrthancRest::Basis::kGuess);
+  Make(OrthancRest::Basis::kDetected);
   const auto begin = Clock::now();
   EXPECT_EQ(List(series_).size(), 3u);
   EXPECT_EQ(List(series_).size(), 3u);
@@ -299,7 +299,7 @@ TEST_F(OrthancListingTest, AnInterruptedGuessIsMadeAgain) {
     stop.request_stop();
     reply.Hang();
   });
-  Make(OrthancRest::Basis::kGuess);
+  Make(OrthancRest::Basis::kDetected);
   try {
     searcher_->Find(series_, {stop.get_token()});
     FAIL();
@@ -313,7 +313,7 @@ TEST_F(OrthancListingTest, AnInterruptedGuessIsMadeAgain) {
       qido_.Respond(request, reply);
     }
   });
-  EXPECT_TRUE(rest_->Usable({}));
+  EXPECT_TRUE(rest_->IsAvailable({}));
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ constexpr const char* kStudyRootFind = "1.2.840.10008.5.1.4.1.2.2.1";
 constexpr Tag kQueryRetrieveLevel{0x00080052};
 constexpr Tag kRetrieveAeTitle{0x00080054};
 constexpr size_t kMaxIdentifier = size_t{1} << 20;
-constexpr size_t kMaxBytes = size_t{1} << 30;  // of the rows of one answer
+constexpr size_t kMaxBytes = size_t{1} << 30;  // of the rows of one response
 constexpr std::chrono::seconds kCancelTime{5};
 constexpr uint16_t kMediumPriority = 0;
 
@@ -35,31 +35,31 @@ constexpr uint16_t kNotAuthorized = 0x0124;
 // One C-FIND: the request and all its responses.
 class CFindClient::Exchange {
  public:
-  Exchange(const CFindClient& client, const CFindRequest& question, const Context& context)
-      : client_(client), question_(question), caller_(context), context_(context) {}
+  Exchange(const CFindClient& client, const CFindRequest& request, const Context& context)
+      : client_(client), request_(request), caller_(context), context_(context) {}
 
   std::vector<Attributes> Run() {
     AssociationLease lease = client_.pool_->Ask(
-        client_.Request(client_.options_.relational || question_.keys.fuzzy()),
+        client_.Request(client_.options_.relational || request_.keys.fuzzy()),
         [this](Association& association) { Send(association); }, context_,
-        [this](Association& association) { GiveUp(association); });
+        [this](Association& association) { Cancel(association); });
     try {
       Receive(lease);
     } catch (const Error& error) {
       if (!lease->broken()) {
-        GiveUp(*lease);
+        Cancel(*lease);
       }
       if (!cancelled_ || error.code() != ErrorCode::kTimedOut) {
         throw;
       }
-      caller_.Check(Doing().c_str());  // else the archive does not care about C-CANCEL; we have what we wanted
+      caller_.Check(Doing().c_str());  // else the archive ignores C-CANCEL, and the wanted rows are here
     }
     return std::move(rows_);
   }
 
  private:
   std::string Doing() const {
-    return StrCat("find ", question_.level, " ", question_.keys.Describe(), " at ", PeerForLog(client_.pool_->peer()));
+    return StrCat("find ", request_.level, " ", request_.keys.Describe(), " at ", PeerForLog(client_.pool_->peer()));
   }
   Error Failure(ErrorCode code, std::string_view reason) const {
     return Error(code, StrCat("Cannot ", Doing(), ": ", reason));
@@ -79,12 +79,12 @@ class CFindClient::Exchange {
   }
 
   std::string Identifier() const {
-    std::map<Tag, std::string> values = {{kQueryRetrieveLevel, std::string(question_.level)}};
-    for (const Tag tag : question_.returned) {
+    std::map<Tag, std::string> values = {{kQueryRetrieveLevel, std::string(request_.level)}};
+    for (const Tag tag : request_.returned) {
       // As a string: GCC 12 takes the assignment of a literal for one that overlaps.
       values[tag] = std::string(client_.options_.star_for_empty_uids && IsHierarchyUid(tag) ? 1 : 0, '*');
     }
-    for (const auto& [tag, value] : question_.keys.keys()) {
+    for (const auto& [tag, value] : request_.keys.keys()) {
       if (!IsUniversal(value)) {
         values[tag] = value;
       } else {
@@ -94,8 +94,8 @@ class CFindClient::Exchange {
     return EncodeIdentifier(values, explicit_vr_, client_.options_.query_charset);
   }
 
-  // The caller goes, or has enough.
-  void GiveUp(Association& association) const {
+  // The caller stops.
+  void Cancel(Association& association) const {
     if (!sent_) {
       return;
     }
@@ -128,11 +128,11 @@ class CFindClient::Exchange {
           throw Failure(ErrorCode::kTooMany,
                         StrCat("more than ", client_.options_.max_rows, " results; narrow the search"));
         }
-        Take(Row(identifier), status == dimse::kPendingWithWarning);
+        AddRow(Row(identifier), status == dimse::kPendingWithWarning);
         if (bytes_ > kMaxBytes) {
           throw Failure(ErrorCode::kTooMany, "the results take more memory than is allowed; narrow the search");
         }
-        if (question_.enough && rows_.size() >= *question_.enough) {
+        if (request_.enough && rows_.size() >= *request_.enough) {
           cancelled_ = true;
           context_.deadline = std::min(context_.deadline, Clock::now() + kCancelTime);
           lease->SendCancel(context_id_, message_id_, context_);
@@ -141,28 +141,28 @@ class CFindClient::Exchange {
     }
   }
 
-  // Without what only serves the protocol, and what nobody asked for.
+  // Without what only serves the protocol, and what was not requested.
   Attributes Row(const std::string& identifier) const {
     const Attributes all = DecodeIdentifier(identifier, explicit_vr_, client_.options_.fallback_charset);
     Attributes row;
     all.ForEach([&](Tag tag, std::string_view text) {
-      if (tag != kQueryRetrieveLevel && tag != kRetrieveAeTitle && IsAskedFor(tag)) {
+      if (tag != kQueryRetrieveLevel && tag != kRetrieveAeTitle && IsRequested(tag)) {
         row.Set(tag, text);
       }
     });
     return row;
   }
 
-  bool IsAskedFor(Tag tag) const {
-    const auto& keys = question_.keys.keys();
-    return tag == question_.unique || IsHierarchyUid(tag) ||
-           std::find(question_.returned.begin(), question_.returned.end(), tag) != question_.returned.end() ||
+  bool IsRequested(Tag tag) const {
+    const auto& keys = request_.keys.keys();
+    return tag == request_.unique || IsHierarchyUid(tag) ||
+           std::find(request_.returned.begin(), request_.returned.end(), tag) != request_.returned.end() ||
            std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return key.first == tag; });
   }
 
-  void Take(Attributes row, bool optional_keys_unsupported) {
-    for (const auto& [tag, value] : question_.keys.keys()) {
-      if (IsUniversal(value) || question_.unchecked == tag) {
+  void AddRow(Attributes row, bool optional_keys_unsupported) {
+    for (const auto& [tag, value] : request_.keys.keys()) {
+      if (IsUniversal(value) || request_.unchecked == tag) {
         continue;
       }
       if (!row.Has(tag) && IsParent(tag, value)) {
@@ -172,12 +172,12 @@ class CFindClient::Exchange {
                       StrCat("the archive does not return ", TagName(tag), ", and so may not have searched by it"));
       }
     }
-    if (question_.unchecked && row.Get(*question_.unchecked).empty() ? ContradictsChecked(row)
-                                                                     : Contradicts(question_.keys, row)) {
+    if (request_.unchecked && row.Get(*request_.unchecked).empty() ? ContradictsChecked(row)
+                                                                   : Contradicts(request_.keys, row)) {
       return;
     }
     row.ForEach([this](Tag, std::string_view text) { bytes_ += sizeof(Tag) + text.size(); });
-    // A row that is repeated is no failure. One without its unique key is, which is Assemble's to say.
+    // A repeated row is not a failure. A row without its unique key is: Assemble() reports it.
     const auto [known, added] = known_.try_emplace(Address(row), rows_.size());
     if (!added) {
       rows_[known->second].MergeMissing(row);
@@ -189,22 +189,22 @@ class CFindClient::Exchange {
 
   // Its unique key need not be repeated in the rows.
   bool IsParent(Tag tag, const std::string& value) const {
-    return tag != question_.unique && (question_.parent == tag || (IsHierarchyUid(tag) && Uid::Parse(value)));
+    return tag != request_.unique && (request_.parent == tag || (IsHierarchyUid(tag) && Uid::Parse(value)));
   }
 
   std::string Address(const Attributes& row) const {
-    if (question_.unique == tag::kPatientID && row.Get(tag::kPatientID).empty()) {  // several may have none
+    if (request_.unique == tag::kPatientID && row.Get(tag::kPatientID).empty()) {  // several may have none
       return StrCat("/", row.Get(tag::kPatientName), "/", row.Get(tag::kPatientBirthDate));
     }
-    return StrCat(row.Get(question_.unique), "/", row.Get(tag::kSeriesInstanceUID), "/",
+    return StrCat(row.Get(request_.unique), "/", row.Get(tag::kSeriesInstanceUID), "/",
                   row.Get(tag::kStudyInstanceUID));
   }
 
   bool ContradictsChecked(const Attributes& row) const {
-    Query checked(question_.keys.level());
-    checked.SetFuzzy(question_.keys.fuzzy());
-    for (const auto& [tag, value] : question_.keys.keys()) {
-      if (question_.unchecked != tag) {
+    Query checked(request_.keys.level());
+    checked.SetFuzzy(request_.keys.fuzzy());
+    for (const auto& [tag, value] : request_.keys.keys()) {
+      if (request_.unchecked != tag) {
         checked.Where(tag, value);
       }
     }
@@ -219,27 +219,27 @@ class CFindClient::Exchange {
       return;
     }
     const std::string comment = command.Comment();
-    const std::string said = StrCat(" (status ", StatusText(status), comment.empty() ? "" : ", ", comment, ")");
+    const std::string detail = StrCat(" (status ", StatusText(status), comment.empty() ? "" : ", ", comment, ")");
     switch (status) {
       case dimse::kCancel:
-        throw Failure(ErrorCode::kTooMany, "the archive cut its answer short; narrow the search" + said);
+        throw Failure(ErrorCode::kTooMany, "the archive cropped the result; narrow the search" + detail);
       case kOutOfResources:
-        throw Failure(ErrorCode::kTooMany, "the archive is out of resources; narrow the search" + said);
+        throw Failure(ErrorCode::kTooMany, "the archive is out of resources; narrow the search" + detail);
       case kIdentifierMismatch:
-        throw Failure(ErrorCode::kProtocol, "the archive does not accept this question" + said);
+        throw Failure(ErrorCode::kProtocol, "the archive does not accept this query" + detail);
       case kSopClassNotSupported:
-        throw Failure(ErrorCode::kUnsupported, "the archive does not offer this service" + said);
+        throw Failure(ErrorCode::kUnsupported, "the archive does not offer this service" + detail);
       case kNotAuthorized:
-        throw Failure(ErrorCode::kAccessDenied, "the archive does not allow it" + said);
+        throw Failure(ErrorCode::kAccessDenied, "the archive does not allow it" + detail);
       default:
         throw Failure(ErrorCode::kProtocol, (status >> 12 == 0xC ? "the archive could not process it"
-                                                                 : "the archive answered with an unknown status") +
-                                                said);
+                                                                 : "the archive responded with an unknown status") +
+                                                detail);
     }
   }
 
   const CFindClient& client_;
-  const CFindRequest& question_;
+  const CFindRequest& request_;
   const Context& caller_;
   Context context_;  // ends sooner after C-CANCEL
   uint8_t context_id_ = 0;
@@ -256,8 +256,8 @@ class CFindClient::Exchange {
 CFindClient::CFindClient(const CFindOptions& options, std::shared_ptr<AssociationPool> pool)
     : options_(options), pool_(std::move(pool)), sop_class_(options.patient_root ? kPatientRootFind : kStudyRootFind) {}
 
-std::vector<Attributes> CFindClient::Ask(const CFindRequest& question, const Context& context) {
-  return Exchange(*this, question, context).Run();
+std::vector<Attributes> CFindClient::Send(const CFindRequest& request, const Context& context) {
+  return Exchange(*this, request, context).Run();
 }
 
 AssociationRequest CFindClient::Request(bool extended) const {

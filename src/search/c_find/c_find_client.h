@@ -16,24 +16,24 @@
 
 namespace trolley {
 
-// One question at one level.
+// One C-FIND request, at one level.
 struct CFindRequest {
   std::string_view level;               // PATIENT, STUDY, SERIES or IMAGE
   Tag unique;                           // the level's unique key
   Query keys;                           // the level's and its parents' unique ones
-  std::vector<Tag> returned;            // asked for, besides the keys
-  std::optional<uint64_t> enough = {};  // so many rows will do
-  std::optional<Tag> unchecked = {};    // may be left out of the answer
+  std::vector<Tag> returned;            // requested besides the keys
+  std::optional<uint64_t> enough = {};  // this number of rows is sufficient
+  std::optional<Tag> unchecked = {};    // rows may lack this key
   std::optional<Tag> parent = {};       // a key that is known to hold, besides the parents' UIDs
 };
 
-// Asks one question after the other. Thread-safe.
+// Sends C-FIND requests. Thread-safe.
 class CFindClient {
  public:
   CFindClient(const CFindOptions& options, std::shared_ptr<AssociationPool> pool);
 
-  // The rows that do not contradict the question, each unique key once. Throws as Searcher::Find does.
-  std::vector<Attributes> Ask(const CFindRequest& question, const Context& context);
+  // The rows that do not contradict the request, each unique key once. Throws as Searcher::Find does.
+  std::vector<Attributes> Send(const CFindRequest& request, const Context& context);
   // Whether the archive agreed to relational queries, or to fuzzy matching, PS3.4 §C.5.1.1.
   bool AgreesToRelational(const Context& context);
   bool AgreesToFuzzy(const Context& context);

@@ -1,6 +1,9 @@
 #include "search/folder/folder_archive.h"
 
+#include <dirent.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <map>
@@ -90,6 +93,15 @@ class FolderArchive::Impl {
       known = Locate(instance);
     }
     return known ? std::optional(options_.path / known->path) : std::nullopt;
+  }
+
+  void Check() const {
+    DIR* directory = opendir(options_.path.c_str());
+    if (directory == nullptr) {
+      throw Error(ErrorCode::kStorage,
+                  StrCat("Cannot open the folder ", options_.path.string(), ": ", std::strerror(errno)));
+    }
+    closedir(directory);
   }
 
   void Rescan() {
@@ -333,6 +345,10 @@ std::optional<std::filesystem::path> FolderArchive::FindFile(const InstanceRefer
   return impl_->FindFile(instance, context);
 }
 
+void FolderArchive::Check() const {
+  impl_->Check();
+}
+
 void FolderArchive::Rescan() {
   impl_->Rescan();
 }
@@ -343,6 +359,7 @@ class FolderSearcher : public Searcher {
  public:
   explicit FolderSearcher(std::shared_ptr<FolderArchive> folder) : folder_(std::move(folder)) {}
   SearchResult Find(const Query& query, const Context& context) override { return folder_->Find(query, context); }
+  void Check(const Context&) override { folder_->Check(); }
 
  private:
   const std::shared_ptr<FolderArchive> folder_;

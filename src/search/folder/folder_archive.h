@@ -56,7 +56,9 @@ class FolderArchive {
   SearchResult Find(const Query& query, const Context& context);
   // The file's absolute path; nullopt when the folder has no such instance.
   std::optional<std::filesystem::path> FindFile(const InstanceReference& instance, const Context& context);
-  // Looks for changes at the next question.
+  // Throws kStorage when the folder cannot be opened. Does not scan: indexing a big folder takes its time.
+  void Check() const;
+  // The next query looks for changes.
   void Rescan();
 
  private:

@@ -9,9 +9,9 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "dicom/matching.h"
 #include "dicom/temporal.h"
 #include "search/assemble.h"
-#include "dicom/matching.h"
 #include "search/mint/mint_fields.h"
 
 namespace trolley {
