@@ -78,19 +78,19 @@ void DownloadRun::OnSeries(std::vector<WantedInstance> instances) {
 // What of a series is asked for at once.
 size_t DownloadRun::PieceSize(size_t series) {
   const size_t share = (series + options_.jobs - 1) / options_.jobs;
-  switch (downloader_.batching()) {
-    case Downloader::Batching::kOneByOne:
+  switch (downloader_.capabilities().batching) {
+    case Capabilities::Batching::kOneByOne:
       return std::clamp<size_t>(IsHighLatency() ? share / kPiecesOverALongWay : share, 1, kMaxPiece);
-    case Downloader::Batching::kList:
+    case Capabilities::Batching::kList:
       return std::max(share, kMinListPiece);
-    case Downloader::Batching::kSeries:  // each piece would bring the whole series again
+    case Capabilities::Batching::kSeries:  // each piece would bring the whole series again
       break;
   }
   return series;
 }
 
 bool DownloadRun::TakesWholeSeries(const SeriesReference& series) {
-  return downloader_.gives_whole_series() && (!options_.skip_complete || !storage_.MayHave(series));
+  return downloader_.capabilities().can_stream_series && (!options_.skip_complete || !storage_.MayHave(series));
 }
 
 void DownloadRun::OnWholeSeries(const SeriesReference& series, uint64_t instances) {
@@ -100,7 +100,7 @@ void DownloadRun::OnWholeSeries(const SeriesReference& series, uint64_t instance
 }
 
 bool DownloadRun::IsHighLatency() {
-  if (const auto round_trip = downloader_.round_trip()) {
+  if (const auto round_trip = downloader_.capabilities().round_trip) {
     way_.NoteRoundTrip(*round_trip);
   }
   return way_.IsHighLatency();
@@ -108,7 +108,7 @@ bool DownloadRun::IsHighLatency() {
 
 // Requests of their own, as many at a time as pay.
 void DownloadRun::AddWorkers() {
-  if (downloader_.batching() != Downloader::Batching::kOneByOne || !IsHighLatency()) {
+  if (downloader_.capabilities().batching != Capabilities::Batching::kOneByOne || !IsHighLatency()) {
     return;
   }
   while (workers_.size() < options_.max_jobs && way_.Take()) {

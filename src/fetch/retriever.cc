@@ -81,7 +81,7 @@ std::shared_ptr<OpenedInstance> Retriever::Impl::TryOpen(const InstanceReference
     }
     return opened;
   }
-  if (downloader_->local() || cache_ == nullptr) {
+  if (downloader_->capabilities().local_files || cache_ == nullptr) {
     return nullptr;
   }
   auto cached = cache_->Find(options_.archive, instance, InstanceCache::Verify::kOnlyIfCheap, {}, needs_verification);

@@ -161,7 +161,7 @@ bool Retriever::Impl::RunBatch(const JobPtr& job) {
                    " could not be fetched together, they are requested one by one: ", failure->what()));
   }
   Conclude(job, failure, sink.arrived());
-  return !failure && downloader_->batching() == Downloader::Batching::kList;
+  return !failure && downloader_->capabilities().batching == Capabilities::Batching::kList;
 }
 
 std::vector<InstanceReference> Retriever::Impl::Assign(const JobPtr& job) {
@@ -173,11 +173,11 @@ std::vector<InstanceReference> Retriever::Impl::Assign(const JobPtr& job) {
   }
   size_t count = reading.wanted;
   size_t step = 1;  // every so many of what is wanted
-  if (downloader_->shares_lists()) {
+  if (downloader_->capabilities().parallel_lists) {
     step = std::max<size_t>(reading.sharers, 1);
     reading.sharers -= reading.sharers > 0 ? 1 : 0;
     count = std::min((count + step - 1) / step, kLongestList);
-  } else if (downloader_->batching() == Downloader::Batching::kList) {
+  } else if (downloader_->capabilities().batching == Capabilities::Batching::kList) {
     if (options_.connections == 1 && !queue_.empty()) {
       return instances;  // nobody else can serve who waits
     }
@@ -192,7 +192,7 @@ std::vector<InstanceReference> Retriever::Impl::Assign(const JobPtr& job) {
   }
   const size_t size = reading.items.size();
   const size_t start = reading.pattern->position();
-  const bool is_list = downloader_->batching() == Downloader::Batching::kList;
+  const bool is_list = downloader_->capabilities().batching == Capabilities::Batching::kList;
   size_t seen = 0;
   for (size_t i = 0; i < size && instances.size() < count; ++i) {
     const size_t index = (start + i) % size;
@@ -212,7 +212,7 @@ std::vector<InstanceReference> Retriever::Impl::Assign(const JobPtr& job) {
     reading.items[index].job = job->number;
     instances.push_back(std::move(instance));
   }
-  if (way_.IsHighLatency() && downloader_->batching() == Downloader::Batching::kSeries) {
+  if (way_.IsHighLatency() && downloader_->capabilities().batching == Capabilities::Batching::kSeries) {
     ScheduleReview(job->reading);  // it may need help from the start
   }
   return instances;
@@ -271,7 +271,7 @@ Retriever::Impl::TransferPtr Retriever::Impl::ClaimForBatch(const JobPtr& job, c
 
 // Requests of their own brought the rest of what a stream was to bring.
 bool Retriever::Impl::HasNothingLeft(const Reading& reading) const {
-  return reading.assigned == 0 && downloader_->batching() == Downloader::Batching::kSeries;
+  return reading.assigned == 0 && downloader_->capabilities().batching == Capabilities::Batching::kSeries;
 }
 
 // A part did not come as it should: whoever has it open gets it by a request of its own.

@@ -132,7 +132,7 @@ void Retriever::Impl::Fetch(const TransferPtr& transfer) {
       throw Error(ErrorCode::kTimedOut, StrCat(doing, "no connection to the archive was free in time"));
     }
     Context{transfer->stop_token(), Clock::time_point::max()}.Check("retrieve an instance");
-    if (downloader_->local()) {
+    if (downloader_->capabilities().local_files) {
       ++transfers_;
       FetchLocal(transfer);
     } else {
@@ -297,7 +297,7 @@ void Retriever::Impl::NoteRequest(const InstanceReference& instance, Clock::dura
                                   uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   const size_t before = way_.parallel();
-  if (const auto round_trip = downloader_->round_trip()) {
+  if (const auto round_trip = downloader_->capabilities().round_trip) {
     way_.NoteRoundTrip(*round_trip);
   }
   way_.NoteRequest(latency, took, bytes, running_);

@@ -159,7 +159,9 @@ class Retriever::Impl {
   void NoteBytes(size_t bytes);
 
   // retriever_series.cc: what to fetch ahead
-  bool ReadsAhead() const { return cache_ != nullptr && !downloader_->local() && options_.series_list != nullptr; }
+  bool ReadsAhead() const {
+    return cache_ != nullptr && !downloader_->capabilities().local_files && options_.series_list != nullptr;
+  }
   std::shared_ptr<SeriesUse> NoteOpen(const InstanceReference& instance, bool cached);
   ReadingPtr ReadingOf(const SeriesReference& series);
   bool Covered(const InstanceReference& instance);

@@ -248,16 +248,17 @@ void Retriever::Impl::Launch(const ReadingPtr& reading) {
   const bool batch_runs = std::any_of(reading->jobs.begin(), reading->jobs.end(),
                                       [](const JobPtr& job) { return job->kind == Job::Kind::kBatch; });
   const size_t limit = PrefetchLimit();
-  const auto batching = downloader_->batching();
-  if (batching == Downloader::Batching::kList) {
+  const auto batching = downloader_->capabilities().batching;
+  if (batching == Capabilities::Batching::kList) {
     // Shared out at once where it is known that this pays: some archives (DCMTK's) let a list begin only when those
     // that run have ended.
-    while (downloader_->shares_lists() && !batch_runs && reading->sharers < std::min(limit, reading->wanted)) {
+    while (downloader_->capabilities().parallel_lists && !batch_runs &&
+           reading->sharers < std::min(limit, reading->wanted)) {
       StartJob(reading, Job::Kind::kBatch, false);
       ++reading->sharers;
     }
     reading->slow_to_begin = reading->slow_to_begin || reading->pace.IsSlowToBegin();
-    if (reading->wanted > 0 && !downloader_->shares_lists() &&
+    if (reading->wanted > 0 && !downloader_->capabilities().parallel_lists &&
         (!batch_runs || (reading->slow_to_begin && reading->jobs.size() < limit))) {
       StartJob(reading, Job::Kind::kBatch, false);
     }
@@ -265,7 +266,7 @@ void Retriever::Impl::Launch(const ReadingPtr& reading) {
   }
   // What is left of a series that was fetched for the most part does not pay for all of it again.
   const size_t worth = reading->items.size() * (reading->stops == 0 ? 1U : 3U) / 4;
-  if (batching == Downloader::Batching::kSeries && !batch_runs && reading->stops < kMaxStops &&
+  if (batching == Capabilities::Batching::kSeries && !batch_runs && reading->stops < kMaxStops &&
       reading->wanted >= std::max(kWorthStream, worth)) {
     StartJob(reading, Job::Kind::kBatch, false);
     return;
@@ -341,8 +342,9 @@ void Retriever::Impl::Overtake(Reading& reading, Clock::time_point now) {
   };
   const Clock::time_point progress{Clock::duration(last_progress_.load())};
   // Shares of a list are as the spokes of a wheel: what comes next is the next of one of them.
-  const size_t remaining =
-      downloader_->shares_lists() ? std::min<size_t>(reading.assigned, 2 * PrefetchLimit()) : reading.assigned;
+  const size_t remaining = downloader_->capabilities().parallel_lists
+                               ? std::min<size_t>(reading.assigned, 2 * PrefetchLimit())
+                               : reading.assigned;
   std::erase_if(reading.overtaking, [&](const TransferPtr& transfer) {
     const Slot* slot = slot_of(transfer);
     return slot == nullptr || slot->batch;

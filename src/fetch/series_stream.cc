@@ -123,7 +123,7 @@ void SeriesStream::AskForHelp(uint64_t bytes_each) {
   if (std::exchange(asked_, true)) {
     return;
   }
-  if (const auto round_trip = parts_.downloader.round_trip()) {
+  if (const auto round_trip = parts_.downloader.capabilities().round_trip) {
     parts_.way.NoteRoundTrip(*round_trip);
   }
   if (parts_.way.StreamIsSlow(bytes_each, count_)) {

@@ -25,10 +25,8 @@ class Orthanc : public Downloader {
   Orthanc(std::shared_ptr<OrthancRest> rest, std::shared_ptr<HttpClient> http, std::unique_ptr<Downloader> dicom_web)
       : rest_(std::move(rest)), http_(std::move(http)), dicom_web_(std::move(dicom_web)) {}
 
-  Batching batching() const override { return dicom_web_->batching(); }
+  Capabilities capabilities() const override { return dicom_web_->capabilities(); }
 
-  bool gives_whole_series() const override { return dicom_web_->gives_whole_series(); }
-  std::optional<Clock::duration> round_trip() const override { return dicom_web_->round_trip(); }
   void DownloadSeries(const SeriesReference& series, DownloadSink& sink, const Context& context) override {
     dicom_web_->DownloadSeries(series, sink, context);
   }

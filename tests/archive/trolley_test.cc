@@ -40,7 +40,7 @@ class FakeDownloader : public Downloader {
   std::map<Uid, std::vector<Error>> series_failures;  // thrown one by one after the first instance of the series
   bool before_anything = false;                       // those, but before the first instance
   size_t rendezvous = 1;                              // downloads that must run at the same time before any goes on
-  Batching how = Batching::kSeries;
+  Capabilities::Batching how = Capabilities::Batching::kSeries;
   bool whole_series = false;
   std::set<InstanceReference> left_out;  // of whole series
   std::vector<SeriesReference> series_calls;
@@ -56,9 +56,9 @@ class FakeDownloader : public Downloader {
     return calls_;
   }
 
-  Batching batching() const override { return how; }
-  bool gives_whole_series() const override { return whole_series; }
-  std::optional<Clock::duration> round_trip() const override { return way; }
+  Capabilities capabilities() const override {
+    return {.batching = how, .can_stream_series = whole_series, .round_trip = way};
+  }
 
   void DownloadSeries(const SeriesReference& series, DownloadSink& sink, const Context& context) override {
     std::optional<Error> failure;
@@ -267,7 +267,7 @@ TEST_F(TrolleyTest, JobsRunAtTheSameTime) {
 TEST_F(TrolleyTest, InstancesThatAreFetchedOneByOneAreSpreadOverTheJobs) {
   options_.jobs = 3;
   downloader_->rendezvous = 3;
-  downloader_->how = Downloader::Batching::kOneByOne;
+  downloader_->how = Capabilities::Batching::kOneByOne;
   EXPECT_EQ(Download(SeriesReference{Uid("1.1"), Uid("1.1.1")}).total.done, 3U);
 }
 
@@ -546,7 +546,7 @@ TEST_F(FarSeriesTest, AFullDiskEndsItAll) {
 
 TEST_F(FarSeriesTest, InstancesThatAreFetchedOneByOneAreSpreadOverMoreJobs) {
   downloader_->whole_series = false;
-  downloader_->how = Downloader::Batching::kOneByOne;
+  downloader_->how = Capabilities::Batching::kOneByOne;
   options_.jobs = 2;
   options_.max_jobs = 12;
   downloader_->rendezvous = 12;

@@ -57,12 +57,10 @@ class SeriesArchive : public Downloader {
       single(instances.front(), sink, context);
     }
   }
-  Batching batching() const override {
+  Capabilities capabilities() const override {
     ++plans;
-    return kind;
+    return {.batching = kind, .parallel_lists = shares, .round_trip = way};
   }
-  bool shares_lists() const override { return shares; }
-  std::optional<Clock::duration> round_trip() const override { return way; }
 
   static void Send(const InstanceReference& instance, DownloadSink& sink) {
     const std::string content = Content(instance);
@@ -105,7 +103,7 @@ class SeriesArchive : public Downloader {
   }
 
   mutable std::atomic<size_t> plans{0};  // how often it was thought of what to fetch
-  Batching kind = Batching::kSeries;
+  Capabilities::Batching kind = Capabilities::Batching::kSeries;
   bool shares = false;
   std::optional<Clock::duration> way;
   std::function<void(Instances, DownloadSink&, const Context&)> batch = SendAll;

@@ -85,7 +85,7 @@ TEST_F(FollowingSeriesTest, ThoseBehindAreFetchedWhileTheReaderWaitsForOne) {
 
 TEST_F(FollowingSeriesTest, OfBigOnesOnlyTheBeginIsFetchedAhead) {
   for (const auto kind :
-       {Downloader::Batching::kSeries, Downloader::Batching::kList, Downloader::Batching::kOneByOne}) {
+       {Capabilities::Batching::kSeries, Capabilities::Batching::kList, Capabilities::Batching::kOneByOne}) {
     const std::string first = "1.2." + std::to_string(100 * (static_cast<int>(kind) + 1));
     const std::string second = first.substr(0, first.size() - 1) + "1";
     const std::string third = first.substr(0, first.size() - 1) + "2";

@@ -83,7 +83,7 @@ TEST_F(RetrieverAheadTest, WaitsWithWhatNobodyReads) {
 }
 
 TEST_F(RetrieverAheadTest, FetchesListsWhereTheArchiveTakesThem) {
-  archive_->kind = Downloader::Batching::kList;
+  archive_->kind = Capabilities::Batching::kList;
   BeginReading();
   ASSERT_TRUE(WaitUntilAllIsCached());
   EXPECT_EQ(Batches(), 2U);
@@ -92,7 +92,7 @@ TEST_F(RetrieverAheadTest, FetchesListsWhereTheArchiveTakesThem) {
 
 // Over several associations at once, each instance over one of them.
 TEST_F(RetrieverAheadTest, SharesListsOutEvenlyWhereThatPays) {
-  archive_->kind = Downloader::Batching::kList;
+  archive_->kind = Capabilities::Batching::kList;
   archive_->shares = true;
   options_.connections = 4;
   Gate gate;
@@ -114,7 +114,7 @@ TEST_F(RetrieverAheadTest, SharesListsOutEvenlyWhereThatPays) {
 }
 
 TEST_F(RetrieverAheadTest, FetchesAheadOneByOneWhereTheArchiveHasNothingBetter) {
-  archive_->kind = Downloader::Batching::kOneByOne;
+  archive_->kind = Capabilities::Batching::kOneByOne;
   BeginReading();
   ASSERT_TRUE(WaitUntilAllIsCached());
   EXPECT_EQ(Batches(), 0U);
@@ -123,7 +123,7 @@ TEST_F(RetrieverAheadTest, FetchesAheadOneByOneWhereTheArchiveHasNothingBetter) 
 
 // What was opened is on its way, and nothing else is left to do.
 TEST_F(RetrieverAheadTest, NobodyIsBusyWhileAnInstanceIsWaitedFor) {
-  archive_->kind = Downloader::Batching::kOneByOne;
+  archive_->kind = Capabilities::Batching::kOneByOne;
   auto reader = ReadWhileTheSecondWaits();
   for (size_t i = 2; i < kSize; ++i) {
     ASSERT_TRUE(WaitUntilCached(At(i)));
@@ -136,7 +136,7 @@ TEST_F(RetrieverAheadTest, NobodyIsBusyWhileAnInstanceIsWaitedFor) {
 }
 
 TEST_F(RetrieverAheadTest, NoListAsksForWhatIsOnItsWay) {
-  archive_->kind = Downloader::Batching::kList;
+  archive_->kind = Capabilities::Batching::kList;
   auto reader = ReadWhileTheSecondWaits();
   ASSERT_TRUE(WaitUntilCached(At(kSize - 1)));
   EXPECT_EQ(archive_->Asked(At(1)), 1U);
@@ -167,7 +167,7 @@ TEST_F(RetrieverAheadTest, OverALongWayTheOtherEndIsRequestedBesideTheStream) {
 }
 
 TEST_F(RetrieverAheadTest, OverALongWayAsManyAreRequestedAtATimeAsPay) {
-  archive_->kind = Downloader::Batching::kOneByOne;
+  archive_->kind = Capabilities::Batching::kOneByOne;
   options_.connections = 3;
   options_.max_connections = 12;
   archive_->way = 1s;  // a request takes no longer than that, however busy this machine is
@@ -188,7 +188,7 @@ TEST_F(RetrieverAheadTest, OverALongWayAsManyAreRequestedAtATimeAsPay) {
 
 // Also not when the archive takes its time, several series are read, and others are opened meanwhile.
 TEST_F(RetrieverAheadTest, NearbyMoreRequestsAtATimeAreNotMade) {
-  archive_->kind = Downloader::Batching::kOneByOne;
+  archive_->kind = Capabilities::Batching::kOneByOne;
   archive_->way = 1ms;
   options_.connections = 3;
   options_.max_connections = 12;
@@ -217,7 +217,7 @@ TEST_F(RetrieverAheadTest, NearbyMoreRequestsAtATimeAreNotMade) {
 }
 
 TEST_F(RetrieverAheadTest, AnInstanceThatFailsAheadIsNotAskedForAgainAndAgain) {
-  archive_->kind = Downloader::Batching::kOneByOne;
+  archive_->kind = Capabilities::Batching::kOneByOne;
   std::atomic<int> failed{0};
   const Ending ending{retriever_};
   archive_->single = [&](const InstanceReference& instance, DownloadSink& sink, const Context&) {

@@ -37,7 +37,7 @@ class ScriptedDownloader : public Downloader {
       script(instance, sink, context);
     }
   }
-  bool local() const override { return !local_file.empty(); }
+  Capabilities capabilities() const override { return {.local_files = !local_file.empty()}; }
   std::optional<std::filesystem::path> LocalFile(const InstanceReference& instance, const Context&) override {
     return instance == kInstance ? std::optional(local_file) : std::nullopt;
   }

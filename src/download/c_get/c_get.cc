@@ -17,13 +17,13 @@ class CGet : public Downloader {
  public:
   CGet(CGetOptions options, std::shared_ptr<AssociationPool> pool) : options_(options), pool_(std::move(pool)) {}
 
-  // Over a short way, one association brings instances as fast as they can be sent. Over a long way each waits for the
-  // acknowledgement of the one before, and lists can be shared out among associations.
-  Batching batching() const override {
-    return pool_->round_trip() < options_.long_way ? Batching::kSeries : Batching::kList;
+  // On a low-latency link one association is as fast as the network. On a high-latency link each instance waits for the
+  // acknowledgement of the one before, so that lists split among associations are faster.
+  Capabilities capabilities() const override {
+    const bool low_latency = pool_->round_trip() < options_.high_latency;
+    return {.batching = low_latency ? Capabilities::Batching::kSeries : Capabilities::Batching::kList,
+            .parallel_lists = !low_latency};
   }
-
-  bool shares_lists() const override { return batching() == Batching::kList; }
 
   void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) override {
     const RetrieveModel& model = options_.patient_root ? PatientRoot() : StudyRoot();
@@ -46,7 +46,7 @@ class CGet : public Downloader {
       return CGetAsking::kSeries;
     }
     // For most of a series only: what is not wanted of it comes in vain.
-    if (wanted < kWorthSeries || batching() != Batching::kSeries) {
+    if (wanted < kWorthSeries || capabilities().batching != Capabilities::Batching::kSeries) {
       return CGetAsking::kList;
     }
     const size_t count = CountInstances(*pool_, model, batch.series, context);

@@ -13,11 +13,12 @@ class AssociationPool;
 
 struct CGetOptions {
   bool patient_root = false;       // the Patient Root information model instead of the Study Root one
-  uint32_t batch = 200;            // instances of a series that one request asks for
-  uint32_t whole_series_from = 0;  // so many wanted instances of a series are fetched as the whole series, for archives
-                                   // that take no lists of UIDs; 0: never
-  std::chrono::milliseconds long_way{5};  // a round trip beyond which lists are shared out among associations, and one
-                                          // within which a series that is wanted for the most part comes as a whole
+  uint32_t batch = 200;            // the most instances of a series in one request
+  uint32_t whole_series_from = 0;  // from this number of wanted instances on the whole series is requested, for
+                                   // archives that accept no lists of UIDs; 0: never
+  // Round trip from which on the link counts as high-latency: lists are split among associations. Below it, a series of
+  // which most instances are wanted is requested as a whole.
+  std::chrono::milliseconds high_latency{5};
 };
 
 // C-GET of DICOM, PS3.4 §C.4.3: instances come over the association that asked for them. Bit-preserving: each (storage

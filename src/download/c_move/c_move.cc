@@ -251,7 +251,7 @@ class CMove : public Downloader {
     LogInfo(StrCat("Listening for instances on port ", scp_.port(), " as ", options_.move_aet));
   }
 
-  Batching batching() const override { return Batching::kList; }
+  Capabilities capabilities() const override { return {.batching = Capabilities::Batching::kList}; }
 
   void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) override {
     for (const SeriesBatch& batch : GroupBySeries(instances)) {

@@ -102,7 +102,7 @@ class FolderDownloader : public Downloader {
     }
   }
 
-  bool local() const override { return true; }
+  Capabilities capabilities() const override { return {.local_files = true}; }
 
   std::optional<std::filesystem::path> LocalFile(const InstanceReference& instance, const Context& context) override {
     return locate_(instance, context);

@@ -14,8 +14,8 @@ namespace trolley {
 // FolderArchive::FindFile).
 using LocateFile = std::function<std::optional<std::filesystem::path>(const InstanceReference&, const Context&)>;
 
-// Downloads by reading files; local() is true. A file whose SOPInstanceUID is no longer the one asked for fails with
-// kProtocol.
+// Downloads by reading files; Capabilities::local_files is set. A file whose SOPInstanceUID is no longer the one asked
+// for fails with kProtocol.
 std::unique_ptr<Downloader> MakeFolderDownloader(LocateFile locate);
 
 }  // namespace trolley

@@ -350,7 +350,7 @@ class Rad69 : public Downloader {
     }
   }
 
-  Batching batching() const override { return Batching::kList; }
+  Capabilities capabilities() const override { return {.batching = Capabilities::Batching::kList}; }
 
  private:
   std::vector<Instances> Requests(std::span<const InstanceReference> instances) const {

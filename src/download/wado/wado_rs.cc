@@ -56,11 +56,12 @@ class WadoRs : public Downloader {
     }
   }
 
-  Batching batching() const override { return GivesSeries() ? Batching::kSeries : Batching::kOneByOne; }
-
-  bool gives_whole_series() const override { return GivesSeries(); }
-
-  std::optional<Clock::duration> round_trip() const override { return http_->RoundTrip(); }
+  Capabilities capabilities() const override {
+    const bool series = GivesSeries();
+    return {.batching = series ? Capabilities::Batching::kSeries : Capabilities::Batching::kOneByOne,
+            .can_stream_series = series,
+            .round_trip = http_->RoundTrip()};
+  }
 
   void DownloadSeries(const SeriesReference& series, DownloadSink& sink, const Context& context) override {
     const std::string doing = StrCat("download series ", series.series.str());

@@ -22,7 +22,8 @@
 namespace trolley {
 namespace {
 
-constexpr size_t kMetadataSeriesThreshold = 4;  // so many instances of a series are cheaper in one request than one by one
+constexpr size_t kMetadataSeriesThreshold =
+    4;  // so many instances of a series are cheaper in one request than one by one
 constexpr size_t kMaxBody = size_t{1} << 30;
 constexpr size_t kMaxMetadataFailureText = 1024;
 
@@ -141,7 +142,7 @@ class MetadataDownloader : public Downloader {
   MetadataDownloader(const WadoRsMetadataOptions& options, std::shared_ptr<HttpClient> http)
       : client_(options, std::move(http)) {}
 
-  Batching batching() const override { return Batching::kSeries; }
+  Capabilities capabilities() const override { return {.batching = Capabilities::Batching::kSeries}; }
 
   void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) override {
     for (const SeriesBatch& batch : GroupBySeries(instances)) {

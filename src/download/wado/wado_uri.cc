@@ -23,7 +23,7 @@ class WadoUri : public Downloader {
     }
   }
 
-  std::optional<Clock::duration> round_trip() const override { return http_->RoundTrip(); }
+  Capabilities capabilities() const override { return {.round_trip = http_->RoundTrip()}; }
 
   void Download(std::span<const InstanceReference> instances, DownloadSink& sink, const Context& context) override {
     for (const SeriesBatch& batch : GroupBySeries(instances)) {

@@ -138,16 +138,16 @@ TEST_F(CGetTest, AsksByListWhereSeriesAreRefused) {
   EXPECT_EQ(archive_.gets, 2) << "lists are taken";
 }
 
-TEST_F(CGetTest, SharesOutListsOverALongWay) {
+TEST_F(CGetTest, SplitsListsOnAHighLatencyLink) {
   Add(20);
-  EXPECT_EQ(downloader().batching(), Downloader::Batching::kSeries);
+  EXPECT_EQ(downloader().capabilities().batching, Capabilities::Batching::kSeries);
   Get(20);
-  EXPECT_EQ(downloader().batching(), Downloader::Batching::kSeries);
-  options_.long_way = {};
+  EXPECT_EQ(downloader().capabilities().batching, Capabilities::Batching::kSeries);
+  options_.high_latency = {};
   const auto far = MakeCGetDownloader(options_, std::make_shared<AssociationPool>(scp_->Peer()));
-  EXPECT_EQ(far->batching(), Downloader::Batching::kList);
-  EXPECT_TRUE(far->shares_lists());
-  EXPECT_FALSE(downloader().shares_lists());
+  EXPECT_EQ(far->capabilities().batching, Capabilities::Batching::kList);
+  EXPECT_TRUE(far->capabilities().parallel_lists);
+  EXPECT_FALSE(downloader().capabilities().parallel_lists);
 }
 
 TEST_F(CGetTest, StreamsInConstantMemory) {

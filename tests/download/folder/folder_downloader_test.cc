@@ -96,7 +96,7 @@ TEST_F(FolderDownloaderTest, CanBeStopped) {
 }
 
 TEST_F(FolderDownloaderTest, IsLocal) {
-  EXPECT_TRUE(downloader_->local());
+  EXPECT_TRUE(downloader_->capabilities().local_files);
   EXPECT_EQ(downloader_->LocalFile(Reference("1.1.1.2"), {}), files_[1]);
   EXPECT_EQ(downloader_->LocalFile(Reference("1.1.1.9"), {}), std::nullopt);
 }
@@ -105,7 +105,7 @@ TEST(DownloaderTest, ARemoteOneHasNoLocalFiles) {
   class Remote : public Downloader {
     void Download(std::span<const InstanceReference>, DownloadSink&, const Context&) override {}
   } remote;
-  EXPECT_FALSE(remote.local());
+  EXPECT_FALSE(remote.capabilities().local_files);
   EXPECT_EQ(CodeOf([&] { remote.LocalFile({Uid("1"), Uid("1"), Uid("1")}, {}); }), ErrorCode::kUnsupported);
 }
 

@@ -423,7 +423,7 @@ TEST_F(WadoRsTest, FetchesManyInstancesOfASeriesInOneRequest) {
 }
 
 TEST_F(WadoRsTest, FetchesAWholeSeriesWithoutNamingItsInstances) {
-  ASSERT_TRUE(downloader_->gives_whole_series());
+  ASSERT_TRUE(downloader_->capabilities().can_stream_series);
   const auto context = Context::WithTimeout(std::chrono::seconds(30));
   downloader_->DownloadSeries(Ref(1, 1).series_reference(), sink_, context);
   EXPECT_EQ(wado_.server().CountRequests(), 1U);
