@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dicom/synthetic.h"
+#include "support/made_once.h"
 #include "support/sockets.h"
 
 namespace trolley {
@@ -24,7 +25,8 @@ StoredSeries Make(SyntheticInstances spec, int study, int series, const std::fil
   spec.study_uid = std::string(kRoot) + "." + std::to_string(study);
   spec.series_uid = spec.study_uid + "." + std::to_string(series);
   spec.series_number = series;
-  return {spec.study_uid, spec.series_uid, WriteSyntheticSeries(spec, directory / spec.series_uid)};
+  const std::filesystem::path place = directory / spec.series_uid;
+  return {spec.study_uid, spec.series_uid, FilesMadeOnce(place, [&] { return WriteSyntheticSeries(spec, place); })};
 }
 
 std::vector<std::filesystem::path> SortedFiles(const std::filesystem::path& directory) {
@@ -38,8 +40,7 @@ std::vector<std::filesystem::path> SortedFiles(const std::filesystem::path& dire
 
 }  // namespace
 
-TestData::TestData() {
-  const std::filesystem::path& root = directory.path();
+TestData::TestData(const std::filesystem::path& root) : directory(root) {
   SyntheticInstances spec;
   spec.explicit_lengths = true;
   spec.patient_name = "Doe^John^Q";
@@ -86,16 +87,21 @@ TestData::TestData() {
 }
 
 const TestData& TestData::Get() {
-  static const TestData data;
+  static const TestData data(MadeOnce("mount-data", {"tests/mount/archive_fixture.cc"}, [](const auto& root) {
+    const TestData made(root);
+    OrthancServer orthanc;
+    for (const StoredSeries* series : made.All()) {
+      orthanc.Upload(series->files);
+    }
+    orthanc.SaveContent(made.Saved());
+  }));
   return data;
 }
 
 TestArchive::TestArchive()
-    : move_port(FreePort()), orthanc({.modalities = {{kMoveTitle, move_port}}}), proxy(orthanc.http_port()) {
-  for (const StoredSeries* series : TestData::Get().All()) {
-    orthanc.Upload(series->files);
-  }
-}
+    : move_port(FreePort()),
+      orthanc({.modalities = {{kMoveTitle, move_port}}, .content = TestData::Get().Saved()}),
+      proxy(orthanc.http_port()) {}
 
 TestArchive& TestArchive::Get() {
   static TestArchive archive;

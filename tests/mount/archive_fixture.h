@@ -28,11 +28,12 @@ struct StoredSeries {
   std::string File(size_t number) const { return Directory() + "/" + InstanceUid(number) + ".dcm"; }
 };
 
-// Series of every kind, made once for the whole program. Smaller under sanitizers, which are slow.
+// Series of every kind, made once for all test programs. Nobody changes the files. Smaller under sanitizers, which are
+// slow.
 struct TestData {
   static const TestData& Get();
 
-  TempDirectory directory;
+  const std::filesystem::path directory;
   StoredSeries ct;          // slices of 525 kB
   StoredSeries tiny;        // many instances of a few kB
   StoredSeries multiframe;  // one large instance
@@ -42,11 +43,14 @@ struct TestData {
 
   std::vector<const StoredSeries*> All() const { return {&ct, &tiny, &multiframe, &jpeg, &rle, &report}; }
 
+  std::filesystem::path Saved() const { return directory / "orthanc"; }  // what an Orthanc holds that holds all of them
+
  private:
-  TestData();
+  explicit TestData(const std::filesystem::path& root);  // what is not there yet is made
 };
 
-// A real Orthanc that holds TestData, with a counting proxy before it; both live as long as the program.
+// A real Orthanc of this program's own that holds TestData, with a counting proxy before it; both live as long as the
+// program.
 struct TestArchive {
   static TestArchive& Get();
   std::string Url() const { return proxy.Url("/dicom-web"); }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -27,6 +28,22 @@ httplib::Client ClientOf(int port, const OrthancOptions& options) {
   return client;
 }
 
+// Orthanc never changes a file that it stores, only its index: the files can be shared by hard links.
+void CopyContent(const std::filesystem::path& from, const std::filesystem::path& to) {
+  const RunResult linked = RunProgram({"cp", "-rl", from.string(), to.string()});
+  if (linked.exit_code != 0) {  // another file system
+    std::filesystem::remove_all(to);
+    std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+    return;
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(from)) {
+    if (entry.is_regular_file()) {
+      std::filesystem::remove(to / entry.path().filename());
+      std::filesystem::copy_file(entry.path(), to / entry.path().filename());
+    }
+  }
+}
+
 }  // namespace
 
 bool OrthancServer::Installed() {
@@ -34,6 +51,9 @@ bool OrthancServer::Installed() {
 }
 
 OrthancServer::OrthancServer(OrthancOptions options) : options_(std::move(options)) {
+  if (!options_.content.empty()) {
+    CopyContent(options_.content, directory_ / "storage");
+  }
   constexpr int kAttempts = 5;  // somebody else may take a free port before Orthanc does
   for (int attempt = 1;; ++attempt) {
     http_port_ = FreePort();
@@ -103,6 +123,15 @@ void OrthancServer::Start() {
 
 void OrthancServer::Kill() {
   process_.reset();
+}
+
+void OrthancServer::SaveContent(const std::filesystem::path& directory) {
+  process_->Signal(SIGTERM);
+  if (process_->Wait(std::chrono::minutes(1)) != 0) {
+    throw std::runtime_error("Orthanc does not end: " + EndOfLog());
+  }
+  process_.reset();
+  CopyContent(directory_ / "storage", directory);
 }
 
 std::string OrthancServer::EndOfLog() const {

@@ -15,10 +15,11 @@ namespace trolley {
 struct OrthancOptions {
   std::map<std::string, std::string> users{};  // name -> password; none: no authentication
   std::map<std::string, int> modalities{};     // AE title -> port of 127.0.0.1: where C-MOVE can send to
+  std::filesystem::path content{};             // what SaveContent has written; this Orthanc begins with a copy
 };
 
-// An Orthanc with its DICOMweb plugin of this test's own, on free ports of 127.0.0.1, empty at first. Everything throws
-// std::runtime_error (with the end of Orthanc's log) when it does not work.
+// An Orthanc with its DICOMweb plugin of this test's own, on free ports of 127.0.0.1, empty at first or with what was
+// saved. Everything throws std::runtime_error (with the end of Orthanc's log) when it does not work.
 class OrthancServer {
  public:
   explicit OrthancServer(OrthancOptions options = {});
@@ -36,6 +37,8 @@ class OrthancServer {
   // Every regular file below it.
   void UploadDirectory(const std::filesystem::path& directory);
 
+  // Ends it in good order, and writes what it holds into `directory`.
+  void SaveContent(const std::filesystem::path& directory);
   // As a crash would end it, then again on the same ports with the same content.
   void Kill();
   void Start();

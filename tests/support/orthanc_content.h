@@ -9,17 +9,19 @@
 
 #include "dicom/references.h"
 #include "dicom/synthetic.h"
+#include "support/made_once.h"
 #include "support/orthanc.h"
 #include "support/sockets.h"
 #include "support/temp_directory.h"
 
 namespace trolley {
 
-// Synthetic series of several kinds, as files and in an Orthanc; made once for a test program.
+// Synthetic series of several kinds, as files and in an Orthanc of this test program's own. The files, and what the
+// Orthanc begins with, are made once for all test programs.
 class OrthancContent {
  public:
   static OrthancContent& Shared() {
-    static OrthancContent content;
+    static OrthancContent content(Made());
     return content;
   }
 
@@ -48,7 +50,11 @@ class OrthancContent {
  private:
   using Spec = SyntheticInstances;
 
-  OrthancContent() {
+  explicit OrthancContent(const std::filesystem::path& made) : OrthancContent(made, made / "orthanc") {}
+
+  // Reads what lies in `directory`; what is not there yet is made.
+  OrthancContent(const std::filesystem::path& directory, const std::filesystem::path& saved)
+      : directory_(directory), orthanc_({.modalities = {{kMoveTitle, move_port_}}, .content = saved}) {
     Add("1", 1, "Contract^Anna", "C/1", [](Spec&) {});
     Add("2", 1, "Contra^Ben", "C 2", [](Spec&) {});
     Add("2", 2, "Contra^Ben", "C 2", [](Spec& spec) {
@@ -69,6 +75,14 @@ class OrthancContent {
     });
   }
 
+  static std::filesystem::path Made() {
+    return MadeOnce("orthanc-content", {"tests/support/orthanc_content.h"}, [](const std::filesystem::path& directory) {
+      OrthancContent made(directory, {});
+      made.orthanc_.Upload(made.files_);
+      made.orthanc_.SaveContent(directory / "orthanc");
+    });
+  }
+
   void Add(const std::string& study, int series, const std::string& name, const std::string& patient_id,
            const std::function<void(Spec&)>& change) {
     Spec spec;
@@ -80,17 +94,17 @@ class OrthancContent {
     spec.study_description = study == "2" ? "CT Thorax/Abdomen, m. KM" : "";
     spec.explicit_lengths = true;
     change(spec);
-    const auto files = WriteSyntheticSeries(spec, directory_ / (study + "-" + std::to_string(series)));
-    orthanc_.Upload(files);
+    const std::filesystem::path place = directory_ / (study + "-" + std::to_string(series));
+    const auto files = FilesMadeOnce(place, [&] { return WriteSyntheticSeries(spec, place); });
     files_.insert(files_.end(), files.begin(), files.end());
     for (size_t i = 0; i < files.size(); ++i) {
       instances_[Ref(study, series, static_cast<int>(i) + 1)] = ReadFile(files[i]);
     }
   }
 
-  TempDirectory directory_;
+  const std::filesystem::path directory_;
   const int move_port_ = FreePort();
-  OrthancServer orthanc_{OrthancOptions{.modalities = {{kMoveTitle, move_port_}}}};
+  OrthancServer orthanc_;
   std::vector<std::filesystem::path> files_;
   std::map<InstanceReference, std::string> instances_;
 };
