@@ -7,15 +7,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <list>
-#include <mutex>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "base/text.h"
 #include "base/wait.h"
 #include "dimse/association.h"
@@ -140,14 +139,14 @@ class StorageScp::Impl {
   }
 
   void Pause(const std::stop_token& stop) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, stop, std::chrono::milliseconds(200), [] { return false; });
+    MutexLock lock(mutex_);
+    changed_.WaitFor(lock, stop, std::chrono::milliseconds(200), [] { return false; });
   }
 
   bool WaitForRoom(const std::stop_token& stop) {
     std::list<Conversation> ended;  // joined without the lock
-    std::unique_lock lock(mutex_);
-    const auto has_room = [&] {
+    MutexLock lock(mutex_);
+    const auto has_room = [&]() TROLLEY_REQUIRES(mutex_) {
       for (auto at = conversations_.begin(); at != conversations_.end();) {
         const auto next = std::next(at);
         if (at->ended) {
@@ -157,11 +156,11 @@ class StorageScp::Impl {
       }
       return conversations_.size() < options_.max_associations;
     };
-    return changed_.wait(lock, stop, has_room);
+    return changed_.Wait(lock, stop, has_room);
   }
 
   void Begin(UniqueFd connection) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     std::list<Conversation> fresh(1);
     Conversation& conversation = fresh.front();
     conversation.thread =
@@ -171,9 +170,9 @@ class StorageScp::Impl {
           } catch (const std::exception& error) {
             LogDebug(StrCat("An association of an archive that sends to us ended: ", error.what()));
           }
-          const std::lock_guard end_lock(mutex_);
+          const MutexLock end_lock(mutex_);
           conversation.ended = true;
-          changed_.notify_all();
+          changed_.NotifyAll();
         });
     conversations_.splice(conversations_.end(), fresh);
   }
@@ -241,9 +240,9 @@ class StorageScp::Impl {
   StoreHandler& handler_;
   const UniqueFd listener_;
   const uint16_t port_;
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  std::list<Conversation> conversations_;
+  Mutex mutex_;
+  StoppableCondition changed_;
+  std::list<Conversation> conversations_ TROLLEY_GUARDED_BY(mutex_);
   std::jthread acceptor_;  // the last: it uses all of the above
 };
 

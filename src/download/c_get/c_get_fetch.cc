@@ -102,7 +102,7 @@ class Fetch {
   // True when it may be worth while to propose other classes.
   bool FetchClasses(const std::vector<std::string>& classes, Instances instances) {
     tried_.insert(classes.begin(), classes.end());
-    if (!experience_.TakesLists() && instances.size() > 1 && asking_ != CGetAsking::kSeries) {
+    if (!experience_.AcceptsLists() && instances.size() > 1 && asking_ != CGetAsking::kSeries) {
       return FetchOneByOne(classes, instances);
     }
     const bool series_first = asking_ == CGetAsking::kSeriesThenList;
@@ -185,7 +185,7 @@ class Fetch {
       }
       reason_ = ResultError(result, Doing());
       // Where the class is not known, narrower proposals for each of them would be too many.
-      if (!result.sub_operations_failed() || classes.size() > kFewClasses || experience_.ChoicesAreInVain(key)) {
+      if (!result.sub_operations_failed() || classes.size() > kFewClasses || experience_.ChoicesAreHopeless(key)) {
         return result;
       }
       if (choice == kEachSyntax) {
@@ -196,7 +196,7 @@ class Fetch {
       }
     }
     if (experience_.ChoiceFor(key) == kEachSyntax && delivered_ > 0) {
-      experience_.RememberChoicesInVain(key);
+      experience_.RememberHopelessChoices(key);
     }
     return result;
   }
