@@ -1,3 +1,5 @@
+// ConnectTcp() of association_stream.h: resolves the peer's name on a thread of its own and tries the addresses in
+// turn. Each wait ends at the deadline or a stop request.
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -68,28 +70,28 @@ void Await(int fd, short events, const DicomPeer& peer, const Context& context, 
   }
 }
 
-// What the resolver's thread and its caller share; the caller may be gone first.
-struct Question {
-  Resolution answer;
+// What the resolver's thread and its caller share; the caller may end first.
+struct Lookup {
+  Resolution resolution;
   UniqueFd done{eventfd(0, EFD_CLOEXEC)};
 };
 
-// getaddrinfo() cannot be interrupted, so somebody else waits for it.
+// getaddrinfo() cannot be interrupted, so a detached thread waits for it.
 Resolution Resolve(const DicomPeer& peer, const Context& context, Clock::time_point until) {
   Resolution numeric = LookUp(peer.host, peer.port, AI_NUMERICHOST);
   if (numeric.result == 0) {
     return numeric;
   }
-  auto question = std::make_shared<Question>();
-  std::thread([question, host = peer.host, port = peer.port] {
-    question->answer = LookUp(host, port, AI_ADDRCONFIG);
+  auto lookup = std::make_shared<Lookup>();
+  std::thread([lookup, host = peer.host, port = peer.port] {
+    lookup->resolution = LookUp(host, port, AI_ADDRCONFIG);
     const uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = write(question->done.get(), &one, sizeof(one));
+    [[maybe_unused]] const ssize_t written = write(lookup->done.get(), &one, sizeof(one));
   }).detach();
-  Await(question->done.get(), POLLIN, peer, context, until);
+  Await(lookup->done.get(), POLLIN, peer, context, until);
   uint64_t count = 0;
-  [[maybe_unused]] const ssize_t read_bytes = read(question->done.get(), &count, sizeof(count));
-  return std::move(question->answer);
+  [[maybe_unused]] const ssize_t read_bytes = read(lookup->done.get(), &count, sizeof(count));
+  return std::move(lookup->resolution);
 }
 
 std::string SystemText(int os_error) {

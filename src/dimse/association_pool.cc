@@ -1,9 +1,7 @@
 #include "dimse/association_pool.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -11,13 +9,14 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "base/rate_limiter.h"
 #include "base/text.h"
 
 namespace trolley {
 namespace {
 
-constexpr std::chrono::seconds kGivesWay{1};  // a transfer, to questions
+constexpr std::chrono::seconds kGivesWay{1};  // a transfer, to queries
 constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLongestPause{2000};
 
@@ -57,14 +56,14 @@ struct AssociationLease::Shared {
   void Reap(const std::stop_token& stop);
 
   const DicomPeer peer;
-  std::mutex mutex;
-  std::condition_variable_any changed;
-  size_t in_use = 0;
-  size_t questions = 0;   // that wait for a slot
-  std::deque<Idle> idle;  // the one used last is the last
-  bool closed = false;
-  Clock::duration round_trip{};  // the shortest so far
-  std::optional<std::jthread> reaper;
+  Mutex mutex;
+  StoppableCondition changed;
+  size_t in_use TROLLEY_GUARDED_BY(mutex) = 0;
+  size_t waiting_queries TROLLEY_GUARDED_BY(mutex) = 0;  // for a slot
+  std::deque<Idle> idle TROLLEY_GUARDED_BY(mutex);       // the most recently used one is the last
+  bool closed TROLLEY_GUARDED_BY(mutex) = false;
+  Clock::duration round_trip TROLLEY_GUARDED_BY(mutex){};  // the shortest measured; zero: none was
+  std::optional<std::jthread> reaper TROLLEY_GUARDED_BY(mutex);
 };
 
 std::unique_ptr<Association> AssociationLease::Shared::TakeSlot(const AssociationRequest& request,
@@ -72,21 +71,21 @@ std::unique_ptr<Association> AssociationLease::Shared::TakeSlot(const Associatio
   std::vector<std::unique_ptr<Association>> unwanted;  // released without the lock
   std::unique_ptr<Association> found;
   {
-    std::unique_lock lock(mutex);
-    // A question is short and somebody waits for it; a transfer that comes after it loses little, unless questions
-    // never end.
-    const bool question = !IsTransfer(request);
+    MutexLock lock(mutex);
+    // Queries come first: they are short, and a transfer loses little by waiting. The limit keeps transfers from
+    // starving when queries never end.
+    const bool is_query = !IsTransfer(request);
     const auto gives_way_until = Clock::now() + kGivesWay;
-    const auto free = [&] {
+    const auto free = [&]() TROLLEY_REQUIRES(mutex) {
       return in_use < std::max<size_t>(peer.max_associations, 1) &&
-             (question || questions == 0 || Clock::now() >= gives_way_until);
+             (is_query || waiting_queries == 0 || Clock::now() >= gives_way_until);
     };
-    questions += question ? 1 : 0;
+    waiting_queries += is_query ? 1 : 0;
     const bool got =
-        changed.wait_until(lock, context.stop, std::min(context.deadline, Clock::now() + std::chrono::hours(24)), free);
-    questions -= question ? 1 : 0;
-    if (question) {
-      changed.notify_all();
+        changed.WaitUntil(lock, context.stop, std::min(context.deadline, Clock::now() + std::chrono::hours(24)), free);
+    waiting_queries -= is_query ? 1 : 0;
+    if (is_query) {
+      changed.NotifyAll();
     }
     if (!got) {
       context.Check(StrCat("get an association with ", PeerForLog(peer)).c_str());
@@ -102,7 +101,7 @@ std::unique_ptr<Association> AssociationLease::Shared::TakeSlot(const Associatio
       }
       std::erase_if(idle, [](const Idle& one) { return one.association == nullptr; });
     }
-    if (found == nullptr && !question) {
+    if (found == nullptr && !is_query) {
       // Some archives serve few associations at a time and keep others waiting without a word (Orthanc: 4).
       for (Idle& one : idle) {
         if (!IsTransfer(one.association->request())) {
@@ -128,7 +127,7 @@ void AssociationLease::Shared::GiveBack(std::unique_ptr<Association> association
   if (association && !keep) {
     association->Abort();
   }
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   --in_use;
   if (association && !association->broken() && !closed) {  // after the pool's end it is aborted
     idle.push_back({std::move(association), Clock::now() + peer.idle_time});
@@ -136,26 +135,27 @@ void AssociationLease::Shared::GiveBack(std::unique_ptr<Association> association
       reaper.emplace([this](const std::stop_token& stop) { Reap(stop); });
     }
   }
-  changed.notify_all();
+  changed.NotifyAll();
 }
 
 void AssociationLease::Shared::Reap(const std::stop_token& stop) {
-  std::unique_lock lock(mutex);
+  MutexLock lock(mutex);
   while (!stop.stop_requested()) {
     if (idle.empty()) {
-      changed.wait(lock, stop, [this] { return !idle.empty(); });
+      changed.Wait(lock, stop, [this]() TROLLEY_REQUIRES(mutex) { return !idle.empty(); });
       continue;
     }
     const Clock::time_point until = idle.front().until;
     if (Clock::now() < until) {
-      changed.wait_until(lock, stop, until, [&] { return idle.empty() || idle.front().until != until; });
+      changed.WaitUntil(lock, stop, until,
+                        [&]() TROLLEY_REQUIRES(mutex) { return idle.empty() || idle.front().until != until; });
       continue;
     }
     const std::unique_ptr<Association> old = std::move(idle.front().association);
     idle.pop_front();
-    lock.unlock();
+    lock.Unlock();
     old->Release();
-    lock.lock();
+    lock.Lock();
   }
 }
 
@@ -177,7 +177,7 @@ AssociationPool::~AssociationPool() {
   std::deque<AssociationLease::Shared::Idle> idle;
   std::optional<std::jthread> reaper;
   {
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     shared_->closed = true;
     idle.swap(shared_->idle);
     reaper.swap(shared_->reaper);
@@ -189,7 +189,7 @@ AssociationPool::~AssociationPool() {
 }
 
 Clock::duration AssociationPool::round_trip() const {
-  const std::lock_guard lock(shared_->mutex);
+  const MutexLock lock(shared_->mutex);
   return shared_->round_trip;
 }
 
@@ -212,7 +212,7 @@ AssociationLease AssociationPool::LeaseOne(const AssociationRequest& request, co
       lease.association_ = Association::Open(shared_->peer, request, context);
       lease.fresh_ = true;
       const Clock::duration round_trip = lease->RoundTrip();
-      const std::lock_guard lock(shared_->mutex);
+      const MutexLock lock(shared_->mutex);
       const bool first = shared_->round_trip == Clock::duration::zero();
       shared_->round_trip = first ? round_trip : std::min(shared_->round_trip, round_trip);
       return lease;
@@ -223,10 +223,10 @@ AssociationLease AssociationPool::LeaseOne(const AssociationRequest& request, co
       LogDebug(StrCat(congestion.what(), "; trying again"));
     }
     // Pauses in its slot: to open others meanwhile would only add to the congestion.
-    std::unique_lock lock(shared_->mutex);
-    shared_->changed.wait_until(lock, context.stop, std::min(context.deadline, Clock::now() + pause),
-                                [] { return false; });
-    lock.unlock();
+    MutexLock lock(shared_->mutex);
+    shared_->changed.WaitUntil(lock, context.stop, std::min(context.deadline, Clock::now() + pause),
+                               [] { return false; });
+    lock.Unlock();
     context.Check(StrCat("open an association with ", PeerForLog(shared_->peer), ", which is congested").c_str());
     pause = std::min(pause * 2, kLongestPause);
   }
@@ -271,14 +271,14 @@ void Echo(AssociationPool& pool, const Context& context) {
         association.Send(association.ContextFor(kVerification).id, command, context);
       },
       context);
-  const DimseMessage answer = lease->ReceiveCommand(context);
+  const DimseMessage response = lease->ReceiveCommand(context);
   const std::string cannot = StrCat("Cannot verify ", PeerForLog(pool.peer()), ": ");
-  if (answer.command.field() != dimse::kCEchoRsp) {
-    throw Error(ErrorCode::kProtocol, cannot + "the answer is no C-ECHO response");
+  if (response.command.field() != dimse::kCEchoRsp) {
+    throw Error(ErrorCode::kProtocol, cannot + "the peer sent something other than a C-ECHO response");
   }
-  if (answer.command.status() != dimse::kSuccess) {
+  if (response.command.status() != dimse::kSuccess) {
     throw Error(ErrorCode::kProtocol,
-                StrCat(cannot, "status ", StatusText(answer.command.status()), " ", answer.command.Comment()));
+                StrCat(cannot, "status ", StatusText(response.command.status()), " ", response.command.Comment()));
   }
   lease.Keep();
 }

@@ -1,3 +1,4 @@
+// MakeTlsChannel() of association_stream.h: TLS (PS3.15 annex B) by OpenSSL on a non-blocking socket.
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
