@@ -7,7 +7,7 @@
 #include "cache/blob_store.h"
 #include "config/registry.h"
 #include "config/search_stores.h"
-#include "http/auth/login.h"
+#include "http/auth/login_options.h"
 
 namespace trolley {
 namespace {
@@ -69,7 +69,7 @@ bool IsSameApplication(const DicomEndpoint& a, const DicomEndpoint& b) {
 ClientFactory::ClientFactory(const ArchiveConfig& archive, std::shared_ptr<LmdbEnvironment> lmdb)
     : archive_(archive), lmdb_(std::move(lmdb)) {
   if (archive_.requests_per_second > 0) {
-    pace_ = std::make_shared<RateLimiter>(archive_.requests_per_second);
+    rate_limiter_ = std::make_shared<RateLimiter>(archive_.requests_per_second);
   }
 }
 
@@ -85,7 +85,7 @@ std::shared_ptr<HttpClient> ClientFactory::Http(const HttpEndpoint& endpoint) {
 
 std::shared_ptr<HttpClient> ClientFactory::MakeHttp(const HttpEndpoint& endpoint) const {
   HttpOptions options = PlainHttpOptions(archive_);
-  options.pace = pace_;
+  options.rate_limiter = rate_limiter_;
   if (endpoint.auth != nullptr) {
     // Its credentials are not shown to the other client's host.
     options.home = {endpoint.url};
@@ -106,7 +106,7 @@ std::shared_ptr<AssociationPool> ClientFactory::Associations(const DicomEndpoint
     }
   }
   DicomPeer peer = MakePeer(archive_, endpoint);
-  peer.pace = pace_;
+  peer.pace = rate_limiter_;
   associations_.push_back({endpoint, std::make_shared<AssociationPool>(std::move(peer))});
   return associations_.back().pool;
 }

@@ -43,7 +43,7 @@ class ClientFactory {
 
   const ArchiveConfig& archive_;
   const std::shared_ptr<LmdbEnvironment> lmdb_;  // null: the index of a folder is kept in memory
-  std::shared_ptr<RateLimiter> pace_;            // null: no limit
+  std::shared_ptr<RateLimiter> rate_limiter_;    // null: no limit
   std::shared_ptr<HttpClient> http_;
   std::shared_ptr<FolderArchive> folder_;
   std::optional<std::shared_ptr<OrthancRest>> orthanc_;

@@ -8,6 +8,7 @@
 #include "config/registry.h"
 #include "config/secret_keys.h"
 #include "config/service_url.h"
+#include "http/http_url.h"
 
 namespace trolley {
 namespace {

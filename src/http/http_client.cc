@@ -1,17 +1,24 @@
+// The client's policy: which credentials a URL may see, renewal after a refusal, redirects, the rate limit, and the
+// pool of slots with their open connections. http_slot.cc and http_transfer.cc speak to libcurl. Runs on the caller's
+// thread.
 #include "http/http_client.h"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <mutex>
 #include <system_error>
 
 #include "base/error.h"
+#include "base/mutex.h"
 #include "base/rate_limiter.h"
 #include "base/text.h"
 #include "http/auth/challenge.h"
-#include "http/http_curl.h"
+#include "http/auth/custom_headers.h"
+#include "http/http_error.h"
+#include "http/http_slot.h"
+#include "http/http_url.h"
+#include "http/url_for_log.h"
 
 namespace trolley {
 namespace {
@@ -20,8 +27,8 @@ using internal::HttpExchange;
 using internal::HttpSlot;
 
 constexpr int kMaxRedirects = 5;
-constexpr int kMaxStale = 4;
-constexpr auto kIdleTime = std::chrono::seconds(30);  // slots not used for so long are given up
+constexpr int kMaxStaleNonces = 4;
+constexpr auto kIdleTime = std::chrono::seconds(30);  // a slot that was not used for this time is closed
 
 bool IsRedirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -36,7 +43,7 @@ bool IsCredential(std::string_view line) {
   throw internal::HttpError(code, exchange.method, exchange.url, reason);
 }
 
-// No line of a header, neither ours nor an authenticator's, may smuggle in another one.
+// No header line, neither a caller's nor an authenticator's, may contain another one.
 void CheckLines(const HttpExchange& exchange) {
   const auto upper = [](char c) { return c >= 'A' && c <= 'Z'; };
   if (exchange.method.empty() || !std::all_of(exchange.method.begin(), exchange.method.end(), upper)) {
@@ -57,7 +64,7 @@ void CheckReadable(std::string_view what, const std::string& file) {
   }
 }
 
-// A nonce that is out of date says nothing against the password, and busy servers give one for each request.
+// A stale nonce does not mean that the password is wrong; busy servers send a new nonce with each response.
 bool IsStale(const HttpHead& head) {
   for (const auto& [name, value] : head.headers) {
     if (name == "www-authenticate") {
@@ -92,7 +99,7 @@ class BodySink : public HttpSink {
   void Check(uint64_t size) const {
     if (size > max_body_) {
       throw internal::HttpError(ErrorCode::kTooMany, request_.method, request_.url,
-                                StrCat("the answer is longer than ", max_body_, " bytes"));
+                                StrCat("the response is longer than ", max_body_, " bytes"));
     }
   }
 
@@ -101,15 +108,6 @@ class BodySink : public HttpSink {
 };
 
 }  // namespace
-
-std::string_view HttpHead::Header(std::string_view lower_name) const {
-  for (const auto& [name, value] : headers) {
-    if (name == lower_name) {
-      return value;
-    }
-  }
-  return {};
-}
 
 class HttpClient::Impl {
  public:
@@ -122,7 +120,7 @@ class HttpClient::Impl {
       const auto origin = internal::HttpOrigin(url);
       if (!origin) {
         throw Error(ErrorCode::kInvalidArgument,
-                    StrCat("Cannot use ", UrlForLog(url), ": this is no valid http or https URL"));
+                    StrCat("Cannot use ", UrlForLog(url), ": this is not a valid http or https URL"));
       }
       homes_.push_back(*origin);
     }
@@ -134,25 +132,25 @@ class HttpClient::Impl {
     HttpExchange exchange{request.method, request.url, {}, request.body, request.accept_gzip};
     const auto origin = internal::HttpOrigin(request.url);
     if (!origin) {
-      Fail(ErrorCode::kInvalidArgument, exchange, "this is no valid http or https URL");
+      Fail(ErrorCode::kInvalidArgument, exchange, "this is not a valid http or https URL");
     }
     exchange.on_body = [&sink](std::span<const std::byte> piece) { sink.OnBody(piece); };
-    exchange.on_connect = [this](Clock::duration took) {
-      const std::lock_guard lock(mutex_);
-      round_trip_ = std::min(took, round_trip_.value_or(took));
+    exchange.on_connect = [this](Clock::duration time) {
+      const MutexLock lock(mutex_);
+      round_trip_ = std::min(time, round_trip_.value_or(time));
     };
     int renewals = 0;
     int redirects = 0;
     while (true) {
-      if (options_.pace != nullptr) {
-        options_.pace->Wait(context);
+      if (options_.rate_limiter != nullptr) {
+        options_.rate_limiter->Wait(context);
       }
       const bool at_home = IsHome(exchange.url, *origin);
-      const AuthRequest asked{exchange.method, exchange.url, context};
-      const std::vector<std::string> credentials = SetHeaders(request, asked, exchange, at_home);
+      const AuthRequest auth_request{exchange.method, exchange.url, context};
+      const std::vector<std::string> credentials = SetHeaders(request, auth_request, exchange, at_home);
       std::string next;
       exchange.on_head = [&](const HttpHead& head) {
-        if (at_home && MayRenew(request, head, renewals) && auth_->Renew(asked, head, credentials)) {
+        if (at_home && MayRenew(request, head, renewals) && auth_->Renew(auth_request, head, credentials)) {
           ++renewals;
           next = request.url;
         } else if (request.follow_redirects && IsRedirect(head.status) && request.method == "GET" &&
@@ -172,7 +170,7 @@ class HttpClient::Impl {
   }
 
   std::optional<Clock::duration> RoundTrip() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return round_trip_;
   }
 
@@ -182,7 +180,7 @@ class HttpClient::Impl {
     Clock::time_point since;
   };
 
-  // A slot for one call. The one used last is taken first: its connection is the least likely to have been closed.
+  // A slot for one call. The slot that was used last comes first: its connection is the least likely to be closed.
   class SlotLease {
    public:
     explicit SlotLease(Impl& impl) : impl_(impl), slot_(impl.Acquire()) {}
@@ -198,7 +196,7 @@ class HttpClient::Impl {
 
   std::unique_ptr<HttpSlot> Acquire() {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (!idle_.empty()) {
         auto slot = std::move(idle_.back().slot);
         idle_.pop_back();
@@ -210,7 +208,7 @@ class HttpClient::Impl {
 
   void Release(std::unique_ptr<HttpSlot> slot) {
     std::vector<IdleSlot> old;  // closed outside the lock
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto now = Clock::now();
     const auto young =
         std::find_if(idle_.begin(), idle_.end(), [now](const IdleSlot& idle) { return now - idle.since < kIdleTime; });
@@ -242,12 +240,12 @@ class HttpClient::Impl {
 
   bool MayRenew(const HttpRequest& request, const HttpHead& head, int renewals) const {
     const bool free = renewals == 0 && request.renew_credentials;
-    return auth_ != nullptr && auth_->Refused(head) && (free || (renewals < kMaxStale && IsStale(head)));
+    return auth_ != nullptr && auth_->Refused(head) && (free || (renewals < kMaxStaleNonces && IsStale(head)));
   }
 
-  // Sets what the exchange's URL may see; returns the lines that are the authenticator's.
-  std::vector<std::string> SetHeaders(const HttpRequest& request, const AuthRequest& asked, HttpExchange& exchange,
-                                      bool at_home) {
+  // Sets the header lines and the certificate that the exchange's URL may see; returns the authenticator's lines.
+  std::vector<std::string> SetHeaders(const HttpRequest& request, const AuthRequest& auth_request,
+                                      HttpExchange& exchange, bool at_home) {
     exchange.headers.clear();
     for (const std::string& line : request.headers) {
       if (at_home || !IsCredential(line)) {
@@ -256,7 +254,7 @@ class HttpClient::Impl {
     }
     std::vector<std::string> credentials;
     if (at_home && auth_ != nullptr) {
-      credentials = auth_->Headers(asked);
+      credentials = auth_->Headers(auth_request);
       exchange.headers.insert(exchange.headers.end(), credentials.begin(), credentials.end());
     }
     exchange.certificate = at_home && certificate_ ? &*certificate_ : nullptr;
@@ -270,10 +268,10 @@ class HttpClient::Impl {
     }
     auto target = internal::ResolveRedirect(exchange.url, std::string(head.Header("location")));
     if (!target) {
-      Fail(ErrorCode::kProtocol, exchange, "it redirects to something that is no http or https URL");
+      Fail(ErrorCode::kProtocol, exchange, "it redirects to something that is not an http or https URL");
     }
     if (StartsWithIgnoreCase(exchange.url, "https:") && !StartsWithIgnoreCase(*target, "https:")) {
-      Fail(ErrorCode::kProtocol, exchange, "it redirects from https to http, which would give away the question");
+      Fail(ErrorCode::kProtocol, exchange, "it redirects from https to http, which would disclose the query");
     }
     return *std::move(target);
   }
@@ -282,9 +280,9 @@ class HttpClient::Impl {
   std::shared_ptr<Authenticator> auth_;
   std::vector<std::string> homes_;  // origins
   std::optional<internal::HttpCertificate> certificate_;
-  mutable std::mutex mutex_;
-  std::vector<IdleSlot> idle_;  // used last: at the end
-  std::optional<Clock::duration> round_trip_;
+  mutable Mutex mutex_;
+  std::vector<IdleSlot> idle_ TROLLEY_GUARDED_BY(mutex_);  // the one used last is at the end
+  std::optional<Clock::duration> round_trip_ TROLLEY_GUARDED_BY(mutex_);
 };
 
 HttpClient::HttpClient(HttpOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}

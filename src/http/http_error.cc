@@ -1,10 +1,12 @@
+#include "http/http_error.h"
+
 #include <curl/curl.h>
 
 #include <algorithm>
 #include <system_error>
 
 #include "base/text.h"
-#include "http/http_exchange.h"
+#include "http/url_for_log.h"
 
 namespace trolley::internal {
 namespace {
@@ -42,7 +44,7 @@ HttpFailure Untrusted(const std::string& text, const HttpOptions& options) {
   return {ErrorCode::kUnavailable, StrCat("the server's certificate is not trusted: ", text, "; ", advice)};
 }
 
-// What a server says in TLS about the certificate of its client. TLS 1.3 says it when the first answer is read.
+// What a server says in TLS about the certificate of its client. TLS 1.3 says it when the first response is read.
 bool IsAboutClientCertificate(const std::string& text) {
   for (const std::string_view alert :
        {"alert certificate required", "alert bad certificate", "alert unknown ca", "alert certificate unknown",
@@ -86,17 +88,17 @@ HttpFailure ExplainCurl(int curl_code, std::string_view curl_text, int os_error,
   switch (code) {
     case CURLE_COULDNT_CONNECT:
       if (os_error == ETIMEDOUT) {
-        return {ErrorCode::kTimedOut, "no answer"};
+        return {ErrorCode::kTimedOut, "no response"};
       }
       return {ErrorCode::kUnavailable, os_error == 0 ? text : LowerFirst(std::generic_category().message(os_error))};
     case CURLE_OPERATION_TIMEDOUT:  // the only one of curl's that is set
-      return {ErrorCode::kTimedOut, StrCat("no answer within ", DurationText(options.connect_timeout))};
+      return {ErrorCode::kTimedOut, StrCat("no response within ", DurationText(options.connect_timeout))};
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_PROXY:
       return {ErrorCode::kUnavailable, text};
     case CURLE_GOT_NOTHING:
-      return {ErrorCode::kUnavailable, "the server closed the connection without an answer"};
+      return {ErrorCode::kUnavailable, "the server closed the connection without a response"};
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
     case CURLE_SEND_ERROR:

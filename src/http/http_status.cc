@@ -1,15 +1,13 @@
-#include <algorithm>
+#include "http/http_status.h"
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "http/http_client.h"
 
 namespace trolley {
 namespace {
 
 constexpr size_t kMaxExcerpt = 200;
-constexpr size_t kMaxLoggedUrl = 1000;
 
 bool IsPrintable(char c) {
   return c >= ' ' && c <= '~';
@@ -34,17 +32,17 @@ std::string Excerpt(std::string_view body) {
   return std::string(Trim(text));
 }
 
-// nginx has no status of its own for it.
+// nginx sends 400 with this text.
 bool WantsCertificate(int status, std::string_view body) {
   return status == 400 && body.find("SSL certificate") != std::string_view::npos;
 }
 
-struct Verdict {
+struct StatusClass {
   ErrorCode code;
   std::string_view advice;
 };
 
-Verdict Judge(int status) {
+StatusClass ClassifyStatus(int status) {
   switch (status) {
     case 401:
       return {ErrorCode::kAccessDenied, "; check the user and the password or token in the configuration"};
@@ -56,9 +54,9 @@ Verdict Judge(int status) {
     case 504:
       return {ErrorCode::kTimedOut, ""};
     case 413:
-      return {ErrorCode::kTooMany, "; narrow the question"};
+      return {ErrorCode::kTooMany, "; narrow the query"};
     case 429:
-      return {ErrorCode::kUnavailable, "; it is asked too often"};
+      return {ErrorCode::kUnavailable, "; it receives too many requests"};
     default:
       break;
   }
@@ -71,82 +69,27 @@ Verdict Judge(int status) {
   return {ErrorCode::kProtocol, ""};
 }
 
-bool IsPort(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-// A password with "/", "?" or "#" that was not encoded ends the authority too early: show nothing of it then.
-bool IsHostAndPort(std::string_view authority) {
-  const size_t bracket = authority.rfind(']');
-  const size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
-  return colon == std::string_view::npos || IsPort(authority.substr(colon + 1));
-}
-
-void AppendPrintable(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    out.push_back(IsPrintable(c) ? c : '?');
-  }
-}
-
 }  // namespace
 
 void CheckStatus(const HttpHead& head, std::string_view doing, std::string_view body) {
   if ((head.status >= 200 && head.status <= 299) || head.status == 404 || head.status == 410) {
     return;
   }
-  const Verdict verdict =
+  const StatusClass status_class =
       WantsCertificate(head.status, body)
-          ? Verdict{ErrorCode::kAccessDenied, "; it wants a client certificate that it knows, see the configuration"}
-          : Judge(head.status);
-  std::string message = StrCat("Cannot ", doing, ": the server answered ", head.status, verdict.advice);
+          ? StatusClass{ErrorCode::kAccessDenied,
+                        "; it wants a client certificate that it knows, see the configuration"}
+          : ClassifyStatus(head.status);
+  std::string message = StrCat("Cannot ", doing, ": the server responded with ", head.status, status_class.advice);
   if (const std::string_view wait = head.Header("retry-after");
       (head.status == 429 || head.status == 503) && ParseUint(wait)) {
-    message += StrCat("; it wants to be asked again after ", wait, " s");
+    message += StrCat("; it asks to retry after ", wait, " s");
   }
-  // Servers quote the question in their answer, names of patients included.
+  // Servers quote the query in their response, names of patients included: such an excerpt is left out.
   if (const std::string excerpt = Excerpt(body); !excerpt.empty() && Sensitive(excerpt) == excerpt) {
     message += StrCat(" (\"", excerpt, "\")");
   }
-  throw Error(verdict.code, message);
-}
-
-std::string UrlForLog(std::string_view url) {
-  std::string out;
-  if (const size_t scheme = url.find("://"); scheme != std::string_view::npos && scheme <= 10) {
-    AppendPrintable(out, url.substr(0, scheme + 3));
-    url.remove_prefix(scheme + 3);
-  }
-  std::string_view authority = url.substr(0, url.find_first_of("/?#"));
-  url.remove_prefix(authority.size());
-  if (const size_t at = authority.rfind('@'); at != std::string_view::npos) {
-    authority.remove_prefix(at + 1);
-  }
-  if (!IsHostAndPort(authority)) {
-    return out + "...";
-  }
-  AppendPrintable(out, authority);
-  url = url.substr(0, url.find('#'));
-  const size_t question = url.find('?');
-  AppendPrintable(out, url.substr(0, question));
-  if (question != std::string_view::npos) {
-    char before = '?';
-    for (const std::string_view term : Split(url.substr(question + 1), '&')) {
-      out.push_back(before);
-      before = '&';
-      const size_t equals = term.find('=');
-      if (equals != std::string_view::npos) {
-        AppendPrintable(out, term.substr(0, equals + 1));
-      }
-      if (!term.empty()) {
-        out += "...";
-      }
-    }
-  }
-  if (out.size() > kMaxLoggedUrl) {
-    out.resize(kMaxLoggedUrl);
-    out += "...";
-  }
-  return out;
+  throw Error(status_class.code, message);
 }
 
 }  // namespace trolley

@@ -1,9 +1,10 @@
+#include "http/http_url.h"
+
 #include <curl/curl.h>
 
 #include <memory>
 
 #include "base/text.h"
-#include "http/http_exchange.h"
 
 namespace trolley::internal {
 namespace {

@@ -1,7 +1,8 @@
+#include "http/media_type.h"
+
 #include <algorithm>
 
 #include "base/text.h"
-#include "http/multipart.h"
 
 namespace trolley {
 namespace {

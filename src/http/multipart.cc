@@ -21,7 +21,7 @@ std::string_view Text(Piece piece) {
 }
 
 [[noreturn]] void Malformed(std::string_view reason) {
-  throw Error(ErrorCode::kProtocol, StrCat("Cannot read the multipart answer: ", reason));
+  throw Error(ErrorCode::kProtocol, StrCat("Cannot read the multipart response: ", reason));
 }
 
 void CheckBoundary(std::string_view boundary) {

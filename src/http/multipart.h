@@ -13,15 +13,6 @@
 
 namespace trolley {
 
-// A media type with its parameters: `multipart/related; type="application/dicom"; boundary=abc`, RFC 2045 §5.1.
-struct MediaType {
-  std::string type;                                               // lower case, "multipart/related"
-  std::vector<std::pair<std::string, std::string>> parameters;    // names lower case, quotes and escapes resolved
-  std::string_view Parameter(std::string_view lower_name) const;  // empty when absent
-};
-// nullopt when it is not one.
-std::optional<MediaType> ParseMediaType(std::string_view header_value);
-
 struct PartHead {
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string_view Header(std::string_view lower_name) const;
@@ -47,7 +38,7 @@ class MultipartParser {
   MultipartParser(std::string boundary, MultipartSink& sink);
   ~MultipartParser();
   void Feed(std::span<const std::byte> piece);
-  // The body ended. Throws kProtocol unless the closing delimiter was seen: an answer without it was cut off.
+  // The body ended. Throws kProtocol unless the closing delimiter was seen: a response without it was cut off.
   void Finish();
 
  private:

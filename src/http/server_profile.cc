@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -19,17 +21,10 @@ ServerProfile ParseServerProfile(std::string_view name) {
   const auto at = std::find(kNames.begin(), kNames.end(), name);
   if (at == kNames.end()) {
     throw Error(ErrorCode::kInvalidArgument,
-                StrCat("Cannot use the server profile '", name, "': it is none of ", Join(ServerProfileNames(), ", ")));
+                StrCat("Cannot use the server profile '", name, "': it is none of ",
+                       Join(std::vector<std::string>(kNames.begin(), kNames.end()), ", ")));
   }
   return static_cast<ServerProfile>(at - kNames.begin());
-}
-
-std::string_view ServerProfileName(ServerProfile profile) {
-  return kNames.at(static_cast<size_t>(profile));
-}
-
-std::vector<std::string> ServerProfileNames() {
-  return {kNames.begin(), kNames.end()};
 }
 
 }  // namespace trolley

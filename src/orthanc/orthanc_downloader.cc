@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "download/series_batch.h"
 #include "download/wado/wado_request.h"
+#include "http/url_for_log.h"
 
 namespace trolley {
 namespace {

@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/text.h"
+#include "http/http_status.h"
+#include "http/url_for_log.h"
 #include "orthanc/orthanc_detection.h"
 #include "orthanc/orthanc_identifiers.h"
 #include "orthanc/orthanc_instances.h"

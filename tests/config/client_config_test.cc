@@ -9,7 +9,9 @@
 #include "config/secret_keys.h"
 #include "download/c_move/c_move.h"
 #include "download/rad69/rad69.h"
-#include "http/auth/login.h"
+#include "http/auth/impax_login.h"
+#include "http/auth/oauth2.h"
+#include "http/auth/vitrea_login.h"
 #include "search/c_find/c_find.h"
 #include "search/mint/mint.h"
 

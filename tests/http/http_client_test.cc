@@ -98,8 +98,9 @@ TEST_F(HttpTest, ABodyShorterThanPromisedIsAnError) {
   AnswerRaw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
   const Error error = GetError("/studies");
   EXPECT_EQ(error.code(), ErrorCode::kProtocol);
-  EXPECT_STREQ(error.what(),
-               StrCat("Cannot GET ", server_.Url("/studies"), ": the answer was cut off after 3 of 10 bytes").c_str());
+  EXPECT_STREQ(
+      error.what(),
+      StrCat("Cannot GET ", server_.Url("/studies"), ": the response was cut off after 3 of 10 bytes").c_str());
 }
 
 TEST_F(HttpTest, ABodyLongerThanPromisedIsAnError) {
@@ -184,7 +185,7 @@ TEST_F(HttpTest, NoAnswerAtAllIsAnError) {
   AnswerRaw("");
   const Error error = GetError("/");
   EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
-  EXPECT_THAT(error.what(), HasSubstr("without an answer"));
+  EXPECT_THAT(error.what(), HasSubstr("without a response"));
   EXPECT_EQ(server_.CountRequests(), 1u);  // on a fresh connection, there is nothing to repeat
 }
 

@@ -68,7 +68,7 @@ TEST_F(HttpConnectionTest, SendsNoMoreRequestsThanThePaceAllows) {
   server_.SetHandler([](const ReceivedRequest& request, HttpReply& reply) {
     request.target == "/" ? reply.Respond(302, "", "", {{"Location", "/there"}}) : reply.Respond(200, "", "ok");
   });
-  options_.pace = std::make_shared<RateLimiter>(1);
+  options_.rate_limiter = std::make_shared<RateLimiter>(1);
   Get("/there");
   const auto hurried = [] { return Context::WithTimeout(std::chrono::milliseconds(100)); };
   EXPECT_EQ(GetError("/there", hurried()).code(), ErrorCode::kTimedOut);

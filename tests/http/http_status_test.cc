@@ -1,9 +1,12 @@
+#include "http/http_status.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "http/http_client.h"
+#include "http/url_for_log.h"
 
 namespace trolley {
 namespace {
@@ -45,7 +48,7 @@ TEST(HttpStatusTest, TellsFailuresApart) {
   for (const auto& [status, code] : table) {
     const Error error = StatusError(Head(status));
     EXPECT_EQ(error.code(), code) << status;
-    EXPECT_THAT(error.what(), HasSubstr("Cannot search studies: the server answered " + std::to_string(status)));
+    EXPECT_THAT(error.what(), HasSubstr("Cannot search studies: the server responded with " + std::to_string(status)));
   }
 }
 

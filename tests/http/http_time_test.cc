@@ -234,7 +234,7 @@ TEST_F(HttpTimeTest, AServerThatDoesNotAcceptTimesOut) {
   const Error error =
       Caught([&] { Client().Fetch({.url = StrCat("http://127.0.0.1:", PortOf(busy.get()), "/")}, Patient()); });
   EXPECT_EQ(error.code(), ErrorCode::kTimedOut);
-  EXPECT_THAT(error.what(), HasSubstr("no answer within 200 ms"));
+  EXPECT_THAT(error.what(), HasSubstr("no response within 200 ms"));
 }
 
 TEST_F(HttpTimeTest, ATlsHandshakeThatHangsTimesOut) {
@@ -243,7 +243,7 @@ TEST_F(HttpTimeTest, ATlsHandshakeThatHangsTimesOut) {
   const Error error =
       Caught([&] { Client().Fetch({.url = StrCat("https://127.0.0.1:", PortOf(silent.get()), "/")}, Patient()); });
   EXPECT_EQ(error.code(), ErrorCode::kTimedOut);
-  EXPECT_THAT(error.what(), HasSubstr("no answer within 200 ms"));
+  EXPECT_THAT(error.what(), HasSubstr("no response within 200 ms"));
 }
 
 TEST_F(HttpTimeTest, ANameServerThatHangsHoldsUpNobody) {

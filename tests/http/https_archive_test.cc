@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "http/http_fixture.h"
+#include "http/http_status.h"
 #include "support/certificates.h"
 #include "support/nginx.h"
 #include "support/sockets.h"
@@ -147,7 +148,7 @@ TEST_F(HttpsTest, ShowsItsOwnCertificate) {
 TEST_F(HttpsTest, WithoutACertificateWhereOneIsDemandedAccessIsDenied) {
   const Error error = AskError(Url(kDemands));
   EXPECT_EQ(error.code(), ErrorCode::kAccessDenied);
-  EXPECT_THAT(error.what(), HasSubstr("the server answered 400; it wants a client certificate that it knows"));
+  EXPECT_THAT(error.what(), HasSubstr("the server responded with 400; it wants a client certificate that it knows"));
 }
 
 // Other servers end the connection with an alert: TLS 1.3 tells why, TLS 1.2 does not.

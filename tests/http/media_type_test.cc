@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
+#include "http/media_type.h"
 
-#include "http/multipart.h"
+#include <gtest/gtest.h>
 
 namespace trolley {
 namespace {

@@ -2,7 +2,8 @@
 #include "base/text.h"
 #include "config/registry.h"
 #include "config/secret_keys.h"
-#include "http/auth/login.h"
+#include "http/auth/login_options.h"
+#include "http/auth/oauth2.h"
 
 namespace trolley {
 namespace {

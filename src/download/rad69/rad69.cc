@@ -16,6 +16,8 @@
 #include "download/rad69/rad69_request.h"
 #include "download/rad69/rad69_response.h"
 #include "download/series_batch.h"
+#include "http/http_status.h"
+#include "http/url_for_log.h"
 
 namespace trolley {
 namespace {

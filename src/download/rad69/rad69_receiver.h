@@ -15,6 +15,7 @@
 #include "download/file_receiver.h"
 #include "download/rad69/rad69_response.h"
 #include "http/http_client.h"
+#include "http/media_type.h"
 #include "http/multipart.h"
 
 namespace trolley {

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "download/wado/wado_receiver.h"
+#include "http/http_status.h"
 
 namespace trolley {
 namespace {

@@ -17,6 +17,7 @@
 #include "dicom/part10_writer.h"
 #include "download/series_batch.h"
 #include "download/wado/wado_request.h"
+#include "http/media_type.h"
 #include "http/multipart.h"
 
 namespace trolley {

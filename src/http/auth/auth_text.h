@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-// What the kinds of authentication share.
+// Header values, for all kinds of authentication.
 namespace trolley::internal {
 
 // Line breaks and the like, which would break a header.

@@ -23,7 +23,7 @@ class Scanner {
     text_.remove_prefix(word.size());
     return word;
   }
-  bool TakeOne(char c) {
+  bool SkipOne(char c) {
     if (!text_.starts_with(c)) {
       return false;
     }
@@ -33,8 +33,8 @@ class Scanner {
   // What follows an opening quote, and its closing one.
   std::string Quoted() {
     std::string value;
-    while (!AtEnd() && !TakeOne('"')) {
-      if (TakeOne('\\') && AtEnd()) {
+    while (!AtEnd() && !SkipOne('"')) {
+      if (SkipOne('\\') && AtEnd()) {
         break;
       }
       value.push_back(text_.front());
@@ -64,8 +64,8 @@ std::vector<AuthChallenge> ParseChallenges(std::string_view header) {
     }
     const std::string name = AsciiLower(scanner.Word(" \t,=\""));
     scanner.Skip(" \t");
-    if (!scanner.TakeOne('=')) {
-      if (scanner.TakeOne('"') || name.empty()) {  // a value without a name
+    if (!scanner.SkipOne('=')) {
+      if (scanner.SkipOne('"') || name.empty()) {  // a value without a name
         (void)scanner.Quoted();
       } else {
         challenges.push_back({name, {}});
@@ -73,7 +73,7 @@ std::vector<AuthChallenge> ParseChallenges(std::string_view header) {
       continue;
     }
     scanner.Skip(" \t");
-    std::string value = scanner.TakeOne('"') ? scanner.Quoted() : std::string(scanner.Word(" \t,"));
+    std::string value = scanner.SkipOne('"') ? scanner.Quoted() : std::string(scanner.Word(" \t,"));
     if (!challenges.empty() && !name.empty()) {
       challenges.back().parameters.emplace(name, std::move(value));
     }

@@ -8,7 +8,7 @@
 
 namespace trolley::internal {
 
-// One way to authenticate that a server offers.
+// One authentication scheme that a server offers.
 struct AuthChallenge {
   std::string scheme;                             // lower case: "digest"
   std::map<std::string, std::string> parameters;  // names in lower case, values without quotes
@@ -16,7 +16,8 @@ struct AuthChallenge {
   std::string Parameter(const std::string& name) const;
 };
 
-// Those of a WWW-Authenticate header (RFC 9110, section 11.6.1), which may hold several. What is malformed is left out.
+// Parses a WWW-Authenticate header (RFC 9110, section 11.6.1), which may hold several challenges. Malformed ones are
+// left out.
 std::vector<AuthChallenge> ParseChallenges(std::string_view header);
 
 }  // namespace trolley::internal

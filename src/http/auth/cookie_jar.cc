@@ -1,10 +1,14 @@
+// A jar is a value: one login fills it, and all threads read it. libcurl's cookie engine is a state of handles (shared
+// by CURLSH with locks of its own) that every response may change. With it, a refused request could not tell which
+// session it had sent, and two requests that are refused together would log in twice; a new login could not begin
+// without the old cookies while other transfers still use them.
 #include "http/auth/cookie_jar.h"
 
 #include <algorithm>
 
 #include "base/text.h"
 #include "http/auth/auth_text.h"
-#include "http/http_exchange.h"
+#include "http/http_url.h"
 
 namespace trolley::internal {
 namespace {
@@ -45,7 +49,7 @@ void CookieJar::Add(const std::string& url, const HttpHead& head) {
       } else if (EqualsIgnoreCase(attribute, "domain") && !setting.empty()) {
         cookie.host = AsciiLower(setting.substr(setting.front() == '.' ? 1 : 0));
         cookie.with_subdomains = true;
-        // Not for all of ".org": such a cookie would go to hosts that have nothing to do with this one.
+        // Not for all of ".org": such a cookie would go to unrelated hosts.
         valid = valid && IsWithin(from->host, cookie.host) &&
                 (cookie.host == from->host || cookie.host.find('.') != std::string::npos);
       } else if (EqualsIgnoreCase(attribute, "max-age")) {

@@ -4,18 +4,17 @@
 #include <string>
 #include <vector>
 
-#include "http/http_client.h"
+#include "http/http_message.h"
 
 namespace trolley::internal {
 
-// The cookies of one session (RFC 6265, but for their paths and times: a session ends when the server says so). They go
-// to the host that set them alone, or to the domain that it named; what came over https never goes over http if it is
-// marked so.
+// The cookies of one session (RFC 6265 without paths and expiry times: a session ends when the server refuses it). A
+// cookie is sent to the host that set it, or to the domain that this host named; a Secure cookie only over https.
 class CookieJar {
  public:
-  // Takes what an answer of `url` sets, and drops what it deletes.
+  // Adds the cookies that a response of `url` sets, and drops those that it deletes.
   void Add(const std::string& url, const HttpHead& head);
-  // "Cookie: a=b; c=d" for a request to `url`; empty when none of them is for it.
+  // "Cookie: a=b; c=d" for a request to `url`; empty when there is none for it.
   std::string Line(const std::string& url) const;
   bool empty() const { return cookies_.empty(); }
 

@@ -1,17 +1,19 @@
+#include "http/auth/digest_auth.h"
+
 #include <array>
 #include <map>
-#include <mutex>
 #include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/message_digest.h"
+#include "base/mutex.h"
 #include "base/text.h"
 #include "http/auth/auth_text.h"
-#include "http/auth/authenticator.h"
 #include "http/auth/challenge.h"
-#include "http/http_client.h"
-#include "http/http_exchange.h"
+#include "http/http_message.h"
+#include "http/http_url.h"
+#include "http/url_for_log.h"
 
 namespace trolley {
 namespace {
@@ -19,7 +21,7 @@ namespace {
 using internal::AuthChallenge;
 
 constexpr size_t kMaxParameter = 4096;
-// A password that was refused is tried again with a new nonce when the old one was older than this.
+// A refused password is tried again with a new nonce if the old nonce was older than this.
 constexpr auto kMinAge = std::chrono::seconds(5);
 
 struct Algorithm {
@@ -44,7 +46,7 @@ bool OffersAuth(const std::string& qop) {
   return false;
 }
 
-// What is needed of a server's challenge.
+// The parameters of a server's challenge that a response needs.
 struct Challenge {
   const Algorithm* algorithm = nullptr;
   bool names_algorithm = false;
@@ -53,7 +55,7 @@ struct Challenge {
   bool stale = false;
 };
 
-std::optional<Challenge> Understand(const AuthChallenge& offered) {
+std::optional<Challenge> ParseChallenge(const AuthChallenge& offered) {
   if (offered.scheme != "digest") {
     return std::nullopt;
   }
@@ -76,8 +78,8 @@ std::optional<Challenge> Understand(const AuthChallenge& offered) {
       return std::nullopt;
     }
   }
-  const bool usable = challenge.algorithm != nullptr && !challenge.nonce.empty() && (qop.empty() || OffersAuth(qop));
-  return usable ? std::optional(challenge) : std::nullopt;
+  const bool supported = challenge.algorithm != nullptr && !challenge.nonce.empty() && (qop.empty() || OffersAuth(qop));
+  return supported ? std::optional(challenge) : std::nullopt;
 }
 
 std::optional<Challenge> BestChallenge(const HttpHead& head) {
@@ -87,7 +89,7 @@ std::optional<Challenge> BestChallenge(const HttpHead& head) {
       continue;
     }
     for (const AuthChallenge& offered : internal::ParseChallenges(value)) {
-      const auto challenge = Understand(offered);
+      const auto challenge = ParseChallenge(offered);
       if (challenge && (!best || challenge->algorithm < best->algorithm)) {
         best = challenge;
       }
@@ -125,7 +127,7 @@ class DigestAuthenticator : public Authenticator {
 
   std::vector<std::string> Headers(const AuthRequest& request) override {
     const auto url = internal::ParseHttpUrl(request.url);
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = sessions_.find(internal::HttpOrigin(request.url).value_or(""));
     if (!url || found == sessions_.end()) {
       return {};
@@ -136,12 +138,12 @@ class DigestAuthenticator : public Authenticator {
   bool Renew(const AuthRequest& request, const HttpHead& refusal, const std::vector<std::string>& sent) override {
     const auto challenge = BestChallenge(refusal);
     if (!challenge) {
-      LogWarning(
-          StrCat("The server of ", UrlForLog(request.url), " does not offer digest authentication as we know it"));
+      LogWarning(StrCat("The server of ", UrlForLog(request.url),
+                        " does not offer digest authentication in a supported form"));
       return false;
     }
     std::string password = reader_.Read();
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto [found, is_new] = sessions_.try_emplace(internal::HttpOrigin(request.url).value_or(""));
     Session& session = found->second;
     const auto now = Clock::now();
@@ -160,7 +162,7 @@ class DigestAuthenticator : public Authenticator {
   }
 
  private:
-  // With one server: nonces are its own.
+  // With one server, since nonces are per server.
   struct Session {
     Challenge challenge;
     std::string cnonce;
@@ -168,7 +170,7 @@ class DigestAuthenticator : public Authenticator {
     Clock::time_point since;
   };
 
-  std::string Line(Session& session, std::string_view method, const std::string& target) {
+  std::string Line(Session& session, std::string_view method, const std::string& target) TROLLEY_REQUIRES(mutex_) {
     const Challenge& challenge = session.challenge;
     const auto hash = [&challenge](std::string_view text) { return HexDigest(challenge.algorithm->digest, text); };
     const std::string count = Hex8(++session.count);
@@ -196,9 +198,9 @@ class DigestAuthenticator : public Authenticator {
 
   const std::string user_;
   SecretReader reader_;
-  std::mutex mutex_;
-  std::string password_;
-  std::map<std::string, Session> sessions_;  // by origin
+  Mutex mutex_;
+  std::string password_ TROLLEY_GUARDED_BY(mutex_);
+  std::map<std::string, Session> sessions_ TROLLEY_GUARDED_BY(mutex_);  // by origin
 };
 
 }  // namespace

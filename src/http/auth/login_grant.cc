@@ -1,29 +1,35 @@
+// One grant for all threads: the first one that needs it logs in on its own thread, with its own context; the others
+// wait for the end of that round. No lock is held while a request is under way.
 #include "http/auth/login_grant.h"
 
 #include <algorithm>
+#include <exception>
 
 #include "base/log.h"
 #include "base/text.h"
-#include "http/http_exchange.h"
+#include "http/auth/login_options.h"
+#include "http/http_url.h"
+#include "http/url_for_log.h"
 
 namespace trolley::internal {
 namespace {
 
-constexpr auto kTryAgain = std::chrono::seconds(10);
+constexpr auto kRenewalPause = std::chrono::seconds(10);
 
 }  // namespace
 
 std::vector<std::string> GrantAuthenticator::Headers(const AuthRequest& request) {
-  Lock lock(mutex_);
-  if (!needed_) {
-    return {};
+  {
+    const MutexLock lock(mutex_);
+    if (!needed_) {
+      return {};
+    }
   }
-  const auto held = Usable(lock, request.context);
-  return Lines(held->grant, request.url);
+  return Lines(Current(request.context)->grant, request.url);
 }
 
 bool GrantAuthenticator::Renew(const AuthRequest& request, const HttpHead&, const std::vector<std::string>& sent) {
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!needed_) {
     needed_ = true;
     return true;
@@ -47,7 +53,8 @@ bool GrantAuthenticator::Renew(const AuthRequest& request, const HttpHead&, cons
   return true;
 }
 
-std::shared_ptr<const GrantAuthenticator::Held> GrantAuthenticator::Usable(Lock& lock, const Context& context) {
+std::shared_ptr<const GrantAuthenticator::Held> GrantAuthenticator::Current(const Context& context) {
+  MutexLock lock(mutex_);
   while (true) {
     const auto now = options_.now();
     const bool valid = held_ != nullptr && (!held_->grant.expires || now < *held_->grant.expires);
@@ -59,23 +66,27 @@ std::shared_ptr<const GrantAuthenticator::Held> GrantAuthenticator::Usable(Lock&
       WaitForRound(lock, context);
       continue;
     }
-    try {
-      return Obtain(lock, context);
-    } catch (const Error& error) {
-      if (!valid || held_ == nullptr || error.code() == ErrorCode::kCancelled) {
-        throw;
-      }
-      LogWarning(error.what());  // what we have is good for a while
-      next_try_ = now + kTryAgain;
+    busy_ = true;
+    lock.Unlock();
+    const Round round = Obtain(context);
+    lock.Lock();
+    EndRound(round, context);
+    if (round.held != nullptr) {
+      return round.held;
     }
+    if (!round.error || !valid || held_ == nullptr || round.error->code() == ErrorCode::kCancelled) {
+      std::rethrow_exception(round.thrown);
+    }
+    LogWarning(round.error->what());  // the old grant is still valid
+    next_try_ = now + kRenewalPause;
   }
 }
 
-// Throws what the round threw that is under way.
-void GrantAuthenticator::WaitForRound(Lock& lock, const Context& context) {
+// Waits for the login that is under way; throws what it threw.
+void GrantAuthenticator::WaitForRound(MutexLock& lock, const Context& context) {
   const uint64_t round = rounds_;
-  const bool ended =
-      changed_.wait_until(lock, context.stop, context.deadline, [this, round] { return rounds_ != round; });
+  const bool ended = changed_.WaitUntil(lock, context.stop, context.deadline,
+                                        [this, round]() TROLLEY_REQUIRES(mutex_) { return rounds_ != round; });
   if (!ended) {
     context.Check("wait for a login to the archive");
   } else if (failure_) {
@@ -83,47 +94,39 @@ void GrantAuthenticator::WaitForRound(Lock& lock, const Context& context) {
   }
 }
 
-std::shared_ptr<const GrantAuthenticator::Held> GrantAuthenticator::Obtain(Lock& lock, const Context& context) {
-  struct Round {  // ends however it is left
-    GrantAuthenticator& self;
-    Lock& lock;
-    ~Round() {
-      if (!lock.owns_lock()) {
-        lock.lock();
-      }
-      self.busy_ = false;
-      ++self.rounds_;
-      self.changed_.notify_all();
-    }
-  };
-  busy_ = true;
-  const Round round{*this, lock};
-  lock.unlock();
+GrantAuthenticator::Round GrantAuthenticator::Obtain(const Context& context) {
+  Round round;
   try {
-    auto held = ObtainUnlocked(context);
-    lock.lock();
-    held_ = held;
-    failure_.reset();
-    refusal_.reset();
-    next_try_.reset();
-    return held;
+    round.held = LogIn(context);
   } catch (const Error& error) {
-    if (!lock.owns_lock()) {
-      lock.lock();
-    }
-    // When this caller gives up, one of those who wait takes over.
-    const bool own = error.code() == ErrorCode::kCancelled ||
-                     (error.code() == ErrorCode::kTimedOut && Clock::now() >= context.deadline);
-    failure_ = own ? std::nullopt : std::optional(error);
-    throw;
+    round.thrown = std::current_exception();
+    round.error = error;
+  } catch (...) {
+    round.thrown = std::current_exception();
   }
+  return round;
 }
 
-std::shared_ptr<const GrantAuthenticator::Held> GrantAuthenticator::ObtainUnlocked(const Context& context) {
+void GrantAuthenticator::EndRound(const Round& round, const Context& context) {
+  busy_ = false;
+  ++rounds_;
+  failure_ = round.error;
+  if (round.held != nullptr) {
+    held_ = round.held;
+    refusal_.reset();
+    next_try_.reset();
+  } else if (round.error && (round.error->code() == ErrorCode::kCancelled ||
+                             (round.error->code() == ErrorCode::kTimedOut && Clock::now() >= context.deadline))) {
+    failure_.reset();  // this caller gave up: one of those who wait logs in instead
+  }
+  changed_.NotifyAll();
+}
+
+std::shared_ptr<const GrantAuthenticator::Held> GrantAuthenticator::LogIn(const Context& context) {
   std::vector<std::string> secrets = login_->Secrets();
   const auto now = options_.now();
   {
-    const Lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (refusal_ && refusal_->secrets == secrets && now < refusal_->until) {
       throw Error(refusal_->error);
     }
@@ -133,7 +136,7 @@ std::shared_ptr<const GrantAuthenticator::Held> GrantAuthenticator::ObtainUnlock
     return std::make_shared<const Held>(Held{login_->Obtain(secrets, limited), now});
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kAccessDenied) {
-      const Lock lock(mutex_);
+      const MutexLock lock(mutex_);
       refusal_ = Refusal{std::move(secrets), error, now + options_.refused_wait};
     }
     throw;

@@ -1,22 +1,22 @@
 #ifndef TROLLEY_HTTP_AUTH_LOGIN_GRANT_H_
 #define TROLLEY_HTTP_AUTH_LOGIN_GRANT_H_
 
-#include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/mutex.h"
 #include "http/auth/authenticator.h"
 #include "http/auth/cookie_jar.h"
-#include "http/auth/login.h"
+#include "http/auth/login_options.h"
 
 namespace trolley::internal {
 
-// What a login gave.
+// The result of a login.
 struct Grant {
   std::string line = {};  // a header, or none
   CookieJar cookies = {};
@@ -24,15 +24,15 @@ struct Grant {
   std::optional<Clock::time_point> expires = {};
 };
 
-// A way to log in. Its calls come one at a time.
+// A login procedure. Secrets() and Obtain() are called by one thread at any moment.
 class Login {
  public:
   virtual ~Login() = default;
-  // What the next Obtain() will use: a login that was refused is not tried again with the same.
+  // The secrets for the next Obtain(). A refused login is not tried again with the same ones.
   virtual std::vector<std::string> Secrets() = 0;
   // Throws kAccessDenied when the server refuses these secrets.
   virtual Grant Obtain(const std::vector<std::string>& secrets, const Context& context) = 0;
-  // Does this answer mean that there is no session, or none any more? May be called at any time.
+  // True: this response means that there is no session, or that it has ended. Called by any thread at any time.
   virtual bool Refused(const HttpHead& head) const = 0;
 };
 
@@ -57,25 +57,33 @@ class GrantAuthenticator : public Authenticator {
     Error error;
     Clock::time_point until;
   };
-  using Lock = std::unique_lock<std::mutex>;
 
-  std::shared_ptr<const Held> Usable(Lock& lock, const Context& context);
-  std::shared_ptr<const Held> Obtain(Lock& lock, const Context& context);
-  std::shared_ptr<const Held> ObtainUnlocked(const Context& context);
-  void WaitForRound(Lock& lock, const Context& context);
+  // The result of one login: a grant or what was thrown.
+  struct Round {
+    std::shared_ptr<const Held> held = {};
+    std::exception_ptr thrown = {};
+    std::optional<Error> error = {};  // `thrown`, if it is an Error
+  };
+
+  // A valid grant; logs in or waits for the login of another thread when there is none.
+  std::shared_ptr<const Held> Current(const Context& context) TROLLEY_EXCLUDES(mutex_);
+  Round Obtain(const Context& context) TROLLEY_EXCLUDES(mutex_);
+  std::shared_ptr<const Held> LogIn(const Context& context) TROLLEY_EXCLUDES(mutex_);
+  void EndRound(const Round& round, const Context& context) TROLLEY_REQUIRES(mutex_);
+  void WaitForRound(MutexLock& lock, const Context& context) TROLLEY_REQUIRES(mutex_);
   static std::vector<std::string> Lines(const Grant& grant, const std::string& url);
 
   const std::unique_ptr<Login> login_;
   const LoginOptions options_;
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  bool needed_;
-  std::shared_ptr<const Held> held_;
-  bool busy_ = false;             // a thread is logging in
-  uint64_t rounds_ = 0;           // logins that ended, one way or the other
-  std::optional<Error> failure_;  // of the last round, for all who waited for it
-  std::optional<Refusal> refusal_;
-  std::optional<Clock::time_point> next_try_;  // of a renewal that can wait
+  Mutex mutex_;
+  StoppableCondition changed_;
+  bool needed_ TROLLEY_GUARDED_BY(mutex_);
+  std::shared_ptr<const Held> held_ TROLLEY_GUARDED_BY(mutex_);
+  bool busy_ TROLLEY_GUARDED_BY(mutex_) = false;             // a thread is logging in
+  uint64_t rounds_ TROLLEY_GUARDED_BY(mutex_) = 0;           // logins that ended, one way or the other
+  std::optional<Error> failure_ TROLLEY_GUARDED_BY(mutex_);  // of the last round, for all who waited for it
+  std::optional<Refusal> refusal_ TROLLEY_GUARDED_BY(mutex_);
+  std::optional<Clock::time_point> next_try_ TROLLEY_GUARDED_BY(mutex_);  // of a renewal that can wait
 };
 
 // The connection for a login's own requests to `url`; see LoginOptions::http.

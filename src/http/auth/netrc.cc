@@ -1,16 +1,22 @@
+// Credentials from a netrc file. libcurl reads such files, too (CURLOPT_NETRC), but would lose what this one does:
+//  - libcurl takes a missing or unreadable file for a file without logins; here it is an error that names the file;
+//  - the lines that were sent are known, so that a refused login is not sent again unless the file changed;
+//  - $NETRC is read, a file that others can read is a warning, and a host without a login is logged;
+//  - it works with everything else that an Authenticator is combined with (custom headers).
+#include "http/auth/netrc.h"
+
 #include <cstdlib>
 #include <fstream>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <sstream>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "base/text.h"
 #include "http/auth/auth_text.h"
-#include "http/auth/authenticator.h"
-#include "http/http_exchange.h"
+#include "http/http_url.h"
 
 namespace trolley {
 namespace {
@@ -38,7 +44,7 @@ std::string ReadAll(const std::filesystem::path& file) {
   std::error_code code;
   if (!std::filesystem::is_regular_file(file, code)) {
     throw Error(ErrorCode::kInvalidArgument, StrCat("Cannot read the netrc file ", file.string(), ": ",
-                                                    code ? code.message() : "it is no regular file"));
+                                                    code ? code.message() : "it is not a regular file"));
   }
   std::ifstream stream(file, std::ios::binary);
   std::string text(kMaxFile, '\0');
@@ -129,7 +135,7 @@ class NetrcAuthenticator : public Authenticator {
 
   std::vector<std::string> Headers(const AuthRequest& request) override {
     const std::string name = NameOf(request);
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = netrc_.machines.find(name);
     const Entry* entry = found != netrc_.machines.end() ? &found->second : netrc_.others ? &*netrc_.others : nullptr;
     if (entry == nullptr || entry->user.empty()) {
@@ -144,7 +150,7 @@ class NetrcAuthenticator : public Authenticator {
     }
     try {
       Netrc netrc = Parse(ReadAll(file_));
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       netrc_ = std::move(netrc);
     } catch (const Error& error) {
       LogWarning(error.what());
@@ -157,8 +163,8 @@ class NetrcAuthenticator : public Authenticator {
 
  private:
   const std::filesystem::path file_;
-  std::mutex mutex_;
-  Netrc netrc_;
+  Mutex mutex_;
+  Netrc netrc_ TROLLEY_GUARDED_BY(mutex_);
 };
 
 }  // namespace

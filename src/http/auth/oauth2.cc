@@ -1,3 +1,5 @@
+#include "http/auth/oauth2.h"
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -6,9 +8,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "http/auth/auth_text.h"
-#include "http/auth/login.h"
 #include "http/auth/login_grant.h"
-#include "http/http_exchange.h"
+#include "http/auth/login_options.h"
+#include "http/http_client.h"
+#include "http/http_status.h"
+#include "http/http_url.h"
+#include "http/url_for_log.h"
 
 namespace trolley {
 namespace {
@@ -26,7 +31,7 @@ constexpr double kMaxLife = 10.0 * 365 * 86400;
 void Check(const OAuth2Options& options) {
   const auto url = internal::ParseHttpUrl(options.token_url);
   if (!url) {
-    RefuseOption("the token URL is no valid https URL");
+    RefuseOption("the token URL is not a valid https URL");
   }
   if (url->scheme != "https" && !internal::IsLoopback(url->host)) {
     RefuseOption(StrCat("the token URL ", UrlForLog(options.token_url), " would carry secrets unencrypted; use https"));
@@ -100,23 +105,23 @@ class OAuth2Login : public internal::Login {
   internal::Grant Obtain(const std::vector<std::string>& secrets, const Context& context) override {
     const auto start = now_();
     const HttpResponse response = http_.Fetch(Request(secrets), context, kMaxTokenResponse);
-    const json answer = json::parse(response.body, nullptr, false);
+    const json reply = json::parse(response.body, nullptr, false);
     if (response.head.status != 200) {
-      ThrowRefusal(response.head, answer, secrets);
+      ThrowRefusal(response.head, reply, secrets);
     }
-    const auto token = answer.is_object() ? Text(answer, "access_token") : std::nullopt;
+    const auto token = reply.is_object() ? Text(reply, "access_token") : std::nullopt;
     if (!token) {
-      Fail(ErrorCode::kProtocol, "the answer holds no access token");
+      Fail(ErrorCode::kProtocol, "the response holds no access token");
     }
-    if (const auto type = Text(answer, "token_type"); type && !EqualsIgnoreCase(*type, "bearer")) {
+    if (const auto type = Text(reply, "token_type"); type && !EqualsIgnoreCase(*type, "bearer")) {
       Fail(ErrorCode::kUnsupported, "the token is not of the type Bearer");
     }
     internal::Grant grant{.line = TokenLine(*token)};
-    if (const auto life = Life(answer)) {
+    if (const auto life = Life(reply)) {
       grant.expires = start + *life;
       grant.renew_at = *grant.expires - std::min<Clock::duration>(options_.renew_before, *life / 2);
     }
-    KeepRefreshToken(Text(answer, "refresh_token").value_or(""), secrets[1]);
+    KeepRefreshToken(Text(reply, "refresh_token").value_or(""), secrets[1]);
     return grant;
   }
 
@@ -164,23 +169,23 @@ class OAuth2Login : public internal::Login {
   }
 
   // RFC 6749, section 5.2
-  [[noreturn]] void ThrowRefusal(const HttpHead& head, const json& answer,
+  [[noreturn]] void ThrowRefusal(const HttpHead& head, const json& reply,
                                  const std::vector<std::string>& secrets) const {
-    const std::string error = answer.is_object() ? Text(answer, "error").value_or("") : "";
+    const std::string error = reply.is_object() ? Text(reply, "error").value_or("") : "";
     if (head.status >= 400 && head.status < 500 && head.status != 408 && head.status != 429 && !error.empty()) {
-      const std::string description = Text(answer, "error_description").value_or("");
-      std::string said = Shown(error, secrets);
+      const std::string description = Text(reply, "error_description").value_or("");
+      std::string reason = Shown(error, secrets);
       if (!description.empty()) {
-        said += StrCat(" (", Shown(description, secrets), ")");
+        reason += StrCat(" (", Shown(description, secrets), ")");
       }
-      Fail(ErrorCode::kAccessDenied, StrCat("the server says ", said, "; check the client id, its secret",
+      Fail(ErrorCode::kAccessDenied, StrCat("the server says ", reason, "; check the client id, its secret",
                                             refresh_token_ ? " and the refresh token" : "", " in the configuration"));
     }
     CheckStatus(head, StrCat("get a token from ", UrlForLog(options_.token_url)));
-    Fail(ErrorCode::kProtocol, StrCat("the server answered ", head.status, "; check the token URL"));
+    Fail(ErrorCode::kProtocol, StrCat("the server responded with ", head.status, "; check the token URL"));
   }
 
-  // What a server says goes into logs: in one line, and nothing of what we sent.
+  // Text from a server goes into logs: in one line, and without the secrets that were sent.
   std::string Shown(const std::string& text, const std::vector<std::string>& secrets) const {
     for (const std::string& secret : secrets) {
       if (!secret.empty() &&

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "http/http_status.h"
+#include "http/url_for_log.h"
 #include "search/mint/mint_xml.h"
 
 namespace trolley {

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "dicom/tag.h"
+#include "http/http_status.h"
+#include "http/url_for_log.h"
 
 namespace trolley {
 namespace {

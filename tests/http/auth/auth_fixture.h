@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "base/log.h"
-#include "http/auth/login.h"
+#include "http/auth/login_options.h"
 #include "http/http_fixture.h"
 #include "support/temp_directory.h"
 

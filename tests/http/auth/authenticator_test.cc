@@ -6,7 +6,11 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "http/http_client.h"
+#include "base/secret.h"
+#include "http/auth/auth_text.h"
+#include "http/auth/basic_auth.h"
+#include "http/auth/bearer_auth.h"
+#include "http/http_message.h"
 #include "support/temp_directory.h"
 
 namespace trolley {
@@ -49,11 +53,6 @@ class AuthTest : public testing::Test {
   TempDirectory directory_;
 };
 
-TEST_F(AuthTest, NoneHasNoHeaders) {
-  EXPECT_THAT(Lines(NoAuthentication()), ElementsAre());
-  EXPECT_FALSE(Renews(NoAuthentication()));
-}
-
 TEST_F(AuthTest, BasicEncodesUserAndPassword) {
   const std::vector<std::tuple<std::string, std::string, std::string>> table = {
       {"Aladdin", "open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="},  // RFC 7617
@@ -65,25 +64,28 @@ TEST_F(AuthTest, BasicEncodesUserAndPassword) {
       {"u", "p:q", "dTpwOnE="},
   };
   for (const auto& [user, password, encoded] : table) {
-    EXPECT_THAT(Lines(BasicAuthentication(user, password)), ElementsAre("Authorization: Basic " + encoded));
+    EXPECT_EQ(internal::BasicHeader(user, password), "Authorization: Basic " + encoded);
   }
-  EXPECT_FALSE(Renews(BasicAuthentication("a", "b")));
+  const auto auth = BasicAuthentication("a", {.text = "b"});
+  EXPECT_THAT(Lines(auth), ElementsAre("Authorization: Basic YTpi"));
+  EXPECT_FALSE(Renews(auth));
 }
 
 TEST_F(AuthTest, BearerSendsTheToken) {
-  EXPECT_THAT(Lines(BearerAuthentication("a.b-c_d~e+f/g=")), ElementsAre("Authorization: Bearer a.b-c_d~e+f/g="));
+  EXPECT_THAT(Lines(BearerAuthentication({.text = "a.b-c_d~e+f/g="})),
+              ElementsAre("Authorization: Bearer a.b-c_d~e+f/g="));
 }
 
 TEST_F(AuthTest, RefusesSecretsThatWouldBreakTheHeader) {
   for (const std::string& secret : {std::string("hidden\r\nX: y"), std::string("hidden\n"), std::string("hidden\0", 7),
                                     std::string("hidden\x7f")}) {
-    EXPECT_THAT(Refusal([&] { BasicAuthentication("user", secret); }), Not(HasSubstr("hidden")));
-    EXPECT_THAT(Refusal([&] { BasicAuthentication(secret, "password"); }), Not(HasSubstr("hidden")));
-    EXPECT_THAT(Refusal([&] { BearerAuthentication(secret); }), Not(HasSubstr("hidden")));
+    EXPECT_THAT(Refusal([&] { BasicAuthentication("user", {.text = secret}); }), Not(HasSubstr("hidden")));
+    EXPECT_THAT(Refusal([&] { BasicAuthentication(secret, {.text = "password"}); }), Not(HasSubstr("hidden")));
+    EXPECT_THAT(Refusal([&] { BearerAuthentication({.text = secret}); }), Not(HasSubstr("hidden")));
   }
-  Refusal([] { BasicAuthentication("us:er", "password"); });
-  Refusal([] { BearerAuthentication("two words"); });
-  Refusal([] { BearerAuthentication(""); });
+  Refusal([] { BasicAuthentication("us:er", {.text = "password"}); });
+  Refusal([] { BearerAuthentication({.text = "two words"}); });
+  Refusal([] { BearerAuthentication(SecretSource{}); });
 }
 
 TEST_F(AuthTest, ReadsTheFirstLineOfASecretFile) {
@@ -141,8 +143,8 @@ TEST_F(AuthTest, ASecretHasOneSource) {
 
 TEST_F(AuthTest, RenewsWhenTheFileChanged) {
   const auto file = Secret("one");
-  const auto bearer = BearerAuthenticationFromFile(file);
-  const auto basic = BasicAuthenticationFromFile("u", file);
+  const auto bearer = BearerAuthentication({.file = file});
+  const auto basic = BasicAuthentication("u", {.file = file});
   EXPECT_FALSE(Renews(bearer));
   Secret("two");
   EXPECT_THAT(Lines(bearer), ElementsAre("Authorization: Bearer one"));
@@ -155,11 +157,11 @@ TEST_F(AuthTest, RenewsWhenTheFileChanged) {
 
 TEST_F(AuthTest, KeepsTheOldSecretWhenTheFileIsGone) {
   const auto file = Secret("one");
-  const auto bearer = BearerAuthenticationFromFile(file);
+  const auto bearer = BearerAuthentication({.file = file});
   std::filesystem::remove(file);
   EXPECT_FALSE(Renews(bearer));
   EXPECT_THAT(Lines(bearer), ElementsAre("Authorization: Bearer one"));
-  EXPECT_THAT(Refusal([&] { BearerAuthenticationFromFile(file); }), HasSubstr(file.string()));
+  EXPECT_THAT(Refusal([&] { BearerAuthentication({.file = file}); }), HasSubstr(file.string()));
 }
 
 }  // namespace

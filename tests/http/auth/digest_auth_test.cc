@@ -1,3 +1,5 @@
+#include "http/auth/digest_auth.h"
+
 #include "base/message_digest.h"
 #include "http/auth/auth_fixture.h"
 #include "http/auth/challenge.h"

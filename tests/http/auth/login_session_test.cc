@@ -1,6 +1,9 @@
 #include <set>
 
 #include "http/auth/auth_fixture.h"
+#include "http/auth/impax_login.h"
+#include "http/auth/login_options.h"
+#include "http/auth/vitrea_login.h"
 
 namespace trolley {
 namespace {
@@ -107,10 +110,11 @@ TEST_F(VitreaAuthTest, AWrongPasswordIsSaidAtOnce) {
   for (int i = 0; i < 3; ++i) {
     const Error error = GetError("/studies");
     EXPECT_EQ(error.code(), ErrorCode::kAccessDenied);
-    EXPECT_STREQ(error.what(), StrCat("Cannot log in at ", vitrea_.login_url,
-                                      ": the server answered 401; check the user and the password or token in the "
-                                      "configuration")
-                                   .c_str());
+    EXPECT_STREQ(error.what(),
+                 StrCat("Cannot log in at ", vitrea_.login_url,
+                        ": the server responded with 401; check the user and the password or token in the "
+                        "configuration")
+                     .c_str());
   }
   EXPECT_EQ(server_.CountRequests("/login"), 1u);
   Secret("password", "s3cret");  // corrected while it runs
@@ -162,10 +166,10 @@ TEST_F(VitreaAuthTest, SaysWhatIsWrongWithTheLogin) {
       {200, {}, ErrorCode::kProtocol, "without a session cookie; check login_url"},
       {200, {{"Set-Cookie", "SID=x; Max-Age=0"}}, ErrorCode::kProtocol, "without a session cookie"},
       {200, {{"Set-Cookie", "SID=x; Domain=elsewhere.example"}}, ErrorCode::kProtocol, "without a session cookie"},
-      {404, {}, ErrorCode::kProtocol, "answered 404"},
-      {302, {{"Location", "/other"}}, ErrorCode::kProtocol, "answered 302"},
-      {403, {}, ErrorCode::kAccessDenied, "answered 403"},
-      {503, {}, ErrorCode::kUnavailable, "answered 503"},
+      {404, {}, ErrorCode::kProtocol, "responded with 404"},
+      {302, {{"Location", "/other"}}, ErrorCode::kProtocol, "responded with 302"},
+      {403, {}, ErrorCode::kAccessDenied, "responded with 403"},
+      {503, {}, ErrorCode::kUnavailable, "responded with 503"},
   };
   for (const Case& expected : table) {
     login_server_.SetHandler([&expected](const ReceivedRequest&, HttpReply& reply) {

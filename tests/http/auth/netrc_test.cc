@@ -1,4 +1,12 @@
+#include "http/auth/netrc.h"
+
 #include "http/auth/auth_fixture.h"
+#include "http/auth/basic_auth.h"
+#include "http/auth/bearer_auth.h"
+#include "http/auth/digest_auth.h"
+#include "http/auth/impax_login.h"
+#include "http/auth/oauth2.h"
+#include "http/auth/vitrea_login.h"
 
 namespace trolley {
 namespace {
@@ -87,7 +95,7 @@ TEST_F(NetrcTest, SurvivesAnyContent) {
 class CustomHeadersTest : public LoginFixture {};
 
 TEST_F(CustomHeadersTest, GoWithEveryRequestAndWithOtherCredentials) {
-  options_.auth = BearerAuthentication("t0ken");
+  options_.auth = BearerAuthentication({.text = "t0ken"});
   options_.headers = {{.name = "X-Site", .value = "north wing"}, {.name = "X-Api-Key", .secret = Secret("key", "old")}};
   server_.SetHandler([](const ReceivedRequest& request, HttpReply& reply) {
     const bool right = request.Header("x-api-key") == "new" && request.Header("authorization") == "Bearer t0ken";
@@ -184,7 +192,7 @@ TEST_F(StaysAtHomeTest, WhenRedirectedAndWhenAskedForAnotherHostsUrl) {
 
 TEST_F(StaysAtHomeTest, SeveralOriginsCanBeHome) {
   options_.home = {server_.Url(), other_.Url("/wado")};
-  options_.auth = BearerAuthentication("t0ken");
+  options_.auth = BearerAuthentication({.text = "t0ken"});
   Get("/dicom-web/studies");
   EXPECT_EQ(other_.Requests()[0].Header("authorization"), "Bearer t0ken");
 }

@@ -1,7 +1,11 @@
+#include "http/auth/oauth2.h"
+
 #include <condition_variable>
 #include <mutex>
 
 #include "http/auth/auth_fixture.h"
+#include "http/auth/basic_auth.h"
+#include "http/auth/login_options.h"
 
 namespace trolley {
 namespace {
@@ -192,12 +196,12 @@ TEST_F(OAuth2Test, TellsFailuresApart) {
       {400, R"({"error": "invalid_grant"})", ErrorCode::kAccessDenied, "invalid_grant"},
       {401, R"({"error": "x\ny", "error_description": "two\nlines"})", ErrorCode::kAccessDenied, "x?y (two?lines)"},
       {400, R"({"error": "invalid_client", "error_description": "got s3cret"})", ErrorCode::kAccessDenied, "(...)"},
-      {400, "<html>s3cret</html>", ErrorCode::kProtocol, "answered 400"},
-      {401, "[]", ErrorCode::kAccessDenied, "answered 401"},
+      {400, "<html>s3cret</html>", ErrorCode::kProtocol, "responded with 400"},
+      {401, "[]", ErrorCode::kAccessDenied, "responded with 401"},
       {404, "", ErrorCode::kProtocol, "check the token URL"},
-      {302, "", ErrorCode::kProtocol, "answered 302"},
-      {429, R"({"error": "slow_down"})", ErrorCode::kUnavailable, "asked too often"},
-      {503, "", ErrorCode::kUnavailable, "answered 503"},
+      {302, "", ErrorCode::kProtocol, "responded with 302"},
+      {429, R"({"error": "slow_down"})", ErrorCode::kUnavailable, "receives too many requests"},
+      {503, "", ErrorCode::kUnavailable, "responded with 503"},
       {200, "<html>", ErrorCode::kProtocol, "no access token"},
       {200, R"({"access_token": 5})", ErrorCode::kProtocol, "no access token"},
       {200, R"({"access_token": "a\r\nX: b"})", ErrorCode::kProtocol, "malformed"},
@@ -256,7 +260,7 @@ TEST_F(OAuth2Test, WhoeverWaitsCanGiveUp) {
 TEST_F(OAuth2Test, TheTokenServerSeesNothingOfTheArchives) {
   login_.http.home = {server_.Url("/dicom-web")};
   login_.http.headers = {{"X-Api-Key", "for the archive"}};
-  login_.http.auth = BasicAuthentication("archive-user", "archive-password");
+  login_.http.auth = BasicAuthentication("archive-user", {.text = "archive-password"});
   Use();
   EXPECT_EQ(Status(), 200);
   EXPECT_THAT(Everything(login_server_), Not(HasSubstr("x-api-key")));

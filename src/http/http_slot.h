@@ -1,16 +1,16 @@
-#ifndef TROLLEY_HTTP_HTTP_CURL_H_
-#define TROLLEY_HTTP_HTTP_CURL_H_
+#ifndef TROLLEY_HTTP_HTTP_SLOT_H_
+#define TROLLEY_HTTP_HTTP_SLOT_H_
 
 #include <memory>
 
 #include "base/context.h"
-#include "http/http_client.h"
 #include "http/http_exchange.h"
+#include "http/http_message.h"
+#include "http/http_options.h"
 
-// The door to libcurl, for http.cc alone.
 namespace trolley::internal {
 
-// A place for one exchange at a time, which keeps the connections of the former ones.
+// Performs one exchange after the other and keeps their connections alive. Used by one thread at any moment.
 class HttpSlot {
  public:
   explicit HttpSlot(const HttpOptions& options);  // outlives the slot
@@ -18,7 +18,7 @@ class HttpSlot {
   HttpSlot(const HttpSlot&) = delete;
   HttpSlot& operator=(const HttpSlot&) = delete;
 
-  // Errors as in HttpClient; redirects and 401 are answers like any other here.
+  // Errors as in HttpClient; redirects and 401 are responses like any other here.
   HttpHead Perform(const HttpExchange& exchange, const Context& context);
 
  private:
@@ -28,4 +28,4 @@ class HttpSlot {
 
 }  // namespace trolley::internal
 
-#endif  // TROLLEY_HTTP_HTTP_CURL_H_
+#endif  // TROLLEY_HTTP_HTTP_SLOT_H_

@@ -1,20 +1,17 @@
-#include "http/http_curl.h"
+// One try of an HTTP request with libcurl's multi interface: curl_multi_poll waits for the socket, and a stop request
+// wakes it. Deadline and stall are checked here and not by curl, so that they are exact and cancellation is immediate.
+// Redirects, netrc and retries are not curl's either: HttpClient decides per URL which credentials it may see.
+#include "http/http_transfer.h"
 
-#include <curl/curl.h>
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <exception>
 #include <stop_token>
 #include <string>
 
 #include "base/error.h"
-#include "base/sigpipe_block.h"
 #include "base/text.h"
-#include "http/http_exchange.h"
+#include "http/http_url.h"
 
 namespace trolley::internal {
 namespace {
@@ -23,20 +20,6 @@ constexpr uint64_t kMaxUnwanted = uint64_t{64} << 10;  // longer bodies cost mor
 constexpr long kReceiveBuffer = 512L << 10;
 
 using std::chrono::milliseconds;
-
-struct CurlDeleter {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using Easy = std::unique_ptr<CURL, CurlDeleter>;
-using List = std::unique_ptr<curl_slist, CurlDeleter>;
-
-void InitialiseOnce() {
-  static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (code != CURLE_OK) {
-    throw Error(ErrorCode::kUnavailable, StrCat("Cannot initialise libcurl: ", curl_easy_strerror(code)));
-  }
-}
 
 template <typename Value>
 void Set(CURL* easy, CURLoption option, Value value) {
@@ -51,114 +34,39 @@ bool HasUnreadBytes(curl_socket_t socket) {
   return ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-// One request on its way, and its answer. Lives for one try.
-class Transfer {
- public:
-  Transfer(const HttpOptions& options, const HttpExchange& exchange, const Context& context)
-      : options_(options), exchange_(exchange), context_(context), easy_(curl_easy_init()), head_(exchange) {
-    if (!easy_) {
-      throw std::bad_alloc();
-    }
-  }
+}  // namespace
 
-  void SetUp(bool fresh, void* socket_owner, curl_opensocket_callback open, curl_closesocket_callback close);
-  // Drives the transfer to its end, which is returned. Throws on cancellation, deadline, stall and what callbacks
-  // threw.
-  CURLcode Run(CURLM* multi);
-  // Throws what the end amounts to.
-  void Judge(CURLcode code) const;
-  // Before `socket` is closed: does it hold more than the answer promised?
-  void OnClose(curl_socket_t socket) {
-    overlong_ = overlong_ || (BodyComplete() && IsPlain() && HasUnreadBytes(socket));
-  }
+void HttpTransfer::OnClose(curl_socket_t socket) {
+  overlong_ = overlong_ || (BodyComplete() && IsPlain() && HasUnreadBytes(socket));
+}
 
-  // A kept connection that the server closed before it saw the request. curl repeats such a request by itself, but not
-  // when the connection breaks while the body is sent.
-  bool DiedUnanswered(CURLcode code) const {
-    long connects = 1;
-    curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connects);
-    return connects == 0 && head_.empty() &&
-           (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_HTTP2);
-  }
-  HttpHead TakeHead() { return head_.Take(); }
-  // What TCP's handshake with the server took; nullopt on a kept connection.
-  std::optional<Clock::duration> ConnectTime() const;
-
- private:
-  void SetMethod();
-  void SetTls();
-  milliseconds CheckTime();
-  CURLcode Result(CURLM* multi) const;
-  void OnHeaderLine(std::string_view line);
-  void OnBody(std::span<const std::byte> piece);
-  bool BodyComplete() const { return head_.promised_body() && raw_bytes_ >= *head_.promised_body(); }
-  bool IsPlain() const { return StartsWithIgnoreCase(exchange_.url, "http:"); }
-  void CheckLength() const;
-  [[noreturn]] void Fail(ErrorCode code, std::string_view reason) const {
-    throw HttpError(code, exchange_.method, exchange_.url, reason);
-  }
-
-  // Callbacks are C: what is thrown in them waits here until Run() is back on its own stack.
-  template <typename Function>
-  bool Guard(Function function) {
-    try {
-      function();
-      last_activity_ = Clock::now();  // the time that a sink takes is no silence of the server
-      return true;
-    } catch (...) {
-      thrown_ = std::current_exception();
-      return false;
-    }
-  }
-  static size_t HeaderCallback(char* data, size_t size, size_t count, void* self);
-  static size_t BodyCallback(char* data, size_t size, size_t count, void* self);
-  static int RequestCallback(void* self, char*, char*, int, int);
-  static int DebugCallback(CURL*, curl_infotype type, char*, size_t size, void* self);
-
-  const HttpOptions& options_;
-  const HttpExchange& exchange_;
-  const Context& context_;
-  std::array<char, CURL_ERROR_SIZE> text_{};
-  List headers_;
-  Easy easy_;
-
-  HttpHeadReader head_;
-  bool wanted_ = true;      // the body
-  bool enough_ = false;     // ended by ourselves: the rest of an unwanted body
-  uint64_t raw_bytes_ = 0;  // of the body as it is on the wire, and of what follows it
-  bool overlong_ = false;
-  bool connected_ = false;
-  curl_off_t uploaded_ = 0;
-  Clock::time_point last_activity_ = Clock::now();
-  std::exception_ptr thrown_;
-};
-
-size_t Transfer::HeaderCallback(char* data, size_t size, size_t count, void* self) {
-  auto& transfer = *static_cast<Transfer*>(self);
+size_t HttpTransfer::HeaderCallback(char* data, size_t size, size_t count, void* self) {
+  auto& transfer = *static_cast<HttpTransfer*>(self);
   return transfer.Guard([&] { transfer.OnHeaderLine({data, size * count}); }) ? size * count : 0;
 }
 
-size_t Transfer::BodyCallback(char* data, size_t size, size_t count, void* self) {
-  auto& transfer = *static_cast<Transfer*>(self);
+size_t HttpTransfer::BodyCallback(char* data, size_t size, size_t count, void* self) {
+  auto& transfer = *static_cast<HttpTransfer*>(self);
   const bool taken = transfer.Guard([&] { transfer.OnBody(std::as_bytes(std::span(data, size * count))); });
   return taken && !transfer.enough_ ? size * count : CURL_WRITEFUNC_ERROR;
 }
 
-int Transfer::RequestCallback(void* self, char*, char*, int, int) {
-  auto& transfer = *static_cast<Transfer*>(self);
+int HttpTransfer::RequestCallback(void* self, char*, char*, int, int) {
+  auto& transfer = *static_cast<HttpTransfer*>(self);
   transfer.connected_ = true;
   transfer.last_activity_ = Clock::now();
   return CURL_PREREQFUNC_OK;
 }
 
-int Transfer::DebugCallback(CURL*, curl_infotype type, char*, size_t size, void* self) {
+int HttpTransfer::DebugCallback(CURL*, curl_infotype type, char*, size_t size, void* self) {
   if (type == CURLINFO_DATA_IN) {
-    static_cast<Transfer*>(self)->raw_bytes_ += size;
+    static_cast<HttpTransfer*>(self)->raw_bytes_ += size;
   }
   return 0;
 }
 
-void Transfer::SetUp(bool fresh, void* socket_owner, curl_opensocket_callback open, curl_closesocket_callback close) {
+void HttpTransfer::SetUp(bool fresh, void* socket_owner, curl_opensocket_callback open,
+                         curl_closesocket_callback close) {
   CURL* easy = easy_.get();
   Set(easy, CURLOPT_ERRORBUFFER, text_.data());
   Set(easy, CURLOPT_URL, exchange_.url.c_str());
@@ -167,7 +75,7 @@ void Transfer::SetUp(bool fresh, void* socket_owner, curl_opensocket_callback op
   Set(easy, CURLOPT_HTTP_VERSION, options_.http2 ? long{CURL_HTTP_VERSION_2TLS} : long{CURL_HTTP_VERSION_1_1});
   Set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   Set(easy, CURLOPT_NOSIGNAL, 1L);
-  Set(easy, CURLOPT_QUICK_EXIT, 1L);  // do not wait for a name server that does not answer
+  Set(easy, CURLOPT_QUICK_EXIT, 1L);  // do not wait for a name server that does not respond
   Set(easy, CURLOPT_CONNECTTIMEOUT_MS, std::max(1L, static_cast<long>(options_.connect_timeout.count())));
   Set(easy, CURLOPT_TCP_NODELAY, 1L);
   Set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -186,7 +94,7 @@ void Transfer::SetUp(bool fresh, void* socket_owner, curl_opensocket_callback op
   Set(easy, CURLOPT_WRITEDATA, static_cast<void*>(this));
   Set(easy, CURLOPT_PREREQFUNCTION, &RequestCallback);
   Set(easy, CURLOPT_PREREQDATA, static_cast<void*>(this));
-  // Nothing is printed: the callback takes it all, and counts what curl drops silently (bytes after Content-Length).
+  // Nothing is printed. The callback counts the bytes that curl drops silently: those after Content-Length.
   Set(easy, CURLOPT_DEBUGFUNCTION, &DebugCallback);
   Set(easy, CURLOPT_DEBUGDATA, static_cast<void*>(this));
   Set(easy, CURLOPT_VERBOSE, 1L);
@@ -198,7 +106,7 @@ void Transfer::SetUp(bool fresh, void* socket_owner, curl_opensocket_callback op
   SetTls();
 }
 
-void Transfer::SetMethod() {
+void HttpTransfer::SetMethod() {
   CURL* easy = easy_.get();
   if (exchange_.method == "HEAD") {
     Set(easy, CURLOPT_NOBODY, 1L);
@@ -222,7 +130,7 @@ void Transfer::SetMethod() {
   Set(easy, CURLOPT_HTTPHEADER, headers_.get());
 }
 
-void Transfer::SetTls() {
+void HttpTransfer::SetTls() {
   CURL* easy = easy_.get();
   Set(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   Set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
@@ -237,12 +145,12 @@ void Transfer::SetTls() {
   }
 }
 
-CURLcode Transfer::Run(CURLM* multi) {
+CURLcode HttpTransfer::Run(CURLM* multi) {
   const std::stop_callback wake(context_.stop, [multi] { curl_multi_wakeup(multi); });
   if (const CURLMcode code = curl_multi_add_handle(multi, easy_.get()); code != CURLM_OK) {
     Fail(ErrorCode::kUnavailable, curl_multi_strerror(code));
   }
-  struct Removal {  // also ends the transfer, wherever it is
+  struct Removal {  // ends the transfer in whatever state it is
     CURLM* multi;
     CURL* easy;
     ~Removal() { curl_multi_remove_handle(multi, easy); }
@@ -269,7 +177,7 @@ CURLcode Transfer::Run(CURLM* multi) {
   }
 }
 
-std::optional<Clock::duration> Transfer::ConnectTime() const {
+std::optional<Clock::duration> HttpTransfer::ConnectTime() const {
   long connects = 0;
   long port = 0;
   curl_off_t found = 0;
@@ -278,7 +186,7 @@ std::optional<Clock::duration> Transfer::ConnectTime() const {
   curl_easy_getinfo(easy_.get(), CURLINFO_PRIMARY_PORT, &port);
   curl_easy_getinfo(easy_.get(), CURLINFO_NAMELOOKUP_TIME_T, &found);
   curl_easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &connected);
-  // The environment, too, may name a proxy; curl tells no more of that than whom it has connected to.
+  // The environment, too, may name a proxy; curl only reports the port it connected to.
   const auto url = ParseHttpUrl(exchange_.url);
   const bool direct = options_.proxy.empty() && url && url->port == std::to_string(port);
   return connects > 0 && direct && connected > found
@@ -286,7 +194,7 @@ std::optional<Clock::duration> Transfer::ConnectTime() const {
              : std::nullopt;
 }
 
-CURLcode Transfer::Result(CURLM* multi) const {
+CURLcode HttpTransfer::Result(CURLM* multi) const {
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
     if (message->msg == CURLMSG_DONE && message->easy_handle == easy_.get()) {
@@ -296,14 +204,14 @@ CURLcode Transfer::Result(CURLM* multi) const {
   return CURLE_FAILED_INIT;
 }
 
-// How long to wait at most; throws when it is time to give up.
-milliseconds Transfer::CheckTime() {
+// Returns the longest wait until the next check; throws when the transfer must end.
+milliseconds HttpTransfer::CheckTime() {
   if (context_.stop.stop_requested()) {
     Fail(ErrorCode::kCancelled, "it was cancelled");
   }
   const auto now = Clock::now();
   if (now >= context_.deadline) {
-    Fail(ErrorCode::kTimedOut, "no complete answer within the time allowed");
+    Fail(ErrorCode::kTimedOut, "no complete response within the time allowed");
   }
   curl_off_t uploaded = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_UPLOAD_T, &uploaded);
@@ -312,7 +220,7 @@ milliseconds Transfer::CheckTime() {
     last_activity_ = now;
   }
   Clock::duration wait = std::min<Clock::duration>(context_.deadline - now, std::chrono::minutes(1));
-  if (connected_) {  // before, the time-out of the connection counts
+  if (connected_) {  // before that, connect_timeout counts
     const auto silence = now - last_activity_;
     if (silence >= options_.stall_timeout) {
       Fail(ErrorCode::kTimedOut, StrCat("the server sent nothing for ", DurationText(options_.stall_timeout)));
@@ -322,15 +230,15 @@ milliseconds Transfer::CheckTime() {
   return std::chrono::ceil<milliseconds>(wait);
 }
 
-void Transfer::OnHeaderLine(std::string_view line) {
+void HttpTransfer::OnHeaderLine(std::string_view line) {
   if (head_.Add(line)) {
     wanted_ = exchange_.on_head(head_.head());
   }
 }
 
-void Transfer::OnBody(std::span<const std::byte> piece) {
+void HttpTransfer::OnBody(std::span<const std::byte> piece) {
   last_activity_ = Clock::now();
-  (void)CheckTime();  // here too: one curl_multi_perform() may read for long when bytes come fast
+  (void)CheckTime();  // one curl_multi_perform() may read for long when bytes arrive fast
   if (wanted_) {
     exchange_.on_body(piece);
   } else {
@@ -338,22 +246,22 @@ void Transfer::OnBody(std::span<const std::byte> piece) {
   }
 }
 
-void Transfer::CheckLength() const {
+void HttpTransfer::CheckLength() const {
   const auto promised = head_.promised_body();
   if (promised && (overlong_ || raw_bytes_ > *promised)) {
-    Fail(ErrorCode::kProtocol, StrCat("the answer is longer than its Content-Length of ", *promised, " bytes"));
+    Fail(ErrorCode::kProtocol, StrCat("the response is longer than its Content-Length of ", *promised, " bytes"));
   }
   if (promised && raw_bytes_ < *promised) {
-    Fail(ErrorCode::kProtocol, StrCat("the answer was cut off after ", raw_bytes_, " of ", *promised, " bytes"));
+    Fail(ErrorCode::kProtocol, StrCat("the response was cut off after ", raw_bytes_, " of ", *promised, " bytes"));
   }
 }
 
-void Transfer::Judge(CURLcode code) const {
+void HttpTransfer::ThrowIfFailed(CURLcode code) const {
   if (enough_) {
     return;
   }
   if (code == CURLE_OK && !head_.complete()) {
-    Fail(ErrorCode::kProtocol, "the answer was cut off in its header");
+    Fail(ErrorCode::kProtocol, "the response was cut off in its header");
   }
   if (code == CURLE_OK || code == CURLE_PARTIAL_FILE) {
     CheckLength();
@@ -365,66 +273,6 @@ void Transfer::Judge(CURLcode code) const {
   curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number);
   const HttpFailure failure = ExplainCurl(code, text_.data(), static_cast<int>(number), options_);
   Fail(failure.code, failure.reason);
-}
-
-}  // namespace
-
-class HttpSlot::Impl {
- public:
-  explicit Impl(const HttpOptions& options) : options_(options) {
-    InitialiseOnce();
-    multi_ = curl_multi_init();
-    if (multi_ == nullptr) {
-      throw std::bad_alloc();
-    }
-  }
-  ~Impl() { curl_multi_cleanup(multi_); }
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
-
-  HttpHead Perform(const HttpExchange& exchange, const Context& context) {
-    const SigpipeBlock block;
-    for (bool fresh = false;; fresh = true) {
-      Transfer transfer(options_, exchange, context);
-      transfer.SetUp(fresh, this, &OpenSocket, &CloseSocket);
-      struct Current {
-        Transfer*& slot;
-        ~Current() { slot = nullptr; }
-      } const current{current_};
-      current_ = &transfer;
-      const CURLcode code = transfer.Run(multi_);
-      if (const auto took = transfer.ConnectTime(); took && exchange.on_connect) {
-        exchange.on_connect(*took);
-      }
-      if (fresh || !transfer.DiedUnanswered(code)) {
-        transfer.Judge(code);
-        return transfer.TakeHead();
-      }
-    }
-  }
-
- private:
-  static curl_socket_t OpenSocket(void*, curlsocktype, curl_sockaddr* address) {
-    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-  }
-  // Connections outlive the transfer that opened them, so this is told to the slot.
-  static int CloseSocket(void* self, curl_socket_t socket) {
-    if (Transfer* const transfer = static_cast<Impl*>(self)->current_; transfer != nullptr) {
-      transfer->OnClose(socket);
-    }
-    return ::close(socket);
-  }
-
-  const HttpOptions& options_;
-  CURLM* multi_ = nullptr;
-  Transfer* current_ = nullptr;
-};
-
-HttpSlot::HttpSlot(const HttpOptions& options) : impl_(std::make_unique<Impl>(options)) {}
-HttpSlot::~HttpSlot() = default;
-
-HttpHead HttpSlot::Perform(const HttpExchange& exchange, const Context& context) {
-  return impl_->Perform(exchange, context);
 }
 
 }  // namespace trolley::internal

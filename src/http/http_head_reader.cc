@@ -1,7 +1,9 @@
+#include "http/http_head_reader.h"
+
 #include <algorithm>
 
 #include "base/text.h"
-#include "http/http_exchange.h"
+#include "http/http_error.h"
 
 namespace trolley::internal {
 namespace {
@@ -13,7 +15,7 @@ constexpr size_t kMaxHead = size_t{256} << 10;
 bool HttpHeadReader::Add(std::string_view line) {
   bytes_ += line.size();
   if (bytes_ > kMaxHead) {
-    Fail("the header of the answer is too long");
+    Fail("the header of the response is too long");
   }
   if (complete_) {
     return false;
@@ -27,7 +29,7 @@ bool HttpHeadReader::Add(std::string_view line) {
   const std::string_view text = Trim(line);
   if (text.empty()) {
     if (head_.status < 100) {
-      Fail("the answer has no valid status line");
+      Fail("the response has no valid status line");
     }
     if (head_.status >= 200) {
       Complete();
@@ -40,7 +42,7 @@ bool HttpHeadReader::Add(std::string_view line) {
   }
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos || colon == 0) {
-    Fail("the answer has a malformed header");
+    Fail("the response has a malformed header");
   }
   head_.headers.emplace_back(AsciiLower(Trim(text.substr(0, colon))), Trim(text.substr(colon + 1)));
   return false;
@@ -54,7 +56,7 @@ void HttpHeadReader::Complete() {
     if (name == "content-length") {
       const auto length = ParseUint(value);
       if (!length || (promised_ && promised_ != length)) {
-        Fail("the answer has a malformed Content-Length");
+        Fail("the response has a malformed Content-Length");
       }
       promised_ = length;
     } else if (name == "transfer-encoding") {
@@ -67,7 +69,7 @@ void HttpHeadReader::Complete() {
     promised_.reset();
   }
   if (encoded && !exchange_.accept_gzip && head_.status <= 299) {
-    Fail("the answer is encoded (Content-Encoding), which was not asked for");
+    Fail("the response is encoded (Content-Encoding), which was not requested");
   }
   head_.content_length = encoded ? std::nullopt : promised_;
 }
