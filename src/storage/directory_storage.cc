@@ -101,8 +101,8 @@ FlatStorageDir::FlatStorageDir(DirectoryStorageOptions options, UidNames names)
     : DirectoryStorage(std::move(options)), names_(names) {}
 
 bool FlatStorageDir::MayHave(const SeriesReference&) {
-  // What this run puts there is of other series.
-  const std::lock_guard lock(mutex_);
+  // The files that this run puts there belong to other series.
+  const MutexLock lock(mutex_);
   if (!looked_) {
     looked_ = true;
     was_empty_ = !HasFiles(".");
@@ -112,7 +112,7 @@ bool FlatStorageDir::MayHave(const SeriesReference&) {
 
 std::filesystem::path FlatStorageDir::PathOf(const InstanceReference& instance) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto [owner, is_new] = series_of_.try_emplace(instance.instance, instance.series_reference());
     if (owner->second != instance.series_reference()) {
       throw Error(ErrorCode::kStorage, StrCat("Cannot store instance ", instance.instance.str(), " of series ",

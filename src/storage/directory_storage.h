@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
+#include "base/mutex.h"
 #include "storage/storage.h"
 
 namespace trolley {
@@ -78,10 +78,10 @@ class FlatStorageDir : public DirectoryStorage {
 
  private:
   const UidNames names_;
-  std::mutex mutex_;
-  bool was_empty_ = false;  // at the first look
-  bool looked_ = false;
-  std::map<Uid, SeriesReference> series_of_;
+  Mutex mutex_;
+  bool was_empty_ TROLLEY_GUARDED_BY(mutex_) = false;  // at the first look
+  bool looked_ TROLLEY_GUARDED_BY(mutex_) = false;
+  std::map<Uid, SeriesReference> series_of_ TROLLEY_GUARDED_BY(mutex_);
 };
 
 }  // namespace trolley

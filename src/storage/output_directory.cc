@@ -202,7 +202,7 @@ std::unique_ptr<InstanceWriter> OutputDirectory::Write(const std::filesystem::pa
 }
 
 OutputDirectory::Opened OutputDirectory::OpenForWriting(const std::filesystem::path& directory) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto at = recent_.begin(); at != recent_.end(); ++at) {
     if (at->first == directory) {
       recent_.splice(recent_.begin(), recent_, at);
@@ -220,7 +220,7 @@ OutputDirectory::Opened OutputDirectory::OpenForWriting(const std::filesystem::p
 }
 
 OutputDirectory::Directory OutputDirectory::Walk(const std::filesystem::path& directory, bool make) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return WalkLocked(directory, make);
 }
 

@@ -5,11 +5,11 @@
 #include <filesystem>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/unique_fd.h"
 #include "storage/storage.h"
 
@@ -38,14 +38,15 @@ class OutputDirectory {
   Opened OpenForWriting(const std::filesystem::path& directory);
   // Null when it does not exist and is not to be made.
   Directory Walk(const std::filesystem::path& directory, bool make);
-  Directory WalkLocked(const std::filesystem::path& directory, bool make);
-  Directory OpenRoot(bool make);
+  Directory WalkLocked(const std::filesystem::path& directory, bool make) TROLLEY_REQUIRES(mutex_);
+  Directory OpenRoot(bool make) TROLLEY_REQUIRES(mutex_);
   Directory Enter(const UniqueFd& parent, const std::string& name, const std::filesystem::path& shown, bool make) const;
 
   const std::filesystem::path root_;
-  std::mutex mutex_;
-  Directory opened_root_;
-  std::list<std::pair<std::filesystem::path, Opened>> recent_;  // made and cleaned; the latest first
+  Mutex mutex_;
+  Directory opened_root_ TROLLEY_GUARDED_BY(mutex_);
+  std::list<std::pair<std::filesystem::path, Opened>> recent_
+      TROLLEY_GUARDED_BY(mutex_);  // made and cleaned; the latest first
 };
 
 }  // namespace trolley

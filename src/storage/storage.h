@@ -23,7 +23,7 @@ class InstanceWriter {
 };
 
 // Where downloaded instances go. Thread-safe: several series are stored at the same time; a writer is used by one
-// thread at a time. Your own storage is a subclass: of this, or of DirectoryStorage when only the names differ.
+// thread at any moment. Your own storage is a subclass: of this, or of DirectoryStorage when only the names differ.
 class Storage {
  public:
   virtual ~Storage() = default;
