@@ -110,7 +110,9 @@ TEST(OrthancRestArchiveTest, KnowsTheExactSizesOfASeriesAndNeedsNoLookUpAfterwar
   RestWorld world;
   const std::vector<InstanceReference> series = OrthancContent::Shared().Series("2", 2);
   ASSERT_TRUE(world.rest().IsAvailable({}));
-  const OrthancRest::Sizes sizes = world.rest().SizesOf(series.front().series_reference(), {});
+  const auto found = world.rest().SizesOf(series.front().series_reference(), {});
+  ASSERT_TRUE(found.has_value());
+  const OrthancRest::Sizes& sizes = *found;
   EXPECT_EQ(sizes.size(), 120u);
   for (const InstanceReference& instance : series) {
     EXPECT_EQ(sizes.at(instance.instance), world.content().at(instance).size());
@@ -131,7 +133,7 @@ TEST(OrthancRestArchiveTest, HasNothingOfASeriesInAnotherStudy) {
   RecordingSink sink;
   world.downloader().Download({&elsewhere, 1}, sink, {});
   EXPECT_EQ(sink.missing, std::vector{elsewhere});
-  EXPECT_TRUE(world.rest().SizesOf(elsewhere.series_reference(), {}).empty());
+  EXPECT_EQ(world.rest().SizesOf(elsewhere.series_reference(), {}), OrthancRest::Sizes{});
 }
 
 // What the header of a file says, as a listing would show it.
