@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "dicom/file_meta.h"
 #include "tree/criteria.h"
-#include "tree/tree.h"
+#include "tree/file_attributes.h"
 
 namespace trolley {
 namespace {

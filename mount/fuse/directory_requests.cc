@@ -1,3 +1,5 @@
+// The part of FileSystem (filesystem.h) that opens and reads directories. Runs on the session's threads, which must not
+// wait; replies that take a query come from the listing pool.
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -19,17 +21,17 @@ void FileSystem::OpenDir(fuse_req* request, NodeId id, const fuse_file_info& inf
     ReplyOpenDir(request, info, view, std::move(known));
     return;
   }
-  // A failed question fails here, before a single name is given: it must never look like an empty directory.
+  // A failed query fails here, before the first name is returned: it must never look like an empty directory.
   const ArchiveConfig& config = archive_.config();
   const auto limit = config.sizes == ArchiveConfig::Sizes::kExact ? config.transfer_timeout : QueryLimit();
-  AnswerLater(request, limit, [this, view, info](const Context& context) -> Reply {
-    ListingPtr listing = archive_.tree().List(view.node->directory, context);
-    if (const auto unknown = SizesToLearn(*listing); !unknown.empty()) {
-      archive_.LearnSizes(unknown, context);
-    }
-    return [this, view, info, listing = std::move(listing)](fuse_req* answered) {
-      ReplyOpenDir(answered, info, view, listing);
-    };
+  ReplyLater(request, limit, [&](const Context& context, const std::function<void(PrepareReply)>& done) {
+    archive_.tree().ListAsync(view.node->directory, context, [=, this](const Tree::MakeListingLater& make_listing) {
+      done([this, view, info, make_listing]() -> PreparedReply {
+        const ListingPtr listing = make_listing();
+        return {[this, view, info, listing](fuse_req* waiting) { ReplyOpenDir(waiting, info, view, listing); },
+                SizesToLearn(*listing)};
+      });
+    });
   });
 }
 

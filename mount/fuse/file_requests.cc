@@ -1,3 +1,5 @@
+// The part of FileSystem (filesystem.h) that opens and reads files. Runs on the session's threads, which must not wait;
+// replies that take a transfer come from the retriever's threads.
 #include <fcntl.h>
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// The part of FileSystem that connects libfuse's callbacks with the operations, begins and completes pending requests,
+// and sends notifications to the kernel.
 #include "mount/fuse/filesystem.h"
 
 #include <sys/stat.h>
@@ -15,10 +17,8 @@
 namespace trolley {
 namespace {
 
-// They wait far more than they work: many, so that an expired listing, which waits a second at most before it is shown,
-// does not queue behind questions that hang. How many questions the archive gets at a time is the cached searcher's
-// matter.
-constexpr size_t kSearchThreads = 64;
+constexpr size_t kListingThreads = 4;  // for work on the CPU only
+constexpr size_t kWaitingThreads = 8;  // for learning sizes and for Refresh()
 constexpr uint32_t kBlockSize = 1 << 20;
 constexpr size_t kStoredWithOpen = 64 << 10;
 
@@ -126,7 +126,8 @@ FileSystem::FileSystem(Archive& archive, const FileSystemOptions& options)
           .caller = [](fuse_req* request) { return fuse_req_ctx(request)->pid; },
           .has_ending_signal = &HasEndingSignal,
       }),
-      pool_(std::make_unique<ThreadPool>(kSearchThreads, "search")) {}
+      listing_pool_(std::make_unique<ThreadPool>(kListingThreads, "listing")),
+      waiting_pool_(std::make_unique<ThreadPool>(kWaitingThreads, "sizes")) {}
 
 FileSystem::~FileSystem() {
   Stop();
@@ -140,7 +141,7 @@ void FileSystem::Attach(fuse_session* session) {
 void FileSystem::FailPending(int error) {
   passthrough_.End();
   {
-    const std::lock_guard lock(notify_mutex_);
+    const MutexLock lock(notify_mutex_);
     closing_ = true;
   }
   pending_.FailAll(error);
@@ -148,7 +149,9 @@ void FileSystem::FailPending(int error) {
 
 void FileSystem::Stop() {
   FailPending(ENOTCONN);
-  pool_.reset();
+  running_calls_.WaitForAll();
+  listing_pool_.reset();
+  waiting_pool_.reset();
   files_.Clear();
   directories_.Clear();
 }
@@ -184,27 +187,41 @@ std::chrono::milliseconds FileSystem::QueryLimit() const {
   return archive_.config().query_timeout + archive_.config().connect_timeout;
 }
 
-void FileSystem::AnswerLater(fuse_req* request, std::chrono::milliseconds limit,
-                             std::function<Reply(const Context&)> ask) {
-  // The pending request's own deadline is a little later, so that the one who asks can say what it waited for.
+void FileSystem::ReplyLater(fuse_req* request, std::chrono::milliseconds limit, const BeginQuery& begin) {
+  // The pending request's own deadline is a little later, so that the query can say what it waited for.
   const auto deadline = Clock::now() + limit;
   const auto pending = pending_.Add(request, deadline + std::chrono::seconds(1));
   if (!pending) {
     return;
   }
-  const auto job = [this, pending, deadline, ask = std::move(ask)](const std::stop_token&) {
+  const Context context{pending->stop.get_token(), deadline};
+  const auto complete = [this, pending](const Reply& reply) {
+    pending_.Complete(pending, [&](fuse_req* waiting) { Guard(waiting, [&] { reply(waiting); }); });
+  };
+  const auto prepare = [this, pending, context, complete](const PrepareReply& prepare_reply, auto&& running) {
     if (pending->stop.stop_requested()) {
       return;
     }
-    Reply reply;
-    try {
-      reply = ask(Context{pending->stop.get_token(), deadline});
-    } catch (...) {
-      reply = [this, error = std::current_exception()](fuse_req* failed) { ReplyError(failed, error); };
+    PreparedReply prepared = prepare_reply();
+    if (prepared.sizes_to_learn.empty()) {
+      complete(prepared.reply);
+      return;
     }
-    pending_.Complete(pending, [&](fuse_req* answered) { Guard(answered, [&] { reply(answered); }); });
+    waiting_pool_->Submit([this, pending, context, complete, prepared, running](const std::stop_token&) {
+      BeginWaiting(pending, [&] {
+        archive_.LearnSizes(prepared.sizes_to_learn, context);
+        complete(prepared.reply);
+      });
+    });
   };
-  BeginWaiting(pending, [&] { pool_->Submit(job); });
+  const auto done = [this, pending, prepare, running = running_calls_.Begin()](PrepareReply prepare_reply) {
+    BeginWaiting(pending, [&] {
+      listing_pool_->Submit([this, pending, prepare, running, prepare_reply](const std::stop_token&) {
+        BeginWaiting(pending, [&] { prepare(prepare_reply, running); });
+      });
+    });
+  };
+  BeginWaiting(pending, [&] { begin(context, done); });
 }
 
 void FileSystem::StatFs(fuse_req* request) {
@@ -220,7 +237,7 @@ void FileSystem::StatFs(fuse_req* request) {
 }
 
 void FileSystem::Refresh() {
-  pool_->Submit([this](const std::stop_token&) {
+  waiting_pool_->Submit([this](const std::stop_token&) {
     try {
       archive_.Refresh();
     } catch (const std::exception& e) {
@@ -234,7 +251,7 @@ void FileSystem::Refresh() {
 
 void FileSystem::NotifySizeChanged(NodeId id) {
   // Attributes alone (offset -1): that takes no lock which a waiting reader or lookup could hold.
-  const std::lock_guard lock(notify_mutex_);
+  const MutexLock lock(notify_mutex_);
   if (!closing_ && session_ != nullptr) {
     fuse_lowlevel_notify_inval_inode(session_, id, -1, 0);
   }
@@ -256,7 +273,7 @@ void FileSystem::StorePages(NodeId id, OpenedInstance& instance) {
   buffer.buf[0].mem = bytes.data();
   // Alone, because pages that the kernel reads are locked until that is answered: this would wait for it.
   open_.WhileAlone(id, [&] {
-    const std::lock_guard lock(notify_mutex_);
+    const MutexLock lock(notify_mutex_);
     if (!closing_ && session_ != nullptr) {
       fuse_lowlevel_notify_store(session_, id, 0, &buffer, static_cast<fuse_buf_copy_flags>(0));
     }

@@ -7,13 +7,13 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "archive/archive.h"
+#include "base/mutex.h"
 #include "base/thread_pool.h"
 #include "mount/fuse/errno.h"
 #include "mount/fuse/handles.h"
@@ -21,6 +21,7 @@
 #include "mount/fuse/open_inodes.h"
 #include "mount/fuse/passthrough.h"
 #include "mount/fuse/pending_requests.h"
+#include "mount/fuse/running_calls.h"
 
 struct fuse_conn_info;
 struct fuse_entry_param;
@@ -38,9 +39,10 @@ struct FileSystemOptions {
   bool passthrough = true;  // the kernel may read complete files by itself
 };
 
-// The archive as the kernel's requests see it. What is known is answered at once on libfuse's threads; what the archive
-// has to be asked is answered when it comes, from the pool or the retriever's threads: no FUSE thread ever waits for
-// the network. (lookup.cc, directories.cc, files.cc and xattr.cc hold the operations.)
+// The archive as the kernel's requests see it. Requests that need no query to the archive are replied to at once on the
+// session's threads; the others when their result arrives, from the pools' or the retriever's threads. No thread of the
+// session ever waits for the network. The operations are in lookup_requests.cc, directory_requests.cc, file_requests.cc
+// and xattr_requests.cc.
 class FileSystem {
  public:
   FileSystem(Archive& archive, const FileSystemOptions& options);
@@ -54,10 +56,10 @@ class FileSystem {
   void Attach(fuse_session* session);
   Passthrough& passthrough() { return passthrough_; }
 
-  // Asks the archive anew (SIGHUP). Returns at once. Listings are new from then on; names that the kernel holds already
+  // Expires what is cached of the archive's listings (SIGHUP). Returns at once. Names that the kernel holds already
   // expire within EntryTimeout().
   void Refresh();
-  // Answers everything that waits, and whatever comes later and would have to wait, with `error`. Afterwards nothing is
+  // Replies with `error` to every pending request, and to later ones that would have to wait. Afterwards nothing is
   // written to the session from our threads.
   void FailPending(int error);
   // After the session's loop has ended, before the archive goes.
@@ -87,7 +89,7 @@ class FileSystem {
   void GetXattr(fuse_req* request, NodeId id, const char* name, size_t size);
   void ListXattr(fuse_req* request, NodeId id, size_t size);
 
-  // Runs an operation that answers as its last act; what it throws is the answer instead.
+  // Runs an operation that replies as its last act; if it throws, the error is the reply instead.
   template <typename F>
   void Guard(fuse_req* request, F&& operation) {
     try {
@@ -97,19 +99,27 @@ class FileSystem {
     }
   }
   void ReplyError(fuse_req* request, const std::exception_ptr& error, Operation operation = Operation::kAsk);
-  // Hands a pending request to whoever will answer it; what that throws is the answer instead.
+  // Begins the work that will complete a pending request; if that throws, the error is the reply instead.
   template <typename F>
   void BeginWaiting(const PendingRequests::Pointer& pending, F&& begin) {
     try {
       begin();
     } catch (...) {
       const auto error = std::current_exception();
-      pending_.Complete(pending, [&](fuse_req* answered) { ReplyError(answered, error); });
+      pending_.Complete(pending, [&](fuse_req* request) { ReplyError(request, error); });
     }
   }
-  // Asks on the pool, then replies unless the request was given up meanwhile.
-  void AnswerLater(fuse_req* request, std::chrono::milliseconds limit, std::function<Reply(const Context&)> ask);
-  // How long a question may take, all told.
+  // What a request gets once its query has ended: `reply`, after the sizes are learned.
+  struct PreparedReply {
+    Reply reply;
+    std::vector<InstanceReference> sizes_to_learn;
+  };
+  using PrepareReply = std::function<PreparedReply()>;
+  using BeginQuery = std::function<void(const Context&, std::function<void(PrepareReply)> done)>;
+  // Begins a query that calls `done` with a function, which may take a while and may throw. That function, the learning
+  // of sizes and the reply run on the pools' threads, unless the request has ended meanwhile.
+  void ReplyLater(fuse_req* request, std::chrono::milliseconds limit, const BeginQuery& begin);
+  // The time that a query may take, all its steps together.
   std::chrono::milliseconds QueryLimit() const;
 
   void ReplyEntry(fuse_req* request, const std::optional<Node>& node, std::string_view name);
@@ -124,14 +134,14 @@ class FileSystem {
 
   void FillAttributes(const InodeView& view, struct stat& attributes);
   uint64_t SizeOf(const InodeView& view);
-  // Counts a lookup; the caller gives it back when the kernel does not get the entry.
+  // Counts a lookup. The caller must Forget() it if the kernel does not get the entry.
   InodeView RememberEntry(const Node& node, fuse_entry_param& entry);
-  // Of a view that was just remembered; forgets it when that fails.
+  // For a view that was just remembered; forgets it on failure.
   void FillEntry(const InodeView& view, fuse_entry_param& entry);
   double AttributeTimeout(const InodeView& view) const;
   // How long the kernel may rely on a name without asking us.
   double EntryTimeout() const;
-  // With `sizes = "exact"`: those of which the size has to be learned before the kernel is told of them.
+  // With `sizes = "exact"`: the instances whose size must be learned before the kernel gets it.
   std::vector<InstanceReference> SizesToLearn(const Listing& listing);
   std::vector<InstanceReference> SizesToLearn(const std::optional<Node>& node);
   std::optional<std::string> XattrValue(const InodeView& view, std::string_view name);
@@ -147,9 +157,12 @@ class FileSystem {
   Handles<OpenFile> files_;
   Handles<OpenDirectory> directories_;
   PendingRequests pending_;
-  std::mutex notify_mutex_;
-  bool closing_ = false;              // guarded by notify_mutex_
-  std::unique_ptr<ThreadPool> pool_;  // ends first: its jobs use the rest
+  Mutex notify_mutex_;
+  bool closing_ TROLLEY_GUARDED_BY(notify_mutex_) = false;
+  RunningCalls running_calls_;
+  // They end first: their jobs use the rest.
+  std::unique_ptr<ThreadPool> listing_pool_;  // names and sorts listings; never waits for the archive
+  std::unique_ptr<ThreadPool> waiting_pool_;  // jobs that wait for the archive
 
   friend struct Callbacks;
 };

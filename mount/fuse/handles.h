@@ -3,9 +3,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 #include <utility>
+
+#include "base/mutex.h"
 
 namespace trolley {
 
@@ -14,19 +15,19 @@ template <typename T>
 class Handles {
  public:
   uint64_t Add(std::shared_ptr<const T> open) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     handles_.emplace(++last_, std::move(open));
     return last_;
   }
   // Null for a number that was never given or is closed.
   std::shared_ptr<const T> Find(uint64_t handle) const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = handles_.find(handle);
     return found == handles_.end() ? nullptr : found->second;
   }
   void Remove(uint64_t handle) {
     std::shared_ptr<const T> user;  // declared first: it ends outside the lock
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = handles_.find(handle);
     if (found != handles_.end()) {
       user = std::move(found->second);
@@ -35,14 +36,14 @@ class Handles {
   }
   void Clear() {
     std::unordered_map<uint64_t, std::shared_ptr<const T>> ended;
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ended.swap(handles_);
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::unordered_map<uint64_t, std::shared_ptr<const T>> handles_;
-  uint64_t last_ = 0;
+  mutable Mutex mutex_;
+  std::unordered_map<uint64_t, std::shared_ptr<const T>> handles_ TROLLEY_GUARDED_BY(mutex_);
+  uint64_t last_ TROLLEY_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace trolley

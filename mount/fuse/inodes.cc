@@ -42,7 +42,7 @@ uint64_t InOrder(uint64_t directory, uint64_t place, unsigned unique_bits, uint6
 
 // Of a series, the number that its name begins with: "004 CT AX~81c02a".
 std::optional<uint64_t> PlaceInStudy(const Node& node) {
-  if (node.file || node.directory->kind != DirectoryKind::kSeries || node.directory->parent == nullptr) {
+  if (node.file || !node.directory->series || node.directory->parent == nullptr) {
     return std::nullopt;
   }
   std::string_view name = node.directory->path;
@@ -197,7 +197,7 @@ InodeView Inodes::Keep(const Node& node, std::shared_ptr<const void> source, uin
   const uint64_t hash = HashOf(node);
   const auto hash_of = [](const Entry& entry) { return HashOf(entry); };
   std::shared_ptr<const void> old;  // declared first: a listing may end with it, outside the lock
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (Entry* known = by_identity_.Find(hash, [&](const Entry& entry) { return Is(entry, node); })) {
     ++known->lookups;
     // What is newer replaces what was known; its identity is the same.
@@ -229,7 +229,7 @@ InodeView Inodes::Find(NodeId id) const {
   std::shared_ptr<const void> source;
   uint32_t index = Entry::kIsNode;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const Entry* entry = by_id_.Find(id, [id](const Entry& other) { return other.inode.id == id; });
     if (entry == nullptr) {
       return {};
@@ -249,7 +249,7 @@ InodeView Inodes::Find(NodeId id) const {
 
 void Inodes::Forget(NodeId id, uint64_t lookups) {
   std::shared_ptr<Entry> forgotten;  // declared first: it ends outside the lock
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Entry* entry = by_id_.Find(id, [id](const Entry& other) { return other.inode.id == id; });
   if (entry == nullptr || id == kRootNodeId) {
     return;
@@ -265,7 +265,7 @@ void Inodes::Forget(NodeId id, uint64_t lookups) {
 
 std::vector<InodeView> Inodes::Directories() const {
   std::vector<InodeView> directories;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   by_id_.ForEach([&](const Entry& entry) {
     if (entry.node() != nullptr && !entry.node()->file) {
       directories.push_back(ViewOf(entry, NodeOf(entry)));
@@ -275,7 +275,7 @@ std::vector<InodeView> Inodes::Directories() const {
 }
 
 size_t Inodes::size() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return by_id_.size();
 }
 

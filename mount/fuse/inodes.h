@@ -4,10 +4,10 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
+#include "base/mutex.h"
 #include "mount/fuse/pointer_table.h"
 #include "tree/tree.h"
 
@@ -104,10 +104,10 @@ class Inodes {
   static InodeView ViewOf(const Entry& entry, std::shared_ptr<const Node> node);
   InodeView Keep(const Node& node, std::shared_ptr<const void> source, uint32_t index);
 
-  mutable std::mutex mutex_;
-  NodeId next_id_ = kRootNodeId;
-  PointerTable<Entry> by_id_;
-  PointerTable<Entry> by_identity_;  // path, UIDs or name: they are kept once, in the source
+  mutable Mutex mutex_;
+  NodeId next_id_ TROLLEY_GUARDED_BY(mutex_) = kRootNodeId;
+  PointerTable<Entry> by_id_ TROLLEY_GUARDED_BY(mutex_);
+  PointerTable<Entry> by_identity_ TROLLEY_GUARDED_BY(mutex_);  // path, UIDs or name: they are kept once, in the source
 };
 
 }  // namespace trolley

@@ -1,3 +1,5 @@
+// The part of FileSystem (filesystem.h) that looks up names and reports attributes. Runs on the session's threads,
+// which must not wait; replies that take a query come from the listing pool.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -33,16 +35,18 @@ void FileSystem::Lookup(fuse_req* request, NodeId parent, const char* name) {
   }
   const DirectoryPtr& directory = view.node->directory;
   const QuickLookup quick = archive_.tree().TryLookup(directory, name);
-  if (quick.status != QuickLookup::Status::kAskArchive && SizesToLearn(quick.node).empty()) {
+  if (quick.status != QuickLookup::Status::kQueryArchive && SizesToLearn(quick.node).empty()) {
     ReplyEntry(request, quick.node, name);
     return;
   }
-  AnswerLater(request, QueryLimit(), [this, directory, name = std::string(name)](const Context& context) -> Reply {
-    auto node = archive_.tree().Lookup(directory, name, context);
-    if (const auto unknown = SizesToLearn(node); !unknown.empty()) {
-      archive_.LearnSizes(unknown, context);
-    }
-    return [this, node = std::move(node), name](fuse_req* answered) { ReplyEntry(answered, node, name); };
+  ReplyLater(request, QueryLimit(), [&](const Context& context, const std::function<void(PrepareReply)>& done) {
+    archive_.tree().LookupAsync(
+        directory, name, context, [this, done, name = std::string(name)](const Tree::FindNodeLater& find_node) {
+          done([this, name, find_node]() -> PreparedReply {
+            const auto node = find_node();
+            return {[this, node, name](fuse_req* waiting) { ReplyEntry(waiting, node, name); }, SizesToLearn(node)};
+          });
+        });
   });
 }
 

@@ -34,7 +34,7 @@ OpenInodes::Handle::~Handle() {
 
 OpenInodes::Handle OpenInodes::Open(NodeId id, std::shared_ptr<OpenedInstance> instance, bool prefer_backing) {
   Handle handle;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   State& state = states_[id];
   if (state.backing != 0) {
     instance = state.instance;
@@ -46,7 +46,7 @@ OpenInodes::Handle OpenInodes::Open(NodeId id, std::shared_ptr<OpenedInstance> i
   }
   // Reading past the end of a file that was cut short would look like the end of the instance.
   if (state.handles == 0 && prefer_backing && file && file->size == instance->size()) {
-    if (const auto number = door_.register_file(instance->CompleteFd())) {
+    if (const auto number = kernel_.register_file(instance->CompleteFd())) {
       state.backing = *number;
       state.instance = instance;
       state.stamp = file->stamp;
@@ -62,7 +62,7 @@ OpenInodes::Handle OpenInodes::Open(NodeId id, std::shared_ptr<OpenedInstance> i
 }
 
 void OpenInodes::WhileAlone(NodeId id, const std::function<void()>& function) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = states_.find(id);
   if (found != states_.end() && found->second.handles == 1) {
     function();
@@ -70,25 +70,25 @@ void OpenInodes::WhileAlone(NodeId id, const std::function<void()>& function) co
 }
 
 std::shared_ptr<OpenedInstance> OpenInodes::ReadByKernel(NodeId id) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = states_.find(id);
   return found == states_.end() ? nullptr : found->second.instance;
 }
 
 size_t OpenInodes::size() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return states_.size();
 }
 
 void OpenInodes::Close(NodeId id) {
   std::shared_ptr<OpenedInstance> ended;  // outside the lock
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = states_.find(id);
   if (--found->second.handles > 0) {
     return;
   }
   if (found->second.backing != 0) {
-    door_.unregister(found->second.backing);
+    kernel_.unregister(found->second.backing);
   }
   ended = std::move(found->second.instance);
   states_.erase(found);

@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 
+#include "base/mutex.h"
 #include "fetch/retriever.h"
 #include "mount/fuse/inodes.h"
 
@@ -20,7 +20,7 @@ namespace trolley {
 class OpenInodes {
  public:
   // How the kernel is given a file to read from, under a number; replaced in tests.
-  struct Door {
+  struct KernelOps {
     std::function<std::optional<int32_t>(int file)> register_file;
     std::function<void(int32_t id)> unregister;
   };
@@ -57,7 +57,7 @@ class OpenInodes {
     uint64_t stamp_ = 0;
   };
 
-  explicit OpenInodes(Door door) : door_(std::move(door)) {}
+  explicit OpenInodes(KernelOps kernel) : kernel_(std::move(kernel)) {}
   OpenInodes(const OpenInodes&) = delete;
   OpenInodes& operator=(const OpenInodes&) = delete;
 
@@ -82,9 +82,9 @@ class OpenInodes {
   };
   void Close(NodeId id);
 
-  const Door door_;
-  mutable std::mutex mutex_;
-  std::unordered_map<NodeId, State> states_;
+  const KernelOps kernel_;
+  mutable Mutex mutex_;
+  std::unordered_map<NodeId, State> states_ TROLLEY_GUARDED_BY(mutex_);
 };
 
 }  // namespace trolley

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <mutex>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -78,12 +77,12 @@ void Passthrough::CompleteReply(std::span<const iovec> parts) {
 }
 
 void Passthrough::Begin(int device) {
-  const std::unique_lock lock(device_mutex_);
+  const WriterLock lock(device_mutex_);
   device_ = device;
 }
 
 void Passthrough::End() {
-  const std::unique_lock lock(device_mutex_);
+  const WriterLock lock(device_mutex_);
   device_ = -1;
 }
 
@@ -95,7 +94,7 @@ std::optional<int32_t> Passthrough::Register(int file) {
   int id = -1;
   int error = 0;
   {
-    const std::shared_lock lock(device_mutex_);
+    const ReaderLock lock(device_mutex_);
     if (device_ < 0) {
       return std::nullopt;
     }
@@ -114,7 +113,7 @@ std::optional<int32_t> Passthrough::Register(int file) {
 }
 
 void Passthrough::Unregister(int32_t id) {
-  const std::shared_lock lock(device_mutex_);
+  const ReaderLock lock(device_mutex_);
   if (device_ >= 0) {
     const auto number = static_cast<uint32_t>(id);
     ::ioctl(device_, fuse_kernel::kBackingClose, &number);

@@ -7,8 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <shared_mutex>
 #include <span>
+
+#include "base/mutex.h"
 
 namespace trolley {
 
@@ -42,8 +43,8 @@ class Passthrough {
   // The session's first request is the greeting; libfuse answers it before it reads another.
   std::atomic<uint64_t> greeting_{0};
   std::atomic<bool> agreed_{false};
-  std::shared_mutex device_mutex_;
-  int device_ = -1;  // guarded by device_mutex_
+  SharedMutex device_mutex_;
+  int device_ TROLLEY_GUARDED_BY(device_mutex_) = -1;
 };
 
 }  // namespace trolley

@@ -1,3 +1,5 @@
+// Requests are added by the session's threads and completed by any thread. libfuse frees a request with its reply, so
+// no two threads may reply to one.
 #include "mount/fuse/pending_requests.h"
 
 #include <algorithm>
@@ -12,15 +14,15 @@ constexpr auto kLookAgain = std::chrono::milliseconds(200);
 
 }  // namespace
 
-PendingRequests::PendingRequests(Door door) : door_(std::move(door)), watcher_([this] { WatchLoop(); }) {}
+PendingRequests::PendingRequests(KernelOps kernel) : kernel_(std::move(kernel)), watcher_([this] { WatchLoop(); }) {}
 
 PendingRequests::~PendingRequests() {
   FailAll(ENOTCONN);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
-  wake_.notify_all();
+  wake_.NotifyAll();
   watcher_.join();
 }
 
@@ -28,24 +30,24 @@ PendingRequests::Pointer PendingRequests::Add(fuse_req* request, Clock::time_poi
   auto pending = std::make_shared<PendingRequest>();
   pending->request = request;
   pending->deadline = deadline;
-  pending->caller = door_.caller(request);
+  pending->caller = kernel_.caller(request);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     pending->id = next_id_++;
     waiting_.emplace(pending->id, pending);
   }
-  // libfuse uses the request after the handler returns here, so until it is armed nobody may answer (and free) it.
-  door_.watch(request, pending->id);
+  // libfuse uses the request after the handler returns here, so until it is armed nobody may reply to (and free) it.
+  kernel_.watch(request, pending->id);
   std::optional<int> closing;
   bool interrupted = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     pending->armed = true;
     closing = closing_;
     interrupted = pending->interrupted;
     if (deadline < next_look_) {
       next_look_ = deadline;
-      wake_.notify_all();
+      wake_.NotifyAll();
     }
   }
   if (closing) {
@@ -58,16 +60,16 @@ PendingRequests::Pointer PendingRequests::Add(fuse_req* request, Clock::time_poi
 
 bool PendingRequests::Complete(const Pointer& pending, const std::function<void(fuse_req*)>& reply) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (waiting_.erase(pending->id) == 0) {
       return false;
     }
-    ++answering_;
+    ++replying_;
   }
   reply(pending->request);
-  const std::lock_guard lock(mutex_);
-  if (--answering_ == 0) {
-    quiet_.notify_all();
+  const MutexLock lock(mutex_);
+  if (--replying_ == 0) {
+    quiet_.NotifyAll();
   }
   return true;
 }
@@ -75,14 +77,14 @@ bool PendingRequests::Complete(const Pointer& pending, const std::function<void(
 void PendingRequests::Interrupt(uint64_t id) {
   Pointer pending;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = waiting_.find(id);
     if (found == waiting_.end()) {
       return;
     }
     found->second->interrupted = true;
     if (!found->second->armed) {
-      return;  // Add() sees to it
+      return;  // Add() ends it
     }
     pending = found->second;
   }
@@ -90,20 +92,20 @@ void PendingRequests::Interrupt(uint64_t id) {
 }
 
 void PendingRequests::EndIfSignalled(const Pointer& pending) {
-  if (door_.has_ending_signal(pending->caller)) {
+  if (kernel_.has_ending_signal(pending->caller)) {
     Finish(pending, EINTR);
     return;
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto look = Clock::now() + kLookAgain;
   if (look < next_look_) {
     next_look_ = look;
-    wake_.notify_all();
+    wake_.NotifyAll();
   }
 }
 
 void PendingRequests::Finish(const Pointer& pending, int error) {
-  if (Complete(pending, [&](fuse_req* request) { door_.reply_error(request, error); })) {
+  if (Complete(pending, [&](fuse_req* request) { kernel_.reply_error(request, error); })) {
     pending->stop.request_stop();
   }
 }
@@ -111,7 +113,7 @@ void PendingRequests::Finish(const Pointer& pending, int error) {
 void PendingRequests::FailAll(int error) {
   std::vector<Pointer> all;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closing_ = error;
     for (const auto& [id, pending] : waiting_) {
       if (pending->armed) {
@@ -122,12 +124,12 @@ void PendingRequests::FailAll(int error) {
   for (const Pointer& pending : all) {
     Finish(pending, error);
   }
-  std::unique_lock lock(mutex_);
-  quiet_.wait(lock, [this] { return answering_ == 0; });
+  MutexLock lock(mutex_);
+  quiet_.Wait(lock, [this]() TROLLEY_REQUIRES(mutex_) { return replying_ == 0; });
 }
 
 size_t PendingRequests::size() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return waiting_.size();
 }
 
@@ -150,20 +152,20 @@ void PendingRequests::Collect(std::vector<Pointer>& late, std::vector<Pointer>& 
 }
 
 void PendingRequests::WatchLoop() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!stopping_) {
     if (next_look_ == Clock::time_point::max()) {
-      wake_.wait(lock);
+      wake_.Wait(lock);
       continue;
     }
     if (Clock::now() < next_look_) {
-      wake_.wait_until(lock, next_look_);
+      wake_.WaitUntil(lock, next_look_);
       continue;
     }
     std::vector<Pointer> late;
     std::vector<Pointer> interrupted;
     Collect(late, interrupted);
-    lock.unlock();
+    lock.Unlock();
     for (const Pointer& pending : late) {
       Finish(pending, ETIMEDOUT);
     }
@@ -172,7 +174,7 @@ void PendingRequests::WatchLoop() {
     }
     late.clear();
     interrupted.clear();
-    lock.lock();
+    lock.Lock();
   }
 }
 

@@ -1,11 +1,9 @@
 #ifndef TROLLEY_MOUNT_FUSE_PENDING_REQUESTS_H_
 #define TROLLEY_MOUNT_FUSE_PENDING_REQUESTS_H_
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <thread>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "base/context.h"
+#include "base/mutex.h"
 
 struct fuse_req;
 
@@ -24,22 +23,22 @@ struct PendingRequest {
   fuse_req* request = nullptr;
   int caller = 0;  // thread ID
   Clock::time_point deadline;
-  std::stop_source stop;  // requested when nobody waits for the answer any more
+  std::stop_source stop;  // requested when nobody waits for the reply any more
 
  private:
   friend class PendingRequests;
-  bool armed = false;        // others than Add() may answer it
-  bool interrupted = false;  // the kernel says it just once
+  bool armed = false;        // others than Add() may complete it
+  bool interrupted = false;  // the kernel reports it just once
 };
 
-// The requests that wait. Each is answered exactly once: by whoever claims it first of its completion, an interruption
-// of the caller, the deadline, and the unmount. Thread-safe.
+// The requests that wait. Each gets exactly one reply, from the first of these: its completion, an interruption of the
+// caller, the deadline, the unmount. A thread ends late and interrupted requests. Thread-safe.
 class PendingRequests {
  public:
   using Pointer = std::shared_ptr<PendingRequest>;
 
-  // What is done with libfuse and the system; replaced in tests.
-  struct Door {
+  // Calls to libfuse and the system; replaced in tests.
+  struct KernelOps {
     std::function<void(fuse_req*, int error)> reply_error;
     // Has Interrupt(id) called when the kernel reports that the caller got a signal; perhaps at once, from within.
     std::function<void(fuse_req*, uint64_t id)> watch;
@@ -47,18 +46,17 @@ class PendingRequests {
     std::function<bool(int caller)> has_ending_signal;
   };
 
-  explicit PendingRequests(Door door);
-  ~PendingRequests();  // answers all with ENOTCONN
+  explicit PendingRequests(KernelOps kernel);
+  ~PendingRequests();  // replies ENOTCONN to all
   PendingRequests(const PendingRequests&) = delete;
   PendingRequests& operator=(const PendingRequests&) = delete;
 
-  // From now on the request must only be answered by Complete(). Null: it is answered already (interrupted,
-  // unmounting).
+  // From now on only Complete() may reply to the request. Null: it has its reply already (interrupted, unmounting).
   Pointer Add(fuse_req* request, Clock::time_point deadline);
-  // Runs `reply`, which must answer the request, unless somebody else has answered it (false).
+  // Runs `reply`, which must reply to the request, unless the request has a reply already (false).
   bool Complete(const Pointer& pending, const std::function<void(fuse_req*)>& reply);
   void Interrupt(uint64_t id);
-  // Answers all with `error`, now and in future. When it returns, no reply is under way any more: the descriptor that
+  // Replies `error` to all, now and in future. When it returns, no reply is under way any more: the descriptor that
   // they are written to may be closed.
   void FailAll(int error);
   size_t size() const;
@@ -67,19 +65,19 @@ class PendingRequests {
   void Finish(const Pointer& pending, int error);
   void EndIfSignalled(const Pointer& pending);
   void WatchLoop();
-  // What is due, and what was interrupted by a signal that did not end it.
-  void Collect(std::vector<Pointer>& late, std::vector<Pointer>& interrupted);
+  // The requests past their deadline, and those interrupted by a signal that did not end the caller.
+  void Collect(std::vector<Pointer>& late, std::vector<Pointer>& interrupted) TROLLEY_REQUIRES(mutex_);
 
-  const Door door_;
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::condition_variable quiet_;                  // answering_ became 0
-  std::unordered_map<uint64_t, Pointer> waiting_;  // what nobody has claimed
-  uint64_t next_id_ = 1;
-  size_t answering_ = 0;
-  std::optional<int> closing_;
-  Clock::time_point next_look_ = Clock::time_point::max();
-  bool stopping_ = false;
+  const KernelOps kernel_;
+  mutable Mutex mutex_;
+  Condition wake_;
+  Condition quiet_;                                                           // replying_ became 0
+  std::unordered_map<uint64_t, Pointer> waiting_ TROLLEY_GUARDED_BY(mutex_);  // without a reply under way
+  uint64_t next_id_ TROLLEY_GUARDED_BY(mutex_) = 1;
+  size_t replying_ TROLLEY_GUARDED_BY(mutex_) = 0;
+  std::optional<int> closing_ TROLLEY_GUARDED_BY(mutex_);
+  Clock::time_point next_look_ TROLLEY_GUARDED_BY(mutex_) = Clock::time_point::max();
+  bool stopping_ TROLLEY_GUARDED_BY(mutex_) = false;
   std::thread watcher_;
 };
 

@@ -1,3 +1,4 @@
+// The part of FileSystem (filesystem.h) that reports extended attributes, user.trolleyfs.*: always from memory.
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -28,10 +29,10 @@ std::optional<std::string> UidOf(const Node& node) {
     return node.file->instance->str();
   }
   const Directory& directory = *node.directory;
-  if (directory.kind == DirectoryKind::kSeries && directory.series) {
+  if (directory.series) {
     return directory.series->series.str();
   }
-  if (directory.kind == DirectoryKind::kStudy && directory.study) {
+  if (directory.study) {
     return directory.study->study.str();
   }
   return std::nullopt;

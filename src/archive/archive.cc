@@ -71,9 +71,9 @@ Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
   retriever.connections = Concurrency(config_, ends_);
   retriever.max_connections = MaxConcurrency(config_, ends_);
   retriever.transfer_timeout = config_.transfer_timeout;
-  retriever.series_list = [this](const SeriesReference& series) { return tree_->PeekInstances(series); };
+  retriever.series_list = [this](const SeriesReference& series) { return tree_->CachedInstances(series); };
   retriever.following_series = [this](const SeriesReference& series, size_t count) {
-    return tree_->PeekFollowing(series, count);
+    return tree_->CachedFollowingSeries(series, count);
   };
   retriever.list_series = [this](const SeriesReference& series, const Context& context) {
     tree_->ListSeries(series, context);

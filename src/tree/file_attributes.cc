@@ -1,12 +1,13 @@
-// What can be told of sizes and times from attributes.
+// Sizes and times of files, from the attributes that a search returns.
+#include "tree/file_attributes.h"
+
 #include <algorithm>
-#include <cstdint>
+#include <chrono>
 #include <ctime>
 #include <limits>
 #include <optional>
 
 #include "base/text.h"
-#include "tree/tree.h"
 
 namespace trolley {
 namespace {

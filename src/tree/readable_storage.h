@@ -6,20 +6,20 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 
+#include "base/mutex.h"
 #include "search/searcher.h"
 #include "storage/directory_storage.h"
-#include "tree/listing.h"
+#include "tree/table.h"
 
 namespace trolley {
 
-// The names that a mount shows: "2020-03-01 CT Chest~3f9a2c/004 CT AX 1.0 B30f~81c02a/00012.dcm". They come from what
-// the archive says of studies, series and instances: each series is listed once for them. What the archive does not
-// list has its UID for a name.
+// The names that a mount shows: "2020-03-01 CT Chest~3f9a2c/004 CT AX 1.0 B30f~81c02a/00012.dcm". They are made
+// of the archive's attributes of studies, series and instances; each series is listed once for them. A study, series or
+// instance that the archive does not list is named by its UID.
 class ReadableStorageDir : public DirectoryStorage {
  public:
   ReadableStorageDir(DirectoryStorageOptions options, std::shared_ptr<Searcher> searcher);
@@ -41,10 +41,10 @@ class ReadableStorageDir : public DirectoryStorage {
   std::string SeriesName(const SeriesReference& series, const Context& context);
 
   const std::shared_ptr<Searcher> searcher_;
-  std::mutex mutex_;
-  std::map<std::string, Uid> study_of_name_;
-  std::map<SeriesReference, SeriesNames> series_;
-  std::deque<SeriesReference> prepared_;  // the latest last
+  Mutex mutex_;
+  std::map<std::string, Uid> study_of_name_ TROLLEY_GUARDED_BY(mutex_);
+  std::map<SeriesReference, SeriesNames> series_ TROLLEY_GUARDED_BY(mutex_);
+  std::deque<SeriesReference> prepared_ TROLLEY_GUARDED_BY(mutex_);  // the latest last
 };
 
 }  // namespace trolley

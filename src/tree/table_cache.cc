@@ -3,35 +3,32 @@
 #include <algorithm>
 
 namespace trolley {
-namespace {
 
-constexpr size_t kMaxSearches = 1000;
-
-}  // namespace
-
-TablePtr TableCache::Find(const std::string& path, const SearchResult& answer) {
-  const std::lock_guard lock(mutex_);
+TablePtr TableCache::Find(const std::string& path, const SearchResult& result) {
+  const MutexLock lock(mutex_);
   const auto found = by_path_.find(path);
-  if (found == by_path_.end() || found->second->second->answer() != answer) {
+  if (found == by_path_.end() || found->second->second->result() != result) {
     return nullptr;
   }
   entries_.splice(entries_.begin(), entries_, found->second);
   return found->second->second;
 }
 
-TablePtr TableCache::FindByAnswer(const SearchResult& answer) {
-  const std::lock_guard lock(mutex_);
-  const auto found =
-      std::find_if(entries_.begin(), entries_.end(), [&](const auto& e) { return e.second->answer() == answer; });
+TablePtr TableCache::FindInstances(const SearchResult& result, const SeriesReference& series) {
+  const MutexLock lock(mutex_);
+  const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) {
+    const Table& table = *entry.second;
+    return table.result() == result && table.series() != nullptr && *table.series() == series;
+  });
   return found == entries_.end() ? nullptr : found->second;
 }
 
 void TableCache::Insert(const std::string& path, TablePtr table) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto found = by_path_.find(path); found != by_path_.end()) {
     Remove(found->second);
   }
-  rows_ += table->answer()->size() + table->size();
+  rows_ += table->result()->size() + table->size();
   entries_.emplace_front(path, std::move(table));
   by_path_[path] = entries_.begin();
   while (entries_.size() > 1 && (entries_.size() > max_tables_ || rows_ > max_rows_)) {
@@ -40,32 +37,9 @@ void TableCache::Insert(const std::string& path, TablePtr table) {
 }
 
 void TableCache::Remove(Entries::iterator entry) {
-  rows_ -= entry->second->answer()->size() + entry->second->size();
+  rows_ -= entry->second->result()->size() + entry->second->size();
   by_path_.erase(entry->first);
   entries_.erase(entry);
-}
-
-void SearchHistory::Add(std::string_view name) {
-  const std::lock_guard lock(mutex_);
-  const auto found = last_use_.find(name);
-  if (found != last_use_.end()) {
-    found->second = ++uses_;
-    return;
-  }
-  last_use_.emplace(name, ++uses_);
-  if (last_use_.size() > kMaxSearches) {
-    last_use_.erase(std::min_element(last_use_.begin(), last_use_.end(),
-                                     [](const auto& a, const auto& b) { return a.second < b.second; }));
-  }
-}
-
-std::vector<std::string> SearchHistory::Names() const {
-  const std::lock_guard lock(mutex_);
-  std::vector<std::string> names;
-  for (const auto& [name, use] : last_use_) {
-    names.push_back(name);
-  }
-  return names;
 }
 
 }  // namespace trolley

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "support/fake_searcher.h"
+#include "tree/file_attributes.h"
 #include "tree/names.h"
 
 namespace trolley {
@@ -130,7 +131,7 @@ class TreeTest : public testing::Test {
 TEST_F(TreeTest, TellsWhichSeriesFollowWhereTheStudyIsListed) {
   const auto following = [this](const char* series, size_t count) {
     std::vector<std::string> uids;
-    for (const SeriesReference& next : tree_->PeekFollowing({Uid("1.1"), Uid(series)}, count)) {
+    for (const SeriesReference& next : tree_->CachedFollowingSeries({Uid("1.1"), Uid(series)}, count)) {
       uids.push_back(next.series.str());
     }
     return uids;
@@ -142,9 +143,9 @@ TEST_F(TreeTest, TellsWhichSeriesFollowWhereTheStudyIsListed) {
   EXPECT_THAT(following("1.1.1", 1), ElementsAre("1.1.2"));
   EXPECT_THAT(following("1.1.0", 9), IsEmpty());
   EXPECT_THAT(following("1.9", 9), IsEmpty());
-  EXPECT_EQ(tree_->PeekInstances({Uid("1.1"), Uid("1.1.2")}), nullptr);
+  EXPECT_EQ(tree_->CachedInstances({Uid("1.1"), Uid("1.1.2")}), nullptr);
   tree_->ListSeries({Uid("1.1"), Uid("1.1.2")}, context_);
-  EXPECT_THAT(*tree_->PeekInstances({Uid("1.1"), Uid("1.1.2")}), ElementsAre(Uid("1.1.2.1")));
+  EXPECT_THAT(*tree_->CachedInstances({Uid("1.1"), Uid("1.1.2")}), ElementsAre(Uid("1.1.2.1")));
 }
 
 TEST_F(TreeTest, AnswersTheTopFromMemory) {
@@ -281,15 +282,15 @@ TEST_F(TreeTest, ListsToFindAReadableNameOnce) {
 TEST_F(TreeTest, TryNeverAsks) {
   const DirectoryPtr studies = Directory("studies");
   EXPECT_EQ(tree_->TryList(studies), nullptr);
-  EXPECT_EQ(tree_->TryLookup(studies, "1.1").status, Status::kAskArchive);
-  EXPECT_EQ(tree_->TryLookup(studies, "2020-03-20 CT Chest~123456").status, Status::kAskArchive);
-  EXPECT_EQ(tree_->TryLookup(Directory("patients"), "P1").status, Status::kAskArchive);
+  EXPECT_EQ(tree_->TryLookup(studies, "1.1").status, Status::kQueryArchive);
+  EXPECT_EQ(tree_->TryLookup(studies, "2020-03-20 CT Chest~123456").status, Status::kQueryArchive);
+  EXPECT_EQ(tree_->TryLookup(Directory("patients"), "P1").status, Status::kQueryArchive);
   EXPECT_EQ(fake_->questions(), 0u);
   List("studies");
   EXPECT_NE(tree_->TryList(studies), nullptr);
   EXPECT_EQ(tree_->TryLookup(studies, "1.1").status, Status::kFound);
   EXPECT_EQ(tree_->TryLookup(studies, "2020-03-20 CT Chest~123456").status, Status::kAbsent);
-  EXPECT_EQ(tree_->TryLookup(studies, "9.9").status, Status::kAskArchive);
+  EXPECT_EQ(tree_->TryLookup(studies, "9.9").status, Status::kQueryArchive);
   EXPECT_EQ(fake_->questions(), 1u);
 }
 
@@ -399,7 +400,7 @@ TEST_F(TreeTest, SearchesByCriteria) {
 TEST_F(TreeTest, MadeCriteriaAskNothingUntilTheyAreListed) {
   const DirectoryPtr criteria = Directory("search/PatientName=Doe*/Modality=CT");
   EXPECT_EQ(fake_->questions(), 0u);
-  EXPECT_EQ(criteria->kind, DirectoryKind::kCriteria);
+  EXPECT_TRUE(criteria->query);
   EXPECT_EQ(criteria->path, "search/PatientName=Doe*/Modality=CT");
   EXPECT_EQ(tree_->TryLookup(Directory("search"), "PatientName=Y*").status, Status::kFound);
   EXPECT_EQ(tree_->TryList(criteria), nullptr);
@@ -420,7 +421,7 @@ TEST_F(TreeTest, RefusesMalformedCriteria) {
   const DirectoryPtr search = Directory("search");
   for (const char* name : {"PatientNam=B*", "StudyDate=yesterdai", "=x", "PatientName=", "PatientName=B*,"}) {
     EXPECT_EQ(CodeOf([&] { tree_->Lookup(search, name, context_); }), ErrorCode::kInvalidArgument) << name;
-    EXPECT_EQ(tree_->TryLookup(search, name).status, Status::kAskArchive) << name;
+    EXPECT_EQ(tree_->TryLookup(search, name).status, Status::kQueryArchive) << name;
   }
   const DirectoryPtr ct = Directory("search/Modality=CT");
   EXPECT_EQ(CodeOf([&] { tree_->Lookup(ct, "Modality=MR", context_); }), ErrorCode::kInvalidArgument);
@@ -445,7 +446,7 @@ TEST_F(TreeTest, RemembersTheSearchesThatWereAnswered) {
   List("search/PatientName=Nobody");
   EXPECT_THAT(List("search"), ElementsAre("PatientName=Doe*", "PatientName=Nobody"));
   const ListingPtr listing = tree_->List(Directory("search"), context_);
-  EXPECT_EQ(listing->node(0).directory->kind, DirectoryKind::kCriteria);
+  EXPECT_TRUE(listing->node(0).directory->query);
   EXPECT_EQ(listing->node(0).directory->path, "search/PatientName=Doe*");
 }
 

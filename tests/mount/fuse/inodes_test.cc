@@ -15,14 +15,12 @@ using Correction = PublishedSize::Correction;
 DirectoryPtr MakeDirectory(const std::string& path) {
   Directory directory;
   directory.path = path;
-  directory.kind = path.empty() ? DirectoryKind::kRoot : DirectoryKind::kStudy;
   return std::make_shared<const Directory>(std::move(directory));
 }
 
 DirectoryPtr MakeSeries(const std::string& path, const std::string& study, const std::string& series) {
   Directory directory;
   directory.path = path;
-  directory.kind = DirectoryKind::kSeries;
   directory.study = StudyReference{Uid(study)};
   directory.series = SeriesReference{Uid(study), Uid(series)};
   return std::make_shared<const Directory>(std::move(directory));
@@ -151,7 +149,6 @@ TEST_F(InodesTest, NumbersAreStableAndTheSameForEveryPath) {
 TEST_F(InodesTest, SeriesAreNumberedInTheOrderOfTheirNames) {
   const auto number = [](const char* path) {
     auto series = std::make_shared<Directory>(*MakeSeries(path, "1.1", "1.2"));
-    series->kind = DirectoryKind::kSeries;
     series->parent = DirectoryNode("studies/a").directory;
     return Inodes::NumberOf(Node{series, std::nullopt});
   };

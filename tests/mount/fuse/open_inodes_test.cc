@@ -27,7 +27,7 @@ class ArrivingInstance : public OpenedInstance {
 
 class OpenInodesTest : public testing::Test {
  protected:
-  OpenInodes::Door Door() {
+  OpenInodes::KernelOps Kernel() {
     return {.register_file =
                 [this](int /*file*/) {
                   ++asked_;
@@ -46,7 +46,7 @@ class OpenInodesTest : public testing::Test {
   int asked_ = 0;
   int32_t last_ = 0;
   std::vector<int32_t> ended_;
-  OpenInodes open_{Door()};
+  OpenInodes open_{Kernel()};
 };
 
 TEST_F(OpenInodesTest, HandlesOfACompleteFileShareOneNumberThatEndsWithTheLast) {

@@ -19,7 +19,7 @@ using std::chrono::seconds;
 // Stands for libfuse: requests are numbers dressed as pointers, replies are written down.
 class FakeKernel {
  public:
-  PendingRequests::Door Door() {
+  PendingRequests::KernelOps Kernel() {
     return {
         .reply_error = [this](fuse_req* request, int error) { Reply(request, error); },
         .watch =
@@ -86,7 +86,7 @@ class PendingRequestsTest : public testing::Test {
 
   FakeKernel kernel_;
   fuse_req* const request_ = kernel_.NewRequest();
-  PendingRequests pending_{kernel_.Door()};
+  PendingRequests pending_{kernel_.Kernel()};
 };
 
 using Errors = std::vector<int>;
