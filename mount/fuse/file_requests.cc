@@ -14,7 +14,7 @@
 namespace trolley {
 namespace {
 
-// One for each thread that answers reads; the kernel asks for at most 1 MiB.
+// One for each thread that replies to reads; the kernel requests at most 1 MiB.
 std::span<std::byte> ReadBuffer(size_t size) {
   thread_local std::vector<std::byte> buffer;
   if (buffer.size() < size) {
@@ -72,13 +72,13 @@ void FileSystem::Open(fuse_req* request, NodeId id, const fuse_file_info& info) 
   BeginWaiting(pending, [&] {
     archive_.retriever().Open(reference, pending->stop.get_token(),
                               [this, pending, info, view](const Retriever::Opened& opened) {
-                                pending_.Complete(pending, [&](fuse_req* answered) {
+                                pending_.Complete(pending, [&](fuse_req* waiting) {
                                   if (opened.error) {
-                                    ReplyError(answered, opened.error);
+                                    ReplyError(waiting, opened.error);
                                   } else if (!opened.instance) {
-                                    fuse_reply_err(answered, ENOENT);
+                                    fuse_reply_err(waiting, ENOENT);
                                   } else {
-                                    Guard(answered, [&] { ReplyOpen(answered, info, view, opened.instance); });
+                                    Guard(waiting, [&] { ReplyOpen(waiting, info, view, opened.instance); });
                                   }
                                 });
                               });
@@ -119,7 +119,7 @@ void FileSystem::ReplyOpen(fuse_req* request, fuse_file_info info, const InodeVi
   info.direct_io = is_direct && file.open.backing() != 0;
   const uint64_t stamp = file.open.stamp();
   if (SendOpen(request, info, std::move(file))) {
-    // Not before: who opens it meanwhile must not keep the old pages either.
+    // Not before: a program that opens it meanwhile must not keep the old pages either.
     if (stamp != 0) {
       inode.inode->content = stamp;
     }
@@ -189,13 +189,13 @@ void FileSystem::ReadWhenReadable(const PendingRequests::Pointer& pending, const
       ReadWhenReadable(pending, file, size, offset);
       return;
     }
-    pending_.Complete(pending, [&](fuse_req* answered) {
+    pending_.Complete(pending, [&](fuse_req* waiting) {
       if (error) {
-        ReplyError(answered, error, Operation::kRead);
+        ReplyError(waiting, error, Operation::kRead);
       } else if (length) {
-        fuse_reply_buf(answered, Chars(buffer), *length);
+        fuse_reply_buf(waiting, Chars(buffer), *length);
       } else {
-        fuse_reply_err(answered, EINTR);
+        fuse_reply_err(waiting, EINTR);
       }
     });
   });

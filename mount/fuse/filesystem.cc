@@ -87,7 +87,7 @@ struct Callbacks {
 };
 
 const fuse_lowlevel_ops& FileSystem::Operations() {
-  // What is absent is answered by libfuse with ENOSYS, once for flush and fsync; the kernel refuses to write by itself.
+  // libfuse replies ENOSYS to other requests, once for flush and fsync; the kernel refuses to write by itself.
   static const fuse_lowlevel_ops operations = [] {
     fuse_lowlevel_ops ops{};
     ops.init = &Callbacks::Init;
@@ -162,15 +162,15 @@ void FileSystem::Init(fuse_conn_info* connection) {
   // READDIRPLUS always: the attributes cost us nothing, and a later stat of each name would cost a lookup.
   want(FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS);
   refuse(FUSE_CAP_READDIRPLUS_AUTO);
-  // Before each read the kernel then asks for the attributes that we took back. With only FUSE_CAP_EXPLICIT_INVAL_DATA
-  // a reader that never calls fstat reads on by an outdated size, and several reads ahead that end short at once leave
+  // Before each read the kernel then requests the attributes that we took back. With only FUSE_CAP_EXPLICIT_INVAL_DATA
+  // a reader that never calls fstat reads on by an outdated size, and several read-aheads that end short at once leave
   // a wrong one behind: the file is padded with zeros.
   want(FUSE_CAP_AUTO_INVAL_DATA);
   refuse(FUSE_CAP_EXPLICIT_INVAL_DATA);
   // Splicing was measured to be slower than copying.
   refuse(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
   // Read-ahead counts as background: reads that wait for a hanging archive must not use up what reads of cached files
-  // need. The threads that serve them never wait, so many may be on their way.
+  // need. The threads that serve them never wait, so many may be outstanding.
   connection->max_background = 1024;
   connection->congestion_threshold = 768;
 }
@@ -257,7 +257,7 @@ void FileSystem::NotifySizeChanged(NodeId id) {
   }
 }
 
-// Small instances come with their open: asking for their pages takes longer than what is in them.
+// Small instances are sent with the reply to their open: requests for their pages take longer than the copy.
 void FileSystem::StorePages(NodeId id, OpenedInstance& instance) {
   std::array<std::byte, kStoredWithOpen> bytes;
   if (instance.size() == 0 || instance.size() > bytes.size()) {
@@ -271,7 +271,7 @@ void FileSystem::StorePages(NodeId id, OpenedInstance& instance) {
   buffer.count = 1;
   buffer.buf[0].size = *length;
   buffer.buf[0].mem = bytes.data();
-  // Alone, because pages that the kernel reads are locked until that is answered: this would wait for it.
+  // Alone, because pages that the kernel reads are locked until the reply: this would wait for it.
   open_.WhileAlone(id, [&] {
     const MutexLock lock(notify_mutex_);
     if (!closing_ && session_ != nullptr) {

@@ -30,8 +30,8 @@ bool IsInstance(const Node& node) {
   return node.file && node.file->instance;
 }
 
-// cp and others read a directory in the order of inode numbers, which should be that of a listing: what is fetched
-// ahead comes in that order. 20 bits say where in it, those above which directory; those below make it unique.
+// cp and others read a directory in the order of inode numbers, which should be that of a listing: prefetched
+// instances arrive in that order. 20 bits say where in it, those above which directory; those below make it unique.
 uint64_t InOrder(uint64_t directory, uint64_t place, unsigned unique_bits, uint64_t hash) {
   constexpr unsigned kPlaceBits = 20;
   constexpr uint64_t kLast = (uint64_t{1} << kPlaceBits) - 1;
@@ -123,9 +123,9 @@ uint64_t Inodes::HashOf(const Entry& entry) {
 
 bool Inodes::Is(const Entry& entry, const Node& node) {
   const auto is_instance = [&](const SeriesReference* series, const Uid& instance) {
-    const auto& asked = node.file->directory->series;
-    return instance == *node.file->instance && (series != nullptr) == asked.has_value() &&
-           (series == nullptr || *series == *asked);
+    const auto& wanted = node.file->directory->series;
+    return instance == *node.file->instance && (series != nullptr) == wanted.has_value() &&
+           (series == nullptr || *series == *wanted);
   };
   const Node* known = entry.node();
   if (known == nullptr) {

@@ -16,20 +16,20 @@ namespace trolley {
 using NodeId = uint64_t;
 inline constexpr NodeId kRootNodeId = 1;
 
-// The size of an instance as the kernel was told it. Until the exact size is known an estimate is published; whoever
-// learns the exact size has to make the kernel forget the estimate before anybody reads. Thread-safe.
+// The size of an instance as the kernel knows it. Until the exact size is known, an estimate is published; when the
+// exact size is learned, the kernel must forget the estimate before anybody reads. Thread-safe.
 class PublishedSize {
  public:
   std::optional<uint64_t> exact() const;
-  // The size to tell the kernel now.
+  // The size for the kernel's next reply.
   uint64_t Publish(uint64_t estimate);
   // For sizes known without opening; an exact size that is already there stays.
   void Learn(uint64_t size);
 
   enum class Correction { kNone, kAttributes, kContent };
-  // The instance was opened and has this size. What the kernel must forget before this open is answered: nothing, the
-  // size, or (the archive replaced the instance) also the pages. Every opener is told so until one says that it is
-  // done.
+  // The instance was opened and has this size. Returns what the kernel must forget before the reply to this open:
+  // nothing, the size, or (the archive replaced the instance) the pages as well. The same for every opener until
+  // Corrected().
   Correction LearnFromOpen(uint64_t size);
   // The kernel has forgotten it.
   void Corrected(Correction correction);
@@ -45,11 +45,11 @@ struct Inode {
   NodeId id = 0;        // never used again for something else
   uint64_t number = 0;  // st_ino: the same after a restart
   PublishedSize size;   // of instances
-  // Which file the pages that the kernel keeps were read from (OpenInodes::Handle::stamp); 0: not known.
+  // The file from which the kernel's pages were read (OpenInodes::Handle::stamp); 0: not known.
   std::atomic<uint64_t> content{0};
 };
 
-// A node of the tree as the kernel knows it. Empty when the kernel asked for what it was not given.
+// A node of the tree as the kernel knows it. Empty for a number that the kernel does not know.
 struct InodeView {
   std::shared_ptr<Inode> inode;
   std::shared_ptr<const Node> node;

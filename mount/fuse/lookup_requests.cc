@@ -14,15 +14,15 @@ namespace {
 
 constexpr mode_t kDirectoryMode = S_IFDIR | 0555;
 constexpr mode_t kFileMode = S_IFREG | 0444;
-// Absent names are asked for again soon: an archive gets new studies all the time. Names that desktops probe for are
+// Absent names are looked up again soon: an archive gets new studies all the time. Names that desktops probe for are
 // absent for good.
 constexpr double kAbsentSeconds = 5;
 constexpr double kJunkSeconds = 3600;
-// A revalidation is answered from memory, so there is no need to let the kernel trust a name for long.
+// A revalidation is served from memory, so there is no need to let the kernel trust a name for long.
 constexpr double kEntrySeconds = 60;
 constexpr double kControlSeconds = 1;
-// What programs read at a time. With more, cp and cat take longer to get their buffers than to fill them, and whoever
-// wants a header reads the pixels too.
+// The size of programs' reads. With more, cp and cat take longer to get their buffers than to fill them, and programs
+// that want a header read the pixels, too.
 constexpr blksize_t kPreferredBlockSize = 128 << 10;
 
 }  // namespace
@@ -101,7 +101,7 @@ double FileSystem::AttributeTimeout(const InodeView& view) const {
   if (view.is_directory()) {
     return EntryTimeout();
   }
-  // The size of an instance is taken back explicitly when it turns out to be another.
+  // An open takes the size back explicitly when it turns out to be another.
   return view.node->file->instance ? std::chrono::duration<double>(archive_.config().search_expiry).count()
                                    : kControlSeconds;
 }

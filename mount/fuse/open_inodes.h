@@ -19,13 +19,13 @@ namespace trolley {
 // all of them through us (and keeps the pages), or all of them by itself from one file ("passthrough"). Thread-safe.
 class OpenInodes {
  public:
-  // How the kernel is given a file to read from, under a number; replaced in tests.
+  // Gives the kernel a file to read from, under a number; replaced in tests.
   struct KernelOps {
     std::function<std::optional<int32_t>(int file)> register_file;
     std::function<void(int32_t id)> unregister;
   };
 
-  // One handle. It has to exist from before the kernel is told of it until the kernel has released it.
+  // One handle. It exists from before the reply to the kernel's open until the kernel has released it.
   class Handle {
    public:
     Handle() = default;
@@ -40,7 +40,7 @@ class OpenInodes {
     }
     ~Handle();
 
-    // Null for what is no instance.
+    // Null for control files.
     const std::shared_ptr<OpenedInstance>& instance() const { return instance_; }
     // The number of the file that the kernel has to read from; 0: through us.
     int32_t backing() const { return backing_; }
@@ -66,10 +66,10 @@ class OpenInodes {
   // Throws kStorage when the kernel reads by itself from a file that was changed since: no handle could show other
   // bytes.
   Handle Open(NodeId id, std::shared_ptr<OpenedInstance> instance, bool prefer_backing);
-  // Does it if the inode's only handle is one of which the kernel has not been told: then the kernel reads nothing of
-  // it, and will not before `function` has returned. What opens anything waits meanwhile.
+  // Runs `function` if the inode's only handle is one that the kernel does not know yet: then the kernel reads nothing
+  // of it before `function` has returned. Every open of any inode waits meanwhile.
   void WhileAlone(NodeId id, const std::function<void()>& function) const;
-  // What the kernel reads by itself at the moment: it can be opened although it may have left the cache meanwhile.
+  // The instance that the kernel reads by itself at the moment: it can be opened although it may have left the cache.
   std::shared_ptr<OpenedInstance> ReadByKernel(NodeId id) const;
   size_t size() const;
 

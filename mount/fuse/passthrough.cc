@@ -49,22 +49,22 @@ void Passthrough::NoteRequest(std::span<const std::byte> request) {
   }
   const auto init = ReadAs<fuse_kernel::InitRequest>(request.subspan(sizeof *header));
   if (init && (init->flags & fuse_kernel::kInitExtended) != 0 && (init->flags2 & fuse_kernel::kInitPassthrough) != 0) {
-    greeting_ = header->unique;
+    init_request_ = header->unique;
   } else {
     GiveUp("the kernel does not offer it");
   }
 }
 
 void Passthrough::CompleteReply(std::span<const iovec> parts) {
-  if (greeting_ == 0 || agreed_ || parts.size() != 2) {
+  if (init_request_ == 0 || agreed_ || parts.size() != 2) {
     return;
   }
   const auto header = ReadAs<fuse_kernel::ReplyHeader>(BytesOf(parts[0]));
-  if (!header || header->unique != greeting_) {
+  if (!header || header->unique != init_request_) {
     return;
   }
   auto reply = ReadAs<fuse_kernel::InitReply>(BytesOf(parts[1]));
-  greeting_ = 0;
+  init_request_ = 0;
   if (header->error != 0 || !reply || (reply->flags & fuse_kernel::kInitExtended) == 0) {
     GiveUp("libfuse does not speak the protocol that it takes");
     return;

@@ -1,3 +1,4 @@
+// The session's threads: who receives the kernel's next request, and who sleeps. Nothing here waits for the archive.
 #include "mount/fuse/request_loop.h"
 
 #include <poll.h>
@@ -14,8 +15,9 @@
 namespace trolley {
 namespace {
 
-constexpr std::chrono::milliseconds kTick{1};  // of the watcher; who takes longer over a request is held up
-constexpr int kQuietTicks = 100;               // with a sleeping leader, until the watcher sleeps, too
+constexpr std::chrono::milliseconds kTick{
+    1};                           // of the watcher; a leader that handles one request for longer is held up
+constexpr int kQuietTicks = 100;  // with a sleeping leader, until the watcher sleeps as well
 constexpr Clock::duration kFirstSpin = std::chrono::microseconds(20);
 constexpr Clock::duration kMaxSpin = std::chrono::microseconds(500);
 
@@ -39,43 +41,43 @@ void RequestLoop::Run() {
       threads.emplace_back([this, worker] { Work(worker); });
     }
   } catch (const std::system_error& error) {
-    LogWarning(StrCat("The kernel is answered by ", threads.size() + 1, " threads only: ", error.what()));
+    LogWarning(StrCat("Requests of the kernel are handled by ", threads.size() + 1, " threads only: ", error.what()));
   }
   Work(0);
 }
 
 void RequestLoop::Stop() {
   {
-    const std::lock_guard lock(mutex_);
-    over_ = true;
+    const MutexLock lock(mutex_);
+    ended_ = true;
   }
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(stop_.get(), &one, sizeof one);
-  free_.notify_all();
-  watcher_.notify_all();
+  free_.NotifyAll();
+  watcher_.NotifyAll();
 }
 
 void RequestLoop::Work(unsigned worker) {
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (BecomeLeader(worker, lock)) {
     const uint64_t turn = turn_;
-    lock.unlock();
+    lock.Unlock();
     Lead(worker, turn);
-    lock.lock();
+    lock.Lock();
   }
 }
 
-bool RequestLoop::BecomeLeader(unsigned worker, Lock& lock) {
-  while (led_ && !over_) {
+bool RequestLoop::BecomeLeader(unsigned worker, MutexLock& lock) {
+  while (led_ && !ended_) {
     if (!watched_) {
       Watch(lock);
     } else {
       ++waiting_;
-      free_.wait(lock);
+      free_.Wait(lock);
       --waiting_;
     }
   }
-  if (over_) {
+  if (ended_) {
     return false;
   }
   led_ = true;
@@ -83,23 +85,23 @@ bool RequestLoop::BecomeLeader(unsigned worker, Lock& lock) {
   asleep_ = false;
   ++turn_;
   if (!watched_) {
-    free_.notify_one();  // to become the watcher
+    free_.NotifyOne();  // to become the watcher
   }
   return true;
 }
 
-void RequestLoop::Watch(Lock& lock) {
+void RequestLoop::Watch(MutexLock& lock) {
   watched_ = true;
   int quiet = 0;
-  while (led_ && !over_) {
+  while (led_ && !ended_) {
     quiet = asleep_ ? quiet + 1 : 0;
     if (quiet > kQuietTicks) {
-      dozing_ = true;
-      watcher_.wait(lock, [this] { return over_ || !led_ || !asleep_; });
-      dozing_ = false;
+      watcher_sleeps_ = true;
+      watcher_.Wait(lock, [this]() TROLLEY_REQUIRES(mutex_) { return ended_ || !led_ || !asleep_; });
+      watcher_sleeps_ = false;
       continue;
     }
-    watcher_.wait_for(lock, kTick, [this] { return over_ || !led_; });
+    watcher_.WaitFor(lock, kTick, [this]() TROLLEY_REQUIRES(mutex_) { return ended_ || !led_; });
     const Clock::rep since = busy_since_[leader_];
     if (since != 0 && Clock::now() - Clock::time_point(Clock::duration(since)) > kTick) {
       led_ = false;
@@ -109,13 +111,13 @@ void RequestLoop::Watch(Lock& lock) {
 }
 
 void RequestLoop::HandOver(uint64_t turn) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (turn_ != turn) {
-    return;  // it was taken
+    return;  // the watcher took it
   }
   led_ = false;
   ++turn_;
-  waiting_ > 0 ? free_.notify_one() : watcher_.notify_one();
+  waiting_ > 0 ? free_.NotifyOne() : watcher_.NotifyOne();
 }
 
 void RequestLoop::Lead(unsigned worker, uint64_t turn) {
@@ -131,20 +133,20 @@ void RequestLoop::Lead(unsigned worker, uint64_t turn) {
       }
       continue;
     }
-    switch (source_.Take(worker)) {
-      case RequestSource::Taken::kOver:
+    switch (source_.Receive(worker)) {
+      case RequestSource::Received::kEnded:
         Stop();
         return;
-      case RequestSource::Taken::kNothing:
-        break;  // somebody else took it
-      case RequestSource::Taken::kLong:
+      case RequestSource::Received::kNothing:
+        break;  // another thread received it
+      case RequestSource::Received::kLong:
         if (IsReadable(source_.fd())) {
           HandOver(turn);
           source_.Handle(worker);
           return;
         }
         [[fallthrough]];
-      case RequestSource::Taken::kShort: {
+      case RequestSource::Received::kShort: {
         const Clock::time_point began = Clock::now();
         AdaptSpin(began - idle_since, slept);
         slept = false;
@@ -172,7 +174,7 @@ void RequestLoop::AdaptSpin(Clock::duration gap, bool slept) {
 
 void RequestLoop::Sleep(uint64_t turn) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!Leads(turn)) {
       return;
     }
@@ -180,10 +182,10 @@ void RequestLoop::Sleep(uint64_t turn) {
   }
   pollfd sources[] = {{source_.fd(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
   ::poll(sources, 2, -1);
-  const std::lock_guard lock(mutex_);
-  asleep_ = false;  // nobody takes the lead from who sleeps
-  if (dozing_) {
-    watcher_.notify_one();
+  const MutexLock lock(mutex_);
+  asleep_ = false;  // the watcher never takes the lead from a sleeping leader
+  if (watcher_sleeps_) {
+    watcher_.NotifyOne();
   }
 }
 

@@ -23,7 +23,7 @@
 namespace trolley {
 namespace {
 
-// As many as may be answering from disk at a time; none of them waits for the archive.
+// The number of requests that may wait for the disk concurrently; none of them waits for the archive.
 constexpr unsigned kThreads = 16;
 constexpr uint32_t kShortRead = 32 << 10;
 
@@ -47,7 +47,7 @@ std::string OneLine(std::string_view text) {
   return line.empty() ? "the kernel refused it" : line;
 }
 
-// What libfuse does by itself, with a look at the greeting.
+// As libfuse reads requests by itself, but Passthrough sees the INIT request.
 ssize_t ReadRequest(int device, void* buffer, size_t length, void* file_system) {
   const ssize_t got = ::read(device, buffer, length);
   if (got > 0) {
@@ -65,7 +65,7 @@ ssize_t WriteReply(int device, iovec* parts, int count, void* file_system) {
 
 }  // namespace
 
-// What the kernel asks.
+// Requests of the kernel, received through libfuse.
 class Session::Requests : public RequestSource {
  public:
   explicit Requests(fuse_session* session) : session_(session), buffers_(kThreads) {}
@@ -79,13 +79,13 @@ class Session::Requests : public RequestSource {
 
   int fd() const override { return fuse_session_fd(session_); }
 
-  Taken Take(unsigned worker) override {
+  Received Receive(unsigned worker) override {
     fuse_buf& buffer = buffers_[worker];
     const int got = fuse_session_receive_buf(session_, &buffer);
     if (got == -EAGAIN || got == -EINTR) {
-      return Taken::kNothing;
+      return Received::kNothing;
     }
-    return got <= 0 ? Taken::kOver : IsLong(buffer) ? Taken::kLong : Taken::kShort;
+    return got <= 0 ? Received::kEnded : IsLong(buffer) ? Received::kLong : Received::kShort;
   }
 
   void Handle(unsigned worker) override { fuse_session_process_buf(session_, &buffers_[worker]); }

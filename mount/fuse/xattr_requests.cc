@@ -38,7 +38,7 @@ std::optional<std::string> UidOf(const Node& node) {
   return std::nullopt;
 }
 
-// Copies or tells the length, as getxattr(2) and listxattr(2) want it.
+// The value or, for size 0, its length, as getxattr(2) and listxattr(2) define it.
 void ReplyValue(fuse_req* request, std::string_view value, size_t size) {
   if (size == 0) {
     fuse_reply_xattr(request, value.size());

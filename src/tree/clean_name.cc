@@ -1,4 +1,4 @@
-// Which characters a file name may have.
+// The part of names.h that decides which characters a file name may have: CleanName.
 #include <algorithm>
 #include <array>
 #include <cstdint>

@@ -34,7 +34,7 @@ std::string DicomDate(year_month_day day) {
   return text.data();
 }
 
-// "last 7 days" -> "20200301-". The end stays open: the archive may be ahead of us by a time zone.
+// "last 7 days" -> "20200301-". The end stays open: the archive's clock may be later than ours by a time zone.
 std::optional<std::string> SinceDate(std::string_view period, year_month_day today) {
   uint64_t count = 1;
   std::string_view unit = period;

@@ -19,11 +19,11 @@ bool LooksLikeCriteria(std::string_view name);
 // value). Dates may be "today", "yesterday" and "last 7 days" (weeks, months: from then on, with an open end), resolved
 // against `now` in local time. Throws kInvalidArgument naming the term: an unknown keyword (with the nearest known
 // one), a bad date, bad encoding. Keys of the series or instance level deepen the query's level, so that the archive
-// can answer it.
+// can match them.
 void AddCriteria(std::string_view criteria, Query& query,
                  std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
 
-// The canonical spelling of a query's keys as one criteria name; equal questions have equal names.
+// The canonical spelling of a query's keys as one criteria name; equal queries have equal names.
 std::string FormatCriteria(const Query& query);
 
 }  // namespace trolley

@@ -31,7 +31,7 @@ enum class Suffix { kShort, kLong, kFull };
 // (for patients: the PatientID, percent-encoded as far as needed).
 std::string PatientDirectoryName(std::string_view patient_id, std::string_view patient_name, NameStyle style,
                                  Suffix suffix = Suffix::kShort);
-// From the study's own attributes alone: what an answer says of its series depends on what was searched for.
+// From the study's own attributes alone: which of its series a result has depends on the query.
 std::string StudyDirectoryName(const Study& study, NameStyle style, Suffix suffix = Suffix::kShort);
 std::string SeriesDirectoryName(const Series& series, NameStyle style, Suffix suffix = Suffix::kShort);
 // For all instances of a series at once, in the same order, each different: "00012.dcm" where InstanceNumber is present
@@ -44,11 +44,11 @@ std::string ReadablePersonName(std::string_view person_name);
 // "1.2.3" or, for files, "1.2.3.dcm" -> the Uid; nullopt for what is not a bare UID (no readable name is one: they
 // contain "~" or are short numbers). A bare UID begins with a digit and contains a ".".
 std::optional<Uid> ParseBareUid(std::string_view name, bool is_file);
-// Whether this could be a name that the functions above make. What cannot needs no question to the archive.
+// Whether this could be a name that the functions above make. Other names need no query to the archive.
 bool MayBeDirectoryName(std::string_view name, NameStyle style);
 bool MayBeFileName(std::string_view name, NameStyle style);
 
-// Names that desktops probe for in every directory (.Trash, .hidden, autorun.inf, desktop.ini, .git ...): never asked.
+// Names that desktops probe for in every directory (.Trash, .hidden, autorun.inf, desktop.ini, .git ...): never looked up in the archive.
 bool IsJunkName(std::string_view name);
 
 }  // namespace trolley

@@ -59,7 +59,7 @@ TEST_F(CacheTest, FiftyProcessesOpenTheSameColdInstanceWithOneRetrieval) {
   EXPECT_EQ(Retrievals(), 1U);
 }
 
-TEST_F(CacheTest, ASecondOpenAsksNothing) {
+TEST_F(CacheTest, ASecondOpenSendsNoRequest) {
   ASSERT_TRUE(SameBytes(At(data().ct.File(1)), data().ct.files[0]));
   archive().proxy.ForgetRequests();
   ASSERT_TRUE(SameBytes(At(data().ct.File(1)), data().ct.files[0]));
@@ -163,7 +163,7 @@ TEST_F(CacheTest, ADeadArchiveIsAnErrorAndNeverAnEmptyList) {
   EXPECT_NE(cold.exit_code, 0);
   EXPECT_EQ(cold.out, "");
 
-  // An answer that has expired is served with its age rather than refused.
+  // An expired result is served with its age rather than refused.
   mount_->process().Signal(SIGHUP);
   EXPECT_EQ(ErrnoOfList("search/PatientID=TB-0001"), 0);
   archive().proxy.Pass();

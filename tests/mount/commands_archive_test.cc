@@ -127,7 +127,7 @@ TEST_F(FindProgramTest, NothingThatTheArchiveSaysReachesTheTerminalAsAControl) {
   EXPECT_THAT(Output({"find", archive.Url(), "--format", "csv"}), HasSubstr(",'=cmd"));
 }
 
-TEST_F(FindProgramTest, AsksTheArchiveEachTimeAndMakesNoCache) {
+TEST_F(FindProgramTest, QueriesTheArchiveEachTimeAndMakesNoCache) {
   FakeArchive archive;
   Output({"find", archive.Url()});
   const size_t before = archive.server().CountRequests();
@@ -239,7 +239,8 @@ TEST_F(CheckProgramTest, SaysThatThePasswordOrTokenIsWrong) {
 
 TEST_F(CheckProgramTest, SaysThatNobodyIsThere) {
   ExpectStep(Check(Configure("http://127.0.0.1:1/dicom-web")), "search", "connection refused; is the archive running");
-  ExpectStep(Check(Configure("https://127.0.0.1:" + std::to_string(Orthanc().http_port()))), "search", "does this port expect https");
+  ExpectStep(Check(Configure("https://127.0.0.1:" + std::to_string(Orthanc().http_port()))), "search",
+             "does this port expect https");
   ExpectStep(Run({"check", "nowhere"}), "configuration", "nowhere");
 }
 

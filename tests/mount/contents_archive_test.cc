@@ -77,7 +77,7 @@ TEST_F(ContentsTest, ListsAColdSeriesWithOneSearchOfItsInstances) {
   EXPECT_THAT(archive().proxy.Targets(), testing::IsEmpty());
 }
 
-TEST_F(ContentsTest, SearchDirectoriesAreQuestions) {
+TEST_F(ContentsTest, SearchDirectoriesAreQueries) {
   const auto ct = List("search/PatientID=TB-0001");
   ASSERT_EQ(ct.size(), 1U);
   EXPECT_THAT(*ct.begin(), testing::StartsWith("2020-03-01 CT Thorax_Abdomen~"));
@@ -104,7 +104,7 @@ TEST_F(ContentsTest, UidsAreAcceptedAtEveryLevelAndUnknownOnesAreNot) {
   EXPECT_EQ(ErrnoOfStat(data().ct.Directory() + "/no such name"), ENOENT);
 }
 
-TEST_F(ContentsTest, NeverAsksForNamesThatDesktopsProbeFor) {
+TEST_F(ContentsTest, SendsNoQueryForNamesThatDesktopsProbeFor) {
   for (const char* name : {".Trash", ".hidden", "autorun.inf", "desktop.ini", ".xdg-volume-info", ".git"}) {
     EXPECT_EQ(ErrnoOfStat(std::string("studies/") + name), ENOENT) << name;
     EXPECT_EQ(ErrnoOfStat(std::string("patients/") + name), ENOENT) << name;
@@ -158,13 +158,13 @@ TEST_F(ContentsTest, IsReadOnly) {
   EXPECT_NE(Shell("echo x >> " + file).exit_code, 0);
 }
 
-TEST_F(ContentsTest, TellsItsNameAndAnswersDf) {
+TEST_F(ContentsTest, ShowsItsNameAndServesDf) {
   EXPECT_THAT(Shell("stat -f . && grep trolleyfs /proc/self/mounts").out, HasSubstr("pacs:"));
   struct statvfs status {};
   EXPECT_EQ(statvfs(mount_->path().c_str(), &status), 0);
 }
 
-TEST_F(ContentsTest, AsksAnewAfterSighup) {
+TEST_F(ContentsTest, QueriesTheArchiveAgainAfterSighup) {
   List("search/PatientID=TB-0001");
   archive().proxy.ForgetRequests();
   List("search/PatientID=TB-0001");

@@ -49,7 +49,7 @@ class FaultsTest : public testing::Test {
     return error.value();
   }
 
-  // Reading fails with one of `expected` while the archive answers like this, and works as soon as it is well again.
+  // Reading fails with one of `expected` while the archive responds like this, and works as soon as it is well again.
   void ExpectThenRecovers(const FakeArchive::Handler& handler, const std::vector<int>& expected) {
     archive_.OnRetrieve(handler);
     EXPECT_THAT(expected, testing::Contains(ErrnoOfRead(1)));
@@ -59,12 +59,12 @@ class FaultsTest : public testing::Test {
   }
 
   void ExpectSearchFailsThenRecovers(const FakeArchive::Handler& handler, const std::vector<int>& expected) {
-    // A question of its own each time: answers are remembered.
-    const auto question = At("search/PatientID=F1,StudyDate=" + std::to_string(++first_year_) + "0101-");
+    // Another query each time, because results are cached.
+    const auto query_directory = At("search/PatientID=F1,StudyDate=" + std::to_string(++first_year_) + "0101-");
     archive_.OnSearch(handler);
-    EXPECT_THAT(expected, testing::Contains(ErrnoOfList(question)));
+    EXPECT_THAT(expected, testing::Contains(ErrnoOfList(query_directory)));
     archive_.OnSearch(nullptr);
-    EXPECT_EQ(ErrnoOfList(question), 0);
+    EXPECT_EQ(ErrnoOfList(query_directory), 0);
   }
 
   static constexpr const char* kType = "multipart/related; type=\"application/dicom\"; boundary=b";
@@ -105,13 +105,13 @@ TEST_F(FaultsTest, ConnectionClosedBeforeTheClosingDelimiter) {
       {EIO, EPROTO});
 }
 
-// The kernel takes the file for 1.5 MB until it is opened, and reads ahead by that.
+// The kernel believes in 1.5 MB until the file is opened, and prefetches pages accordingly.
 class EstimateTooLargeTest : public FaultsTest {
  protected:
   EstimateTooLargeTest() : FaultsTest(40, 864) {}
 };
 
-TEST_F(EstimateTooLargeTest, WhoNeverAsksForTheSizeReadsJustTheBytes) {
+TEST_F(EstimateTooLargeTest, AReaderThatNeverGetsTheSizeReadsJustTheBytes) {
   for (size_t number = 1; number <= 40; ++number) {
     EXPECT_EQ(ErrnoOfRead(number), 0) << number;
   }
@@ -179,7 +179,7 @@ TEST_F(FaultsTest, ConfiguredTimeoutsHold) {
                                             "\" }\ntimeouts = { stall = \"1 s\", query = \"1 s\" }\n");
   const Mounted slow("slow", cache.path(), {"--config", config.string()});
   EXPECT_EQ(ReadFile(slow.path() / archive_.File(1)), archive_.Bytes(1));
-  EXPECT_EQ(ErrnoOfList(slow.path() / archive_.Directory()), 0);  // from here on its names need no question
+  EXPECT_EQ(ErrnoOfList(slow.path() / archive_.Directory()), 0);  // from here on its names need no query
   const auto hang = [](const ReceivedRequest&, HttpReply& reply) { reply.Hang(); };
   archive_.OnRetrieve(hang);
   archive_.OnSearch(hang);

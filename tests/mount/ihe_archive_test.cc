@@ -146,7 +146,7 @@ TEST_P(IheArchiveTest, CopiesTheExactBytesOfEverything) {
   EXPECT_TRUE(mount_->Unmount()) << mount_->process().Err();
 }
 
-TEST_P(IheArchiveTest, TellsWhatBecameOfEachInstanceOfASeries) {
+TEST_P(IheArchiveTest, ReportsTheOutcomeOfEachInstanceOfASeries) {
   const InstanceReference missing = Instance(3);
   const InstanceReference failing = Instance(5);
   Spoil(missing, failing);

@@ -159,7 +159,7 @@ TEST_F(LifecycleTest, SigtermTwiceUnmountsOnce) {
   EXPECT_FALSE(IsMountPoint(point_));
 }
 
-TEST_F(LifecycleTest, TellsSystemdWhenItIsReady) {
+TEST_F(LifecycleTest, NotifiesSystemdWhenItIsReady) {
   const std::string address = (directory_ / "notify").string();
   const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_un name{};
@@ -190,7 +190,7 @@ TEST_F(LifecycleTest, WorksAsMountsHelper) {
   EXPECT_EQ(Umount().exit_code, 0);
 }
 
-TEST_F(LifecycleTest, ShowsOwnerAndModeAsTold) {
+TEST_F(LifecycleTest, ShowsOwnerAndModeAsConfigured) {
   ASSERT_EQ(MountInBackground({"-o", "uid=1234,gid=5678,umask=027"}).exit_code, 0);
   struct stat file {};
   ASSERT_EQ(stat((point_ / archive_.File(1)).c_str(), &file), 0);
@@ -213,7 +213,7 @@ TEST_F(LifecycleTest, AnInstanceIsOneInodeByWhateverPath) {
   EXPECT_EQ(by_uid.st_ino, by_name.st_ino);
 }
 
-TEST_F(LifecycleTest, AttributesTellUidsSizesAndAges) {
+TEST_F(LifecycleTest, AttributesShowUidsSizesAndAges) {
   ASSERT_EQ(MountInBackground().exit_code, 0);
   const auto file = point_ / archive_.File(1);
   EXPECT_EQ(Attribute(file, "user.trolleyfs.size"), "estimate");

@@ -123,7 +123,7 @@ TEST_F(LivelyTest, ForcedUnmountWhileReadersWaitEndsTheProgram) {
 
 TEST_F(LivelyTest, AReadThatWaitsForBytesCanBeInterrupted) {
   archive_.OnRetrieve([this](const ReceivedRequest&, HttpReply& reply) {
-    // Large: the kernel reads ahead, and a request that reaches beyond what has arrived waits.
+    // Large: the kernel prefetches pages, and a request that reaches beyond what has arrived waits.
     const std::string body = archive_.Multipart(archive_.Bytes(2) + std::string(size_t{16} << 20, 'x'));
     reply.Head(200, {{"Content-Type", "multipart/related; type=\"application/dicom\"; boundary=b"},
                      {"Content-Length", std::to_string(body.size())}});
@@ -163,7 +163,7 @@ TEST_F(LivelyReleaseTest, ATwoGigabyteInstanceNeedsLittleMemory) {
   const RunResult count = RunShell("wc -c < " + (mount_.path() / archive_.File(2)).string(), {.timeout = 4min});
   EXPECT_EQ(count.exit_code, 0) << count.err;
   EXPECT_EQ(std::stoull(count.out), kSize);
-  // wc may only have asked for the size.
+  // wc may have called stat only.
   EXPECT_EQ(
       RunShell("cat " + (mount_.path() / archive_.File(2)).string() + " > /dev/null", {.timeout = 4min}).exit_code, 0);
   EXPECT_LT(mount_.PeakMemory(), uint64_t{100} << 20);

@@ -147,7 +147,7 @@ TEST_P(PassthroughMountTest, BytesAreExactHoweverTheyAreRead) {
   EXPECT_EQ(RunProgram({"cat", Path(2).string()}).out, archive_.Bytes(2));
 }
 
-TEST_P(PassthroughMountTest, WhatIsInTheCacheIsReadWithoutOurHelp) {
+TEST_P(PassthroughMountTest, CachedInstancesAreReadWithoutOurHelp) {
   Fetch(1, 1);
   Mount();
   const UniqueFd file = Open(1);
@@ -180,7 +180,7 @@ TEST_P(PassthroughMountTest, ReadingAgainCostsNoTraffic) {
   EXPECT_LT(again.bytes, 1000U) << "the requests alone: no directory, no index, no bytes";
 }
 
-// Their pages go to the kernel with the answer to the open, whatever it took for their size.
+// Their pages go to the kernel with the reply to the open, whatever size it has seen.
 TEST_P(PassthroughMountTest, SmallInstancesThatCameJustNowAreRightWhateverTheirSizeWasTakenFor) {
   for (const size_t listed_rows :
        {8U, 100U, 500U}) {  // the size that was estimated is too small, about right, too large
@@ -204,15 +204,15 @@ TEST_P(PassthroughMountTest, SmallInstancesThatCameJustNowAreRightWhateverTheirS
 }
 
 // Whoever is slow finds them on disk, and asks for their pages; so this may need more than one try.
-TEST_P(PassthroughMountTest, SmallInstancesThatCameJustNowAreNotAskedForPageByPage) {
+TEST_P(PassthroughMountTest, SmallInstancesThatHaveJustArrivedAreNotRequestedPageByPage) {
   constexpr size_t kCount = 12;
-  size_t asked = SIZE_MAX;  // for what is left of the series after two were read, which has come ahead
-  for (auto pause = 2ms; pause < 500ms && asked > (kCount - 2) * 3 / 2; pause *= 2) {
+  size_t requests = SIZE_MAX;  // for what is left of the series after two were read, which were prefetched
+  for (auto pause = 2ms; pause < 500ms && requests > (kCount - 2) * 3 / 2; pause *= 2) {
     const FakeArchive archive(kCount, 90, 100);  // which the kernel takes for smaller than they are
     const TempDirectory cache;
     const std::vector<std::string> way{"-o", GetParam() == Way::kThroughUs ? "no_passthrough" : "ro"};
     const Mounted mount(archive.Url(), cache.path(), way);
-    // What is not listed does not come ahead.
+    // What is not listed is not prefetched.
     const std::filesystem::directory_iterator listing(mount.path() / archive.Directory());
     EXPECT_EQ(std::distance(begin(listing), end(listing)), ptrdiff_t{kCount});
     for (size_t number = 1; number <= kCount; ++number) {
@@ -231,9 +231,9 @@ TEST_P(PassthroughMountTest, SmallInstancesThatCameJustNowAreNotAskedForPageByPa
     for (size_t i = 0; i < files.size(); ++i) {
       EXPECT_EQ(ReadAll(files[i]), archive.Bytes(i + 3));
     }
-    asked = mount.ReadsSince(before).calls;
+    requests = mount.ReadsSince(before).calls;
   }
-  EXPECT_LE(asked, (kCount - 2) * 3 / 2) << "their attributes, but no pages";
+  EXPECT_LE(requests, (kCount - 2) * 3 / 2) << "their attributes, but no pages";
 }
 
 TEST_P(PassthroughMountTest, OpensWhileTheBytesArriveAreServedAndLaterOnesToo) {

@@ -77,7 +77,7 @@ TEST_F(ProgramTest, ReturnsWhenTheMountIsUsableAndUmountEndsIt) {
   EXPECT_FALSE(IsMountPoint(mount_point_));
 }
 
-TEST_F(ProgramTest, AFolderTellsExactSizesWhileListing) {
+TEST_F(ProgramTest, AFolderHasExactSizesWhileListing) {
   const auto folder = MakeFolder();
   ASSERT_EQ(Mount(folder.string()).exit_code, 0);
   EXPECT_EQ(std::filesystem::file_size(mount_point_ / "studies/1.2.3/1.2.3.4/1.2.3.4.2.dcm"),

@@ -1,4 +1,4 @@
-// What listing costs when nothing has to be asked: few requests of the kernel, however many files there are.
+// The cost of listing without a query: few requests of the kernel, however many files there are.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ class WarmListingTest : public testing::Test {
   Mounted mount_{archive_.Url(), cache_.path()};
 };
 
-TEST_F(WarmListingTest, AsksNoQuestionForEachFile) {
+TEST_F(WarmListingTest, SendsNoQueryForEachFile) {
   const std::vector<std::string> list{"ls", "-l", (mount_.path() / archive_.Directory()).string()};
   ASSERT_EQ(RunProgram(list).exit_code, 0);
   const auto before = mount_.CountReads();
@@ -35,7 +35,7 @@ TEST_F(WarmListingTest, AsksNoQuestionForEachFile) {
   EXPECT_LT(mount_.ReadsSince(before).calls, 30U);
 }
 
-TEST_F(WarmListingTest, TellsAttributesThatNoFileHasFromThoseThatThisOneHasNot) {
+TEST_F(WarmListingTest, DistinguishesAttributesThatNoFileHasFromThoseThatThisOneHasNot) {
   EXPECT_EQ(ErrnoOf("security.selinux"), EOPNOTSUPP);
   EXPECT_EQ(ErrnoOf("system.posix_acl_access"), EOPNOTSUPP);
   EXPECT_EQ(ErrnoOf("user.other"), ENODATA);

@@ -70,7 +70,7 @@ TEST(CriteriaTest, ResolvesDatesInWords) {
   EXPECT_EQ(Parse("StudyDate=last 1 day", Noon(2020, 1, 1)).Get(tag::kStudyDate), "20191231-");
 }
 
-TEST(CriteriaTest, ResolvesTheSameQuestionAllDayLong) {
+TEST(CriteriaTest, ResolvesToTheSameQueryAllDayLong) {
   const auto noon = Noon(2020, 3, 31);
   EXPECT_EQ(Parse("StudyDate=last 7 days", noon).CacheKey(),
             Parse("StudyDate=last 7 days", noon + std::chrono::hours(11)).CacheKey());
@@ -90,7 +90,7 @@ TEST(CriteriaTest, DeepensTheLevelAsTheKeysNeed) {
   EXPECT_EQ(deep.level(), Level::kInstance);
 }
 
-TEST(CriteriaTest, AddsToWhatIsAskedAlready) {
+TEST(CriteriaTest, AddsToTheKeysOfTheQuery) {
   Query query = Parse("PatientName=B*");
   AddCriteria("StudyDate=20200301", query);
   EXPECT_EQ(query, Parse("PatientName=B*,StudyDate=20200301"));
@@ -149,7 +149,7 @@ TEST(CriteriaTest, FormatsWhatItReads) {
   EXPECT_EQ(FormatCriteria(Query()), "");
 }
 
-TEST(CriteriaTest, IsTheSameNameForTheSameQuestion) {
+TEST(CriteriaTest, IsTheSameNameForTheSameQuery) {
   EXPECT_EQ(FormatCriteria(Parse("PatientName=B*,Modality=CT")), FormatCriteria(Parse("Modality=CT,PatientName=B%2A")));
 }
 

@@ -128,7 +128,7 @@ class TreeTest : public testing::Test {
   Context context_;
 };
 
-TEST_F(TreeTest, TellsWhichSeriesFollowWhereTheStudyIsListed) {
+TEST_F(TreeTest, KnowsWhichSeriesFollowWhereTheStudyIsListed) {
   const auto following = [this](const char* series, size_t count) {
     std::vector<std::string> uids;
     for (const SeriesReference& next : tree_->CachedFollowingSeries({Uid("1.1"), Uid(series)}, count)) {
@@ -148,7 +148,7 @@ TEST_F(TreeTest, TellsWhichSeriesFollowWhereTheStudyIsListed) {
   EXPECT_THAT(*tree_->CachedInstances({Uid("1.1"), Uid("1.1.2")}), ElementsAre(Uid("1.1.2.1")));
 }
 
-TEST_F(TreeTest, AnswersTheTopFromMemory) {
+TEST_F(TreeTest, ListsTheRootFromMemory) {
   EXPECT_THAT(List(""), ElementsAre(".trolleyfs", "patients", "recent", "search", "studies"));
   EXPECT_THAT(List(".trolleyfs"), ElementsAre("README.txt", "status.json"));
   EXPECT_THAT(List("search"), IsEmpty());
@@ -159,7 +159,7 @@ TEST_F(TreeTest, AnswersTheTopFromMemory) {
   EXPECT_EQ(fake_->questions(), 0u);
 }
 
-TEST_F(TreeTest, ListsDownToInstancesWithOneQuestionEach) {
+TEST_F(TreeTest, ListsDownToInstancesWithOneQueryEach) {
   const auto studies = List("studies");
   EXPECT_THAT(studies, SizeIs(4));
   EXPECT_EQ(fake_->questions(), 1u);
@@ -221,7 +221,7 @@ TEST_F(TreeTest, FindsUidsThatNobodyListed) {
   EXPECT_FALSE(Exists("studies/1.1/1.2.1"));  // a series of another study
 }
 
-TEST_F(TreeTest, KeepsToTheDirectorysOwnQuestionForUids) {
+TEST_F(TreeTest, KeepsToTheDirectorysOwnQueryForUids) {
   StartBrowsing("StudyDate=last 30 days");
   EXPECT_TRUE(Exists("recent/1.1"));
   EXPECT_FALSE(Exists("recent/1.2"));
@@ -231,7 +231,7 @@ TEST_F(TreeTest, KeepsToTheDirectorysOwnQuestionForUids) {
   EXPECT_FALSE(Exists("patients/P1/2.1"));
 }
 
-TEST_F(TreeTest, UidsInAKnownListingNeedNoQuestion) {
+TEST_F(TreeTest, UidsInAKnownListingNeedNoQuery) {
   List("studies");
   List("studies/1.1");
   List("studies/1.1/1.1.1");
@@ -241,13 +241,13 @@ TEST_F(TreeTest, UidsInAKnownListingNeedNoQuestion) {
   EXPECT_EQ(fake_->questions(), before);
 }
 
-TEST_F(TreeTest, UidsNotInAKnownListingAreAskedFor) {
+TEST_F(TreeTest, UidsNotInAKnownListingAreQueried) {
   List("studies/1.1/1.1.1");
   AddInstance("P1", "Doe^John", "1.1", "20200320", "Chest", "1.1.1", "1", "1.1.1.3", "3");
   EXPECT_TRUE(Exists("studies/1.1/1.1.1/1.1.1.3.dcm"));
 }
 
-TEST_F(TreeTest, AsksNothingForJunkNames) {
+TEST_F(TreeTest, SendsNoQueryForJunkNames) {
   for (const char* directory : {"", "patients", "studies", "recent", "search", "studies/1.1", "studies/1.1/1.1.1"}) {
     const DirectoryPtr d = Directory(directory);
     const size_t before = fake_->questions();
@@ -259,7 +259,7 @@ TEST_F(TreeTest, AsksNothingForJunkNames) {
   }
 }
 
-TEST_F(TreeTest, AsksNothingForNamesThatCannotBe) {
+TEST_F(TreeTest, SendsNoQueryForNamesThatCannotExist) {
   const DirectoryPtr study = Directory("studies/1.1");
   const DirectoryPtr series = Directory("studies/1.1/1.1.1");
   const size_t before = fake_->questions();
@@ -279,7 +279,7 @@ TEST_F(TreeTest, ListsToFindAReadableNameOnce) {
   EXPECT_EQ(fake_->questions(), before + 1);
 }
 
-TEST_F(TreeTest, TryNeverAsks) {
+TEST_F(TreeTest, TryNeverQueriesTheArchive) {
   const DirectoryPtr studies = Directory("studies");
   EXPECT_EQ(tree_->TryList(studies), nullptr);
   EXPECT_EQ(tree_->TryLookup(studies, "1.1").status, Status::kQueryArchive);
@@ -294,7 +294,7 @@ TEST_F(TreeTest, TryNeverAsks) {
   EXPECT_EQ(fake_->questions(), 1u);
 }
 
-TEST_F(TreeTest, AFailedQuestionIsNeverAnEmptyAnswer) {
+TEST_F(TreeTest, AFailedQueryIsNeverAnEmptyListing) {
   const DirectoryPtr study = Directory("studies/1.1");
   const DirectoryPtr studies = Directory("studies");
   const DirectoryPtr criteria = Directory("search/PatientName=X*");
@@ -334,7 +334,7 @@ TEST_F(TreeTest, GroupsPatients) {
   EXPECT_THAT(StudiesOf("patients/" + patients[1]), ElementsAre("2.1"));
 }
 
-TEST_F(TreeTest, ListsStudiesWithoutPatientIdFromTheBrowseAnswer) {
+TEST_F(TreeTest, ListsStudiesWithoutPatientIdFromTheBrowseResult) {
   const std::string nobody = List("patients")[2];
   const size_t before = fake_->questions();
   EXPECT_THAT(StudiesOf("patients/" + nobody), ElementsAre("3.1"));
@@ -359,7 +359,7 @@ TEST_F(TreeTest, FindsAnyPatientByExactId) {
   }
 }
 
-TEST_F(TreeTest, ListedPatientsAreFoundByIdWithoutAQuestion) {
+TEST_F(TreeTest, ListedPatientsAreFoundByIdWithoutAQuery) {
   List("patients");
   const size_t before = fake_->questions();
   EXPECT_TRUE(Exists("patients/P1"));
@@ -397,7 +397,7 @@ TEST_F(TreeTest, SearchesByCriteria) {
   EXPECT_TRUE(Exists("search/PatientName=Doe*/1.1/1.1.1/1.1.1.1.dcm"));
 }
 
-TEST_F(TreeTest, MadeCriteriaAskNothingUntilTheyAreListed) {
+TEST_F(TreeTest, CriteriaSendNoQueryUntilTheyAreListed) {
   const DirectoryPtr criteria = Directory("search/PatientName=Doe*/Modality=CT");
   EXPECT_EQ(fake_->questions(), 0u);
   EXPECT_TRUE(criteria->query);
@@ -439,7 +439,7 @@ TEST_F(TreeTest, RefusesEndlesslyNestedCriteria) {
   EXPECT_EQ(CodeOf(descend), ErrorCode::kInvalidArgument);
 }
 
-TEST_F(TreeTest, RemembersTheSearchesThatWereAnswered) {
+TEST_F(TreeTest, RemembersTheSearchesThatSucceeded) {
   Directory("search/PatientName=Looked*");
   List("search/PatientName=Doe*");
   List("search/PatientName=Doe*/Modality=CT");
@@ -469,7 +469,7 @@ TEST_F(TreeTest, TimesAreTheSameWhateverPathLeadsThere) {
                                     "search/SeriesDescription=series 2/1.1",
                                     "studies/" + List("studies")[1]};
   for (const std::string& path : paths) {
-    // The archive names the zone only when asked; without, local time counts.
+    // The archive returns the zone only for queries that include it; without, local time counts.
     EXPECT_EQ(Directory(path)->mtime, DicomTime("20200320", "101500", "")) << path;
     EXPECT_EQ(Directory(path + "/1.1.1")->mtime, DicomTime("20200320", "101500", "")) << path;
     EXPECT_EQ(FileAt(path + "/1.1.1/1.1.1.1.dcm")->mtime, DicomTime("20200320", "101500", "")) << path;
@@ -477,7 +477,7 @@ TEST_F(TreeTest, TimesAreTheSameWhateverPathLeadsThere) {
   EXPECT_NE(expected, 0);
 }
 
-TEST_F(TreeTest, ASeriesHasItsOwnTimeWhereItSays) {
+TEST_F(TreeTest, ASeriesHasItsOwnTimeWhereItHasOne) {
   fake_->Add({{tag::kStudyInstanceUID, "7.1"},
               {tag::kStudyDate, "20200320"},
               {tag::kSeriesInstanceUID, "7.1.1"},
@@ -488,13 +488,13 @@ TEST_F(TreeTest, ASeriesHasItsOwnTimeWhereItSays) {
   EXPECT_EQ(FileAt("studies/7.1/7.1.1/7.1.1.1.dcm")->mtime, DicomTime("20200321", "080000", ""));
 }
 
-TEST_F(TreeTest, ASeriesTakesItsStudysTimeFromAboveWhenItsAnswerHasNone) {
-  Directory("studies/1.1");  // answered before dates are hidden
+TEST_F(TreeTest, ASeriesTakesItsStudysTimeWhenItsOwnResultHasNone) {
+  Directory("studies/1.1");  // listed before dates are hidden
   fake_->Hide(tag::kStudyDate);
   EXPECT_EQ(Directory("studies/1.1/1.1.1")->mtime, DicomTime("20200320", "101500", ""));
 }
 
-TEST_F(TreeTest, NamesStudiesThatSayNothing) {
+TEST_F(TreeTest, NamesStudiesWithoutAttributes) {
   fake_->Add({{tag::kStudyInstanceUID, "8.1"}, {tag::kSeriesInstanceUID, "8.1.1"}, {tag::kSOPInstanceUID, "8.1.1.1"}});
   const auto studies = List("studies");
   EXPECT_THAT(studies.back(), MatchesRegex("study~[0-9a-f]{6}"));
@@ -516,7 +516,7 @@ TEST_F(TreeTest, UsesUidsAsNamesWhenConfigured) {
   EXPECT_THAT(StudiesOf("patients/P%2F2"), ElementsAre("2.1"));
 }
 
-TEST_F(TreeTest, ListingsAreReusedWhileTheAnswerIsTheSame) {
+TEST_F(TreeTest, ListingsAreReusedWhileTheResultIsTheSame) {
   const ListingPtr first = tree_->List(Directory("studies"), context_);
   const ListingPtr second = tree_->TryList(Directory("studies"));
   ASSERT_NE(second, nullptr);

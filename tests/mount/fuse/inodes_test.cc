@@ -247,7 +247,7 @@ TEST(PublishedSizeTest, TakesAnEstimateBackUntilItIsDone) {
   PublishedSize size;
   EXPECT_EQ(size.Publish(7), 7u);
   EXPECT_EQ(size.LearnFromOpen(10), Correction::kAttributes);
-  EXPECT_EQ(size.LearnFromOpen(10), Correction::kAttributes) << "another opener must not be answered sooner";
+  EXPECT_EQ(size.LearnFromOpen(10), Correction::kAttributes) << "another opener must not get its reply sooner";
   size.Corrected(Correction::kAttributes);
   EXPECT_EQ(size.LearnFromOpen(10), Correction::kNone);
 }

@@ -30,7 +30,7 @@ class OpenInodesTest : public testing::Test {
   OpenInodes::KernelOps Kernel() {
     return {.register_file =
                 [this](int /*file*/) {
-                  ++asked_;
+                  ++registrations_;
                   return refuse_ ? std::nullopt : std::optional(++last_);
                 },
             .unregister = [this](int32_t id) { ended_.push_back(id); }};
@@ -43,7 +43,7 @@ class OpenInodesTest : public testing::Test {
 
   TempDirectory directory_;
   bool refuse_ = false;
-  int asked_ = 0;
+  int registrations_ = 0;
   int32_t last_ = 0;
   std::vector<int32_t> ended_;
   OpenInodes open_{Kernel()};
@@ -77,7 +77,7 @@ TEST_F(OpenInodesTest, WhoReadsThroughUsByPreferenceJoinsTheOthersAllTheSame) {
   EXPECT_EQ(open_.Open(7, Whole("again"), false).backing(), handle.backing());
   const auto other = open_.Open(8, Whole("b"), false);
   EXPECT_EQ(other.backing(), 0);
-  EXPECT_EQ(asked_, 1);
+  EXPECT_EQ(registrations_, 1);
 }
 
 TEST_F(OpenInodesTest, ARefusalMeansReadingThroughUs) {
@@ -87,7 +87,7 @@ TEST_F(OpenInodesTest, ARefusalMeansReadingThroughUs) {
   EXPECT_NE(handle.instance(), nullptr);
   refuse_ = false;
   EXPECT_EQ(open_.Open(7, Whole("a"), true).backing(), 0) << "handles must be alike";
-  EXPECT_EQ(asked_, 1);
+  EXPECT_EQ(registrations_, 1);
 }
 
 TEST_F(OpenInodesTest, WhatIsReadByTheKernelStaysWhatItIsWhenItLeavesTheCache) {
@@ -112,7 +112,7 @@ TEST_F(OpenInodesTest, AFileThatWasChangedIsNotOpenedAgainUntilItIsClosed) {
 
 TEST_F(OpenInodesTest, AFileThatWasCutShortIsReadThroughUs) {
   EXPECT_EQ(open_.Open(7, Whole("a", "byte"), true).backing(), 0);
-  EXPECT_EQ(asked_, 0);
+  EXPECT_EQ(registrations_, 0);
 }
 
 }  // namespace

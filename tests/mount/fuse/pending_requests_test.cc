@@ -91,7 +91,7 @@ class PendingRequestsTest : public testing::Test {
 
 using Errors = std::vector<int>;
 
-TEST_F(PendingRequestsTest, AnswersWhatIsCompleted) {
+TEST_F(PendingRequestsTest, RepliesOnCompletion) {
   const auto pending = Add(request_);
   ASSERT_TRUE(pending);
   EXPECT_TRUE(Complete(pending));
@@ -100,7 +100,7 @@ TEST_F(PendingRequestsTest, AnswersWhatIsCompleted) {
   EXPECT_EQ(pending_.size(), 0u);
 }
 
-TEST_F(PendingRequestsTest, AnswersOnceOnly) {
+TEST_F(PendingRequestsTest, RepliesOnceOnly) {
   const auto pending = Add(request_);
   EXPECT_TRUE(Complete(pending));
   EXPECT_FALSE(Complete(pending));
@@ -109,7 +109,7 @@ TEST_F(PendingRequestsTest, AnswersOnceOnly) {
   EXPECT_EQ(kernel_.RepliesTo(request_), Errors{0});
 }
 
-TEST_F(PendingRequestsTest, AnInterruptionAnswersAndStopsTheWork) {
+TEST_F(PendingRequestsTest, AnInterruptionIsTheReplyAndStopsTheWork) {
   const auto pending = Add(request_);
   pending_.Interrupt(kernel_.IdOf(request_));
   EXPECT_EQ(kernel_.RepliesTo(request_), Errors{EINTR});
@@ -118,7 +118,7 @@ TEST_F(PendingRequestsTest, AnInterruptionAnswersAndStopsTheWork) {
   EXPECT_EQ(kernel_.RepliesTo(request_), Errors{EINTR});
 }
 
-TEST_F(PendingRequestsTest, IgnoresInterruptionsOfWhatIsAnswered) {
+TEST_F(PendingRequestsTest, IgnoresInterruptionsAfterTheReply) {
   const auto pending = Add(request_);
   Complete(pending);
   pending_.Interrupt(kernel_.IdOf(request_));
@@ -126,7 +126,7 @@ TEST_F(PendingRequestsTest, IgnoresInterruptionsOfWhatIsAnswered) {
   EXPECT_EQ(kernel_.RepliesTo(request_), Errors{0});
 }
 
-TEST_F(PendingRequestsTest, DoesNotAnswerFromWithinTheRegistration) {
+TEST_F(PendingRequestsTest, DoesNotReplyFromWithinTheRegistration) {
   // libfuse calls the handler from within fuse_req_interrupt_func() when the interruption came first, and uses the
   // request afterwards: a reply there would be a use after free.
   Errors during_watch;
@@ -156,7 +156,7 @@ TEST_F(PendingRequestsTest, SeesADeadlySignalThatFollowsAHarmlessOne) {
   EXPECT_EQ(kernel_.WaitForReply(request_), Errors{EINTR});
 }
 
-TEST_F(PendingRequestsTest, TheDeadlineAnswers) {
+TEST_F(PendingRequestsTest, TheDeadlineIsTheReply) {
   const auto pending = pending_.Add(request_, Clock::now() + milliseconds(5));
   EXPECT_EQ(kernel_.WaitForReply(request_), Errors{ETIMEDOUT});
   EXPECT_FALSE(pending && Complete(pending));
@@ -168,7 +168,7 @@ TEST_F(PendingRequestsTest, AnEarlierDeadlineThatComesLaterIsSeen) {
   EXPECT_EQ(kernel_.WaitForReply(request_), Errors{ETIMEDOUT});
 }
 
-TEST_F(PendingRequestsTest, UnmountingAnswersEverythingNowAndLater) {
+TEST_F(PendingRequestsTest, UnmountingRepliesToEverythingNowAndLater) {
   std::vector<fuse_req*> requests;
   for (int i = 0; i < 200; ++i) {
     requests.push_back(kernel_.NewRequest());
@@ -203,7 +203,7 @@ TEST_F(PendingRequestsTest, UnmountingWaitsForAReplyThatIsUnderWay) {
   completion.get();
 }
 
-TEST_F(PendingRequestsTest, EachRequestIsAnsweredOnceWhoeverComesFirst) {
+TEST_F(PendingRequestsTest, EachRequestGetsOneReplyWhoeverComesFirst) {
   constexpr int kRequests = 2000;
   std::vector<fuse_req*> requests;
   for (int i = 0; i < kRequests; ++i) {

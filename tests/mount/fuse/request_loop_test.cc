@@ -14,7 +14,7 @@ namespace {
 constexpr unsigned kWorkers = 5;
 constexpr std::chrono::seconds kPatience{60};
 
-// Requests are messages of a socket: "short 1", "long 2". Those that `held` names are answered after Release().
+// Requests are messages of a socket: "short 1", "long 2". Those that `held` names are handled after Release().
 class FakeSource : public RequestSource {
  public:
   FakeSource() {
@@ -36,32 +36,32 @@ class FakeSource : public RequestSource {
   }
   // False after a long time.
   bool AwaitBegun(size_t count) { return Await(begun_, count); }
-  bool AwaitAnswered(size_t count) { return Await(answered_, count); }
-  size_t answered() {
+  bool AwaitHandled(size_t count) { return Await(handled_, count); }
+  size_t handled() {
     const std::lock_guard lock(mutex_);
-    return answered_;
+    return handled_;
   }
   size_t most_at_a_time() const { return most_; }
 
   int fd() const override { return ours_.get(); }
-  Taken Take(unsigned worker) override {
+  Received Receive(unsigned worker) override {
     std::array<char, 64> message{};
     const ssize_t got = recv(ours_.get(), message.data(), message.size(), MSG_DONTWAIT);
     if (got <= 0) {
-      return got == 0 ? Taken::kOver : Taken::kNothing;
+      return got == 0 ? Received::kEnded : Received::kNothing;
     }
     requests_.at(worker).assign(message.data(), static_cast<size_t>(got));
-    return requests_[worker][0] == 'l' ? Taken::kLong : Taken::kShort;
+    return requests_[worker][0] == 'l' ? Received::kLong : Received::kShort;
   }
   void Handle(unsigned worker) override {
     const std::string request = std::exchange(requests_.at(worker), "");
     std::unique_lock lock(mutex_);
     EXPECT_NE(request, "");
     ++begun_;
-    most_ = std::max(most_, begun_ - answered_);
+    most_ = std::max(most_, begun_ - handled_);
     changed_.notify_all();
     EXPECT_TRUE(changed_.wait_for(lock, kPatience, [&] { return !held_.contains(request); }));
-    ++answered_;
+    ++handled_;
     changed_.notify_all();
   }
 
@@ -78,7 +78,7 @@ class FakeSource : public RequestSource {
   std::condition_variable changed_;
   std::map<std::string, bool> held_;
   size_t begun_ = 0;
-  size_t answered_ = 0;
+  size_t handled_ = 0;
   size_t most_ = 0;
 };
 
@@ -95,16 +95,16 @@ class RequestLoopTest : public testing::Test {
   std::jthread runner_;
 };
 
-TEST_F(RequestLoopTest, AnswersEachRequestOnce) {
+TEST_F(RequestLoopTest, HandlesEachRequestOnce) {
   constexpr size_t kRequests = 20000;
   Start();
   for (size_t i = 0; i < kRequests; ++i) {
     source_.Ask((i % 7 == 0 ? "long " : "short ") + std::to_string(i));
   }
-  EXPECT_TRUE(source_.AwaitAnswered(kRequests));
+  EXPECT_TRUE(source_.AwaitHandled(kRequests));
   loop_.Stop();
   runner_.join();
-  EXPECT_EQ(source_.answered(), kRequests);
+  EXPECT_EQ(source_.handled(), kRequests);
 }
 
 TEST_F(RequestLoopTest, LongRequestsHoldUpNobody) {
@@ -116,10 +116,10 @@ TEST_F(RequestLoopTest, LongRequestsHoldUpNobody) {
   EXPECT_TRUE(source_.AwaitBegun(3));
   source_.Ask("short 4");
   source_.Ask("long 5");
-  EXPECT_TRUE(source_.AwaitAnswered(2));
+  EXPECT_TRUE(source_.AwaitHandled(2));
   EXPECT_GE(source_.most_at_a_time(), 4U);
   source_.Release();
-  EXPECT_TRUE(source_.AwaitAnswered(5));
+  EXPECT_TRUE(source_.AwaitHandled(5));
   loop_.Stop();
 }
 
@@ -129,15 +129,15 @@ TEST_F(RequestLoopTest, AShortRequestThatTakesLongHoldsUpNobody) {
     if (quiet) {
       BeQuiet();
     }
-    const size_t before = source_.answered();
+    const size_t before = source_.handled();
     for (const char* request : {"short 1", "short 2", "short 3", "short 4"}) {
       source_.Hold(request);
       source_.Ask(request);
     }
     source_.Ask("short 5");
-    EXPECT_TRUE(source_.AwaitAnswered(before + 1));
+    EXPECT_TRUE(source_.AwaitHandled(before + 1));
     source_.Release();
-    EXPECT_TRUE(source_.AwaitAnswered(before + 5));
+    EXPECT_TRUE(source_.AwaitHandled(before + 5));
   }
   loop_.Stop();
 }
@@ -152,25 +152,25 @@ TEST_F(RequestLoopTest, GoesOnAfterAllWereHeldUp) {
   }
   EXPECT_TRUE(source_.AwaitBegun(kWorkers));
   source_.Release();
-  EXPECT_TRUE(source_.AwaitAnswered(2 * kWorkers));
+  EXPECT_TRUE(source_.AwaitHandled(2 * kWorkers));
   loop_.Stop();
 }
 
-TEST_F(RequestLoopTest, EndsWhenToldToWhileItSleeps) {
+TEST_F(RequestLoopTest, EndsWhenStoppedWhileItSleeps) {
   Start();
   source_.Ask("short");
-  EXPECT_TRUE(source_.AwaitAnswered(1));
+  EXPECT_TRUE(source_.AwaitHandled(1));
   BeQuiet();
   loop_.Stop();
   runner_.join();
 }
 
-TEST_F(RequestLoopTest, EndsAtOnceWhenToldToBefore) {
+TEST_F(RequestLoopTest, EndsAtOnceWhenStoppedBefore) {
   loop_.Stop();
   loop_.Run();
 }
 
-TEST_F(RequestLoopTest, EndsWithItsSourceAfterTheLastAnswer) {
+TEST_F(RequestLoopTest, EndsWithItsSourceAfterTheLastReply) {
   source_.Hold("long");
   source_.Ask("long");
   Start();
@@ -178,7 +178,7 @@ TEST_F(RequestLoopTest, EndsWithItsSourceAfterTheLastAnswer) {
   source_.End();
   source_.Release();
   runner_.join();
-  EXPECT_EQ(source_.answered(), 1U);
+  EXPECT_EQ(source_.handled(), 1U);
 }
 
 }  // namespace
