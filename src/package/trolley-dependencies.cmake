@@ -18,7 +18,7 @@ pkg_check_modules(lmdb REQUIRED IMPORTED_TARGET lmdb)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 
 # Not by pkg-config or DCMTK's own package: Debian's ask for development packages that dynamic linking does not need.
-set(trolley_dcmtk_libraries dcmjpls dcmjpeg dcmimage dcmimgle dcmnet dcmdata oflog ofstd)
+set(trolley_dcmtk_libraries dcmjpeg dcmdata ofstd)
 if(NOT TARGET trolley_dcmtk)
   add_library(trolley_dcmtk INTERFACE IMPORTED)
   foreach(library ${trolley_dcmtk_libraries})
