@@ -220,7 +220,7 @@ TEST_F(CrashTest, OnAFullDiskSmallInstancesTakeThePlaceOfOlderOnes) {
   };
   const int status = InChild(fills);
   if (WIFEXITED(status) && WEXITSTATUS(status) == kNoDisk) {
-    GTEST_SKIP() << "needs the right to mount a tmpfs";
+    GTEST_SKIP() << "needs the right to mount a tmpfs, and a / that is a mount point (that of a plain chroot is not)";
   }
   EXPECT_EQ(status, 0);
 }
@@ -276,7 +276,7 @@ TEST_F(CrashTest, AFullDiskIsAnErrorAndNeverWrongBytes) {
   };
   const int status = InChild(fills);
   if (WIFEXITED(status) && WEXITSTATUS(status) == kNoDisk) {
-    GTEST_SKIP() << "needs the right to mount a tmpfs";
+    GTEST_SKIP() << "needs the right to mount a tmpfs, and a / that is a mount point (that of a plain chroot is not)";
   }
   EXPECT_EQ(status, 0);
 }
