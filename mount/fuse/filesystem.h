@@ -109,7 +109,7 @@ class FileSystem {
       pending_.Complete(pending, [&](fuse_req* request) { ReplyError(request, error); });
     }
   }
-  // What a request gets once its query has ended: `reply`, after the sizes are learned.
+  // The reply to a request whose query has ended; sent after these sizes are learned.
   struct PreparedReply {
     Reply reply;
     std::vector<InstanceReference> sizes_to_learn;

@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
-// Of the kernel's FUSE protocol (its include/uapi/linux/fuse.h, version 7.40) what neither libfuse 3.14 nor the headers
-// of Debian 12 know. Layouts are the kernel's: do not change them.
+// The part of the kernel's FUSE protocol (its include/uapi/linux/fuse.h, version 7.40) that neither libfuse 3.14 nor
+// the headers of Debian 12 know. Layouts are the kernel's: do not change them.
 namespace trolley::fuse_kernel {
 
 inline constexpr uint32_t kRead = 15;  // opcodes

@@ -40,7 +40,7 @@ uint64_t InOrder(uint64_t directory, uint64_t place, unsigned unique_bits, uint6
   return (directory & above) | std::min(place, kLast) << unique_bits | (hash & below);
 }
 
-// Of a series, the number that its name begins with: "004 CT AX~81c02a".
+// The number that a series' name begins with: "004 CT AX~81c02a".
 std::optional<uint64_t> PlaceInStudy(const Node& node) {
   if (node.file || !node.directory->series || node.directory->parent == nullptr) {
     return std::nullopt;
@@ -200,7 +200,7 @@ InodeView Inodes::Keep(const Node& node, std::shared_ptr<const void> source, uin
   const MutexLock lock(mutex_);
   if (Entry* known = by_identity_.Find(hash, [&](const Entry& entry) { return Is(entry, node); })) {
     ++known->lookups;
-    // What is newer replaces what was known; its identity is the same.
+    // The newer node replaces the known one; the identity is the same.
     old = std::exchange(known->source, std::move(source));
     known->index = index;
     return ViewOf(*known, index == Entry::kIsNode ? NodeOf(*known) : std::make_shared<const Node>(node));

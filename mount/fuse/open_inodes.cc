@@ -12,7 +12,7 @@ struct FileState {
   uint64_t size = 0;
 };
 
-// Of a complete file; its stamp is not 0.
+// The state of a complete file; its stamp is not 0.
 std::optional<FileState> StateOf(const OpenedInstance& instance) {
   struct stat status {};
   const int fd = instance.CompleteFd();

@@ -61,7 +61,7 @@ class OpenInodes {
   OpenInodes(const OpenInodes&) = delete;
   OpenInodes& operator=(const OpenInodes&) = delete;
 
-  // What this handle shows is its instance(): not `instance` but what others have open when the kernel reads that by
+  // The handle shows its instance(): not `instance` but the one that others have open if the kernel reads that by
   // itself. `prefer_backing`: the kernel may read by itself if the file is complete and nobody has it open otherwise.
   // Throws kStorage when the kernel reads by itself from a file that was changed since: no handle could show other
   // bytes.

@@ -14,7 +14,7 @@
 namespace trolley {
 namespace {
 
-// What the files are read from must not lie on a stack of file systems (overlayfs) itself; then others may be stacked
+// The backing files must not lie on a stack of file systems (overlayfs) themselves; then others may be stacked
 // on us.
 constexpr uint32_t kStackDepth = 1;
 

@@ -15,7 +15,8 @@ struct ProcessResult {
 // Runs a program found on PATH and waits for its end.
 ProcessResult RunProcess(const std::vector<std::string>& command);
 
-// What is written to standard error while `work` runs (libfuse and fusermount3 explain themselves there alone).
+// The text that is written to standard error while `work` runs (libfuse and fusermount3 explain themselves there
+// alone).
 std::string CaptureStandardError(const std::function<void()>& work);
 
 }  // namespace trolley

@@ -99,8 +99,8 @@ void AddTerm(std::string_view term, Query& query, std::chrono::system_clock::tim
   const auto info = FindTag(keyword);
   if (!info) {
     const std::string nearest = NearestKeyword(keyword);
-    Refuse(keyword, nearest.empty() ? "it is no DICOM keyword"
-                                    : StrCat("it is no DICOM keyword, did you mean '", nearest, "'?"));
+    Refuse(keyword, nearest.empty() ? "it is not a DICOM keyword"
+                                    : StrCat("it is not a DICOM keyword, did you mean '", nearest, "'?"));
   }
   if (encoded.find('=') != std::string_view::npos) {
     Refuse(keyword, "write a '=' in a value as %3D");

@@ -11,7 +11,7 @@
 
 namespace trolley {
 
-// What `browse` ("all" or criteria) finds. Throws kInvalidArgument for malformed criteria.
+// The query of `browse` ("all" or criteria). Throws kInvalidArgument for malformed criteria.
 Query BrowseQuery(const std::string& browse, std::chrono::system_clock::time_point now);
 
 // The last name of the directory's path.

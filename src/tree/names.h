@@ -48,7 +48,8 @@ std::optional<Uid> ParseBareUid(std::string_view name, bool is_file);
 bool MayBeDirectoryName(std::string_view name, NameStyle style);
 bool MayBeFileName(std::string_view name, NameStyle style);
 
-// Names that desktops probe for in every directory (.Trash, .hidden, autorun.inf, desktop.ini, .git ...): never looked up in the archive.
+// Names that desktops probe for in every directory (.Trash, .hidden, autorun.inf, desktop.ini, .git ...): never looked
+// up in the archive.
 bool IsJunkName(std::string_view name);
 
 }  // namespace trolley

@@ -19,8 +19,8 @@ struct Directory {
   std::string path;  // from the mount's root, without leading "/"; "" is the root. Equal paths are the same directory.
   std::shared_ptr<const Directory> parent;  // null for the root
   const View* view = nullptr;               // lists it and finds names in it; owned by the Tree
-  // What a listing would have sent when this was made (dates in words move on); absent for directories listed from
-  // memory, and for patients whose ID no key can express (shown as far as the browse query finds them).
+  // The query that a listing would have sent when this was made (dates in words move on); absent for directories listed
+  // from memory, and for patients whose ID no key can express (shown as far as the browse query finds them).
   std::optional<Query> query;
   std::string patient_id;                 // of a patient's directory
   std::optional<StudyReference> study;    // of a study's or series' directory

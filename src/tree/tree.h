@@ -16,7 +16,7 @@
 
 namespace trolley {
 
-// What a name means, if that is known without a query to the archive.
+// The meaning of a name, if that is known without a query to the archive.
 struct QuickLookup {
   enum class Status { kFound, kAbsent, kQueryArchive } status = Status::kQueryArchive;
   std::optional<Node> node;

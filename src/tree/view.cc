@@ -1,5 +1,5 @@
-// What most views do alike. A view decides without waiting: what takes a query is returned as a plan, which the Tree
-// carries out.
+// The parts that most views have in common. A view decides without waiting: it returns a plan for names that take a
+// query, and the Tree carries it out.
 #include "tree/view.h"
 
 #include <algorithm>

@@ -30,7 +30,7 @@ struct LookupPlan {
   std::function<std::optional<Node>(const Table& table)> find;
 };
 
-// What is known about a name: whether it exists (a node or nullopt), or what has to be queried.
+// The result of a lookup without waiting: whether the name exists (a node or nullopt), or the plan of a query.
 using LookupStep = std::variant<std::optional<Node>, LookupPlan>;
 
 // How the directories of one kind behave: what they list and what the names in them mean. Immutable, thread-safe; owned
@@ -87,7 +87,7 @@ class QueryView : public View {
   const NameStyle style_;
 };
 
-// What the views of a tree share.
+// The parts of a tree that its views share. `options` and `study_view` outlive the views.
 struct ViewParts {
   const TreeOptions& options;
   const View& study_view;  // of the studies' directories
