@@ -329,7 +329,7 @@ TEST_F(CacheProgramTest, WithoutACacheThereIsNothingToDo) {
   EXPECT_FALSE(std::filesystem::exists(cache()));
   std::filesystem::create_directory(directory_ / "mine");
   WriteFile(directory_ / "mine" / "letter.txt", "x");
-  ExpectFailure(Run({"cache", "clear", "--cache-dir", (directory_ / "mine").string()}), "is no cache of trolleyfs");
+  ExpectFailure(Run({"cache", "clear", "--cache-dir", (directory_ / "mine").string()}), "is not a cache of trolleyfs");
   EXPECT_EQ(Run({"cache", "wipe"}).exit_code, 2);
   EXPECT_EQ(Run({"cache", "clear", "--max-size", "1"}).exit_code, 2);
 }

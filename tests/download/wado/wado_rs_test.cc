@@ -268,7 +268,7 @@ TEST_F(WadoRsTest, FailsForCompressionThatNobodyAskedFor) {
   Serve([this](const ReceivedRequest&, HttpReply& reply) {
     reply.Respond(200, kMultipartType, MultipartBody({{file_}}), {{"Content-Encoding", "gzip"}});
   });
-  ExpectFailed(ErrorCode::kProtocol, "not asked for");
+  ExpectFailed(ErrorCode::kProtocol, "not requested");
 }
 
 TEST_F(WadoRsTest, SaysMissingFor404And410) {
