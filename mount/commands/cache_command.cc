@@ -1,3 +1,5 @@
+// `trolleyfs cache`: opens the cache as a mount does, beside the mounts that use it; all of its changes are safe for
+// them.
 #include "mount/commands/cache_command.h"
 
 #include <sys/statvfs.h>

@@ -1,3 +1,4 @@
+// `trolleyfs check`: one step after another, so that the first line that fails says what to mend.
 #include "mount/commands/check_command.h"
 
 #include <CLI/CLI.hpp>
@@ -56,7 +57,7 @@ class Report {
   bool failed_ = false;
 };
 
-// What to do about it, unless the error's message says that itself.
+// A remedy, unless the error's message names one itself.
 std::string Advice(const Error& error, const std::string& step) {
   const std::string_view message = error.what();
   if (message.find(';') != std::string_view::npos) {

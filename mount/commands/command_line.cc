@@ -1,3 +1,5 @@
+// Parses the command line. Each command describes its options to CLI11 in its own file; nothing runs before all is
+// parsed.
 #include "mount/commands/command_line.h"
 
 #include <CLI/CLI.hpp>

@@ -1,3 +1,4 @@
+// `trolleyfs find`: one query to the archive, without the cache of search results that a mount uses.
 #include "mount/commands/find_command.h"
 
 #include <CLI/CLI.hpp>

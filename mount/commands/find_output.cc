@@ -1,3 +1,4 @@
+// Formats search results. All text comes from an archive: none of it may control a terminal or a spreadsheet.
 #include "mount/commands/find_output.h"
 
 #include <algorithm>

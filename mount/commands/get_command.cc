@@ -1,3 +1,4 @@
+// `trolleyfs get`: resolves what is wanted to references, and lets Trolley::Download write them.
 #include "mount/commands/get_command.h"
 
 #include <CLI/CLI.hpp>

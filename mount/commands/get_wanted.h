@@ -16,7 +16,8 @@
 namespace trolley {
 
 struct FromStandardInput {};
-// What the arguments of `get` request: everything that matches, objects by their UIDs, or the lines of standard input.
+// The meaning of the arguments of `get`: everything that matches, objects by their UIDs, or the lines of standard
+// input.
 using Wanted = std::variant<Query, std::vector<Reference>, FromStandardInput>;
 
 // Keyword=value[,Keyword=value...] arguments, all of which must hold; or UIDs; or "-". Throws kInvalidArgument for

@@ -1,3 +1,4 @@
+// A thread waits for the signals, because a signal handler could not request a stop token.
 #include "mount/commands/interruption.h"
 
 #include <poll.h>

@@ -1,3 +1,4 @@
+// The options of `trolleyfs mount`, as a command line has them and as mount(8) passes them.
 #include "mount/commands/mount_options.h"
 
 #include <CLI/CLI.hpp>

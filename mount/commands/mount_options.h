@@ -18,7 +18,7 @@ class App;
 
 namespace trolley {
 
-// What `trolleyfs mount` is to do.
+// The command line of `trolleyfs mount`.
 struct MountOptions {
   std::string archive;  // a name from the configuration, a URL or a folder; unused for the demo
   bool demo = false;

@@ -1,3 +1,5 @@
+// A mount point may belong to a program that hangs or has died. So the mount table is read first, and the directory
+// itself is touched only where nothing is mounted, or within a time limit.
 #include "mount/commands/mount_point.h"
 
 #include <sys/mount.h>

@@ -1,3 +1,4 @@
+// Called by the thread that runs the download, after each change of its progress; draws only now and then.
 #include "mount/commands/progress_display.h"
 
 #include <sys/ioctl.h>

@@ -1,3 +1,4 @@
+// `trolleyfs status`: reads .trolleyfs/status.json of a mount, which may hang, in a child process with a time limit.
 #include "mount/commands/status_command.h"
 
 #include <fcntl.h>

@@ -1,3 +1,5 @@
+// Turns the configuration of an archive into connections. The only part of the program that knows which settings of the
+// archive a connection gets; the types of clients in types/ add what is theirs.
 #include "config/client_factory.h"
 
 #include <utility>

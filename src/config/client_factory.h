@@ -15,9 +15,9 @@
 
 namespace trolley {
 
-// What the types of searchers and downloaders (see registry.h) make their clients of: connections with the archive's
-// time limits, certificates and credentials. Searcher and downloader share what has the same address. For one archive
-// and one thread; the archive's configuration must live longer. Sends nothing.
+// Makes the connections that the types of searchers and downloaders (see registry.h) need, with the archive's time
+// limits, certificates and credentials. Searcher and downloader share what has the same address. For one archive and
+// one thread; the archive's configuration must live longer. Sends nothing.
 class ClientFactory {
  public:
   ClientFactory(const ArchiveConfig& archive, std::shared_ptr<LmdbEnvironment> lmdb);

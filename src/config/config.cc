@@ -1,3 +1,4 @@
+// Configuration files: where they are, how large they may be, and which archives they hold.
 #include "config/config.h"
 
 #include <cerrno>

@@ -1,3 +1,4 @@
+// Wraps toml++. Values are checked here, so that each message has the file and line of its key.
 #include "config/config_table.h"
 
 #include <toml++/toml.h>

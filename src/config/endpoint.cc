@@ -1,3 +1,5 @@
+// The keys of each transport, and the use of its address in messages, cache keys and warnings. A new transport makes
+// each visitor here fail to compile until it is handled.
 #include "config/endpoint.h"
 
 #include <algorithm>

@@ -39,8 +39,8 @@ struct FolderEndpoint {
 
 using Endpoint = std::variant<HttpEndpoint, DicomEndpoint, FolderEndpoint>;
 
-// The keys of an endpoint. What the table leaves out is taken from `searcher`, where that has the same transport; null
-// for the searcher itself.
+// The keys of an endpoint. Those that the table leaves out are taken from `searcher`, if it has the same transport;
+// null for the searcher itself.
 HttpEndpoint ReadHttpEndpoint(ConfigTable& table);
 HttpEndpoint ReadDicomWebEndpoint(ConfigTable& table, const Endpoint* searcher);
 DicomEndpoint ReadDicomEndpoint(ConfigTable& table, const Endpoint* searcher);

@@ -1,3 +1,5 @@
+// The keys of an archive, apart from those of its searcher, downloader and authentication (see registry.h). Each key is
+// named only where it is read; mount/CONFIGURATION.md describes them, and a test compares the two.
 #include "config/read_archive.h"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// Finds the type that a table names, and lets it read the table.
 #include "config/registry.h"
 
 #include <vector>

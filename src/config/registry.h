@@ -40,7 +40,7 @@ class ClientConfig {
 
   std::string_view type() const { return type_; }  // "qido-rs"
   const Endpoint& endpoint() const { return endpoint_; }
-  // What `endpoint` is, when it is of that kind; else null.
+  // The endpoint, when it is of that kind; else null.
   template <typename T>
   const T* endpoint_as() const {
     return std::get_if<T>(&endpoint_);

@@ -1,3 +1,4 @@
+// A failure of the cache is logged and never fails a search: the archive is searched instead.
 #include "config/search_stores.h"
 
 #include <cstring>

@@ -1,3 +1,4 @@
+// URLs from users may hold passwords and tokens, so messages never repeat more of them than WithoutSecrets() leaves.
 #include "config/service_url.h"
 
 #include <algorithm>

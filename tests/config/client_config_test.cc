@@ -7,8 +7,10 @@
 #include "config/config.h"
 #include "config/registry.h"
 #include "config/secret_keys.h"
+#include "download/c_get/c_get.h"
 #include "download/c_move/c_move.h"
 #include "download/rad69/rad69.h"
+#include "download/wado/wado_rs_metadata.h"
 #include "http/auth/impax_login.h"
 #include "http/auth/oauth2.h"
 #include "http/auth/vitrea_login.h"
@@ -141,6 +143,31 @@ TEST(ClientConfigTest, ReadsMintAndRad69) {
   EXPECT_EQ(rad69.envelope, Rad69Options::Envelope::kSoap);
   EXPECT_EQ(std::get<HttpEndpoint>(a.downloader->endpoint()).auth->Identity(), "token:T");
   EXPECT_EQ(a.auth, nullptr);
+}
+
+TEST(ClientConfigTest, ReadsKeysForUnusualArchives) {
+  EXPECT_TRUE(OptionsOf<CFindOptions>(
+                  Parse("searcher = { type = \"dicom-qr\", host = \"h\", star_for_empty_uids = true }").searcher)
+                  .star_for_empty_uids);
+  EXPECT_FALSE(
+      DicomOf(Parse("searcher = { type = \"dicom-qr\", host = \"h\", tls = true, check_host = false }").downloader)
+          .check_host);
+  EXPECT_TRUE(DicomOf(Parse(kFind).searcher).check_host);
+  EXPECT_EQ(OptionsOf<CGetOptions>(WithDownloader(kFind, "type = \"c-get\", whole_series_from = 3").downloader)
+                .whole_series_from,
+            3U);
+  EXPECT_EQ(OptionsOf<CMoveOptions>(
+                WithDownloader(kFind, "type = \"c-move\", move_port = 1, whole_series_from = 4").downloader)
+                .whole_series_from,
+            4U);
+  EXPECT_TRUE(
+      OptionsOf<WadoRsMetadataOptions>(WithDownloader(kQido, "type = \"wado-rs-metadata\", use_xml = true").downloader)
+          .use_xml);
+  EXPECT_EQ(
+      OptionsOf<Rad69Options>(
+          WithDownloader(kQido, "type = \"rad69\", url = \"http://r\", home_community_id = \"urn:oid:1\"").downloader)
+          .home_community_id,
+      "urn:oid:1");
 }
 
 TEST(ClientConfigTest, RefusesWhatDoesNotFit) {

@@ -63,7 +63,7 @@ TEST(FindOptionsTest, TakesCriteriaAndOptions) {
   EXPECT_EQ(options.common.log_level, LogLevel::kDebug);
 }
 
-TEST(FindOptionsTest, TheLevelIsWhatIsAskedOrWhatTheCriteriaNeed) {
+TEST(FindOptionsTest, TheLevelIsTheGivenOneOrWhatTheCriteriaNeed) {
   EXPECT_EQ(Parse({"a"}).level, Level::kStudy);
   EXPECT_EQ(Parse({"a", "Modality=CT"}).level, Level::kSeries);
   EXPECT_EQ(Parse({"a", "--level", "instance"}).level, Level::kInstance);
@@ -220,7 +220,7 @@ class ListSearcher : public Searcher {
   Query asked;
 };
 
-TEST(FindRowsTest, AsksForOneMoreThanTheLimit) {
+TEST(FindRowsTest, RequestsOneMoreThanTheLimit) {
   ListSearcher searcher;
   FindOptions options;
   options.limit = 3;
@@ -231,7 +231,7 @@ TEST(FindRowsTest, AsksForOneMoreThanTheLimit) {
   EXPECT_EQ(searcher.asked, Query().Include("PatientName").SetLimit(4).SetOffset(4));
 }
 
-TEST(FindRowsTest, CountsItselfWhenTheQuestionIsDeeper) {
+TEST(FindRowsTest, CountsItselfWhenTheQueryIsDeeper) {
   ListSearcher searcher;
   FindOptions options;
   options.query.SetLevel(Level::kSeries);

@@ -27,7 +27,7 @@ TEST(GetWantedTest, ReadsUids) {
   }
 }
 
-TEST(GetWantedTest, TellsCriteriaUidsAndStandardInputApart) {
+TEST(GetWantedTest, DistinguishesCriteriaUidsAndStandardInput) {
   const Wanted criteria = ParseWanted({"PatientName=B*,StudyDate=20200301-", "ModalitiesInStudy=CT"});
   ASSERT_TRUE(std::holds_alternative<Query>(criteria));
   EXPECT_EQ(std::get<Query>(criteria),
