@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
 #include "base/format_bytes.h"
 #include "base/text.h"
 #include "cache/blob_store.h"
@@ -24,6 +23,7 @@
 #include "mount/commands/interruption.h"
 #include "mount/commands/readiness.h"
 #include "mount/commands/terminal_text.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

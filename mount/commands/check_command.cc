@@ -6,16 +6,17 @@
 #include <functional>
 #include <utility>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "config/registry.h"
-#include "dicom/uid.h"
+#include "dimse/association_pool.h"
 #include "mount/commands/check_sample.h"
 #include "mount/commands/exit_codes.h"
 #include "mount/commands/interruption.h"
 #include "mount/commands/open_archive.h"
 #include "mount/commands/readiness.h"
 #include "mount/commands/terminal_text.h"
+#include "trolley/error.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 namespace {

@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "dicom/file_meta.h"
-#include "tree/criteria.h"
 #include "tree/file_attributes.h"
+#include "trolley/criteria.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -5,11 +5,11 @@
 #include <optional>
 #include <string>
 
-#include "base/context.h"
-#include "dicom/references.h"
-#include "dicom/study.h"
-#include "download/downloader.h"
-#include "search/searcher.h"
+#include "trolley/context.h"
+#include "trolley/downloader.h"
+#include "trolley/references.h"
+#include "trolley/searcher.h"
+#include "trolley/study.h"
 
 namespace trolley {
 

@@ -2,9 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "config/default_directories.h"
+#include "trolley/error.h"
 
 namespace trolley {
 

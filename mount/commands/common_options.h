@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/log.h"
-#include "config/config.h"
+#include "trolley/config.h"
+#include "trolley/log.h"
 
 namespace CLI {
 class App;

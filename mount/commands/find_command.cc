@@ -9,14 +9,14 @@
 #include <memory>
 #include <utility>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "mount/commands/exit_codes.h"
 #include "mount/commands/interruption.h"
 #include "mount/commands/open_archive.h"
 #include "mount/commands/readiness.h"
 #include "mount/commands/terminal_text.h"
-#include "tree/criteria.h"
+#include "trolley/criteria.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "base/context.h"
-#include "dicom/attributes.h"
-#include "dicom/query.h"
-#include "dicom/tag.h"
 #include "mount/commands/common_options.h"
 #include "mount/commands/find_output.h"
-#include "search/searcher.h"
+#include "trolley/attributes.h"
+#include "trolley/context.h"
+#include "trolley/query.h"
+#include "trolley/searcher.h"
+#include "trolley/tag.h"
 
 namespace trolley {
 

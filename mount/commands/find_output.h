@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "dicom/attributes.h"
-#include "dicom/level.h"
-#include "dicom/study.h"
-#include "dicom/tag.h"
+#include "trolley/attributes.h"
+#include "trolley/query.h"
+#include "trolley/study.h"
+#include "trolley/tag.h"
 
 namespace trolley {
 

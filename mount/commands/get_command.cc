@@ -10,16 +10,16 @@
 #include <utility>
 #include <vector>
 
-#include "archive/trolley.h"
-#include "base/error.h"
 #include "base/text.h"
 #include "mount/commands/exit_codes.h"
 #include "mount/commands/interruption.h"
 #include "mount/commands/open_archive.h"
 #include "mount/commands/progress_display.h"
 #include "mount/commands/readiness.h"
-#include "search/caching_searcher.h"
-#include "tree/readable_storage.h"
+#include "trolley/caching_searcher.h"
+#include "trolley/client.h"
+#include "trolley/error.h"
+#include "trolley/readable_storage.h"
 
 namespace trolley {
 namespace {

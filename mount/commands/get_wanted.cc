@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/text.h"
-#include "tree/criteria.h"
+#include "trolley/criteria.h"
 
 namespace trolley {
 namespace {

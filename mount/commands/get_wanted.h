@@ -9,9 +9,9 @@
 #include <variant>
 #include <vector>
 
-#include "base/error.h"
-#include "dicom/query.h"
 #include "fetch/expand.h"
+#include "trolley/error.h"
+#include "trolley/query.h"
 
 namespace trolley {
 

@@ -19,9 +19,7 @@
 #include <utility>
 
 #include "archive/archive.h"
-#include "base/error.h"
 #include "base/text.h"
-#include "config/config.h"
 #include "config/default_directories.h"
 #include "dicom/synthetic.h"
 #include "mount/commands/common_options.h"
@@ -32,6 +30,8 @@
 #include "mount/commands/supervisor.h"
 #include "mount/fuse/filesystem.h"
 #include "mount/fuse/session.h"
+#include "trolley/config.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -6,9 +6,9 @@
 #include <charconv>
 #include <memory>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "mount/commands/common_options.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

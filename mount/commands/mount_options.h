@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/log.h"
+#include "trolley/log.h"
 
 namespace CLI {
 class App;

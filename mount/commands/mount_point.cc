@@ -14,10 +14,10 @@
 #include <sstream>
 #include <vector>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "mount/commands/detached_call.h"
 #include "mount/fuse/subprocess.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

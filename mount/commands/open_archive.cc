@@ -2,11 +2,11 @@
 
 #include <memory>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "cache/lmdb_environment.h"
 #include "config/registry.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 

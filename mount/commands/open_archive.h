@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "config/clients.h"
-#include "config/config.h"
+#include "trolley/config.h"
 
 namespace trolley {
 

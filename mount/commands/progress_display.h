@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string>
 
-#include "archive/trolley.h"
-#include "base/context.h"
+#include "trolley/client.h"
+#include "trolley/context.h"
 
 namespace trolley {
 

@@ -15,8 +15,6 @@
 #include <cstring>
 
 #include "archive/status.h"
-#include "base/context.h"
-#include "base/error.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "mount/commands/common_options.h"
@@ -24,6 +22,8 @@
 #include "mount/commands/mount_point.h"
 #include "mount/commands/readiness.h"
 #include "mount/commands/terminal_text.h"
+#include "trolley/context.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -12,8 +12,8 @@
 #include <optional>
 #include <utility>
 
-#include "base/context.h"
-#include "base/log.h"
+#include "trolley/context.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -16,7 +16,6 @@
 #include <fstream>
 #include <vector>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "mount/commands/detached_call.h"
@@ -24,6 +23,7 @@
 #include "mount/commands/mount_point.h"
 #include "mount/commands/readiness.h"
 #include "mount/fuse/subprocess.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <exception>
 
-#include "base/error.h"
+#include "trolley/error.h"
 
 namespace trolley {
 

@@ -9,10 +9,10 @@
 #include <array>
 #include <cerrno>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "mount/fuse/caller_signals.h"
 #include "mount/fuse/fuse.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

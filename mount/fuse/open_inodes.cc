@@ -2,7 +2,7 @@
 
 #include <sys/stat.h>
 
-#include "base/error.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "mount/fuse/fuse_kernel.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

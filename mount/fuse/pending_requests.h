@@ -10,8 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/context.h"
 #include "base/mutex.h"
+#include "trolley/context.h"
 
 struct fuse_req;
 

@@ -9,8 +9,8 @@
 #include <system_error>
 #include <thread>
 
-#include "base/log.h"
 #include "base/text.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/context.h"
 #include "base/mutex.h"
 #include "base/unique_fd.h"
+#include "trolley/context.h"
 
 namespace trolley {
 

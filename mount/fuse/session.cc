@@ -13,12 +13,12 @@
 #include <memory>
 #include <vector>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "mount/fuse/fuse.h"
 #include "mount/fuse/fuse_kernel.h"
 #include "mount/fuse/subprocess.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -7,8 +7,6 @@
 #include <utility>
 
 #include "archive/status.h"
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "cache/blob_store.h"
 #include "cache/lmdb_environment.h"
@@ -16,6 +14,8 @@
 #include "config/default_directories.h"
 #include "config/registry.h"
 #include "config/search_stores.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -6,12 +6,12 @@
 #include <string_view>
 #include <vector>
 
-#include "base/context.h"
 #include "cache/instance_cache.h"
-#include "config/config.h"
 #include "fetch/retriever.h"
-#include "search/caching_searcher.h"
 #include "tree/tree.h"
+#include "trolley/caching_searcher.h"
+#include "trolley/config.h"
+#include "trolley/context.h"
 
 namespace trolley {
 

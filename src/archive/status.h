@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "cache/instance_cache.h"
-#include "config/config.h"
 #include "fetch/retriever.h"
+#include "trolley/config.h"
 
 namespace trolley {
 

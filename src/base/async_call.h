@@ -6,7 +6,7 @@
 #include <stop_token>
 #include <system_error>
 
-#include "base/context.h"
+#include "trolley/context.h"
 
 namespace trolley {
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <new>
 
-#include "base/error.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -1,7 +1,7 @@
-#include "base/context.h"
+#include "trolley/context.h"
 
-#include "base/error.h"
 #include "base/text.h"
+#include "trolley/error.h"
 
 namespace trolley {
 

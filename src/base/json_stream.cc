@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "base/error.h"
 #include "base/text.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

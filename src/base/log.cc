@@ -1,4 +1,4 @@
-#include "base/log.h"
+#include "trolley/log.h"
 
 #include <fcntl.h>
 #include <spdlog/logger.h>
@@ -16,9 +16,9 @@
 #include <mutex>
 #include <utility>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

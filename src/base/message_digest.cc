@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "base/error.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

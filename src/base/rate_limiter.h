@@ -6,7 +6,7 @@
 #include <deque>
 #include <mutex>
 
-#include "base/context.h"
+#include "trolley/context.h"
 
 namespace trolley {
 

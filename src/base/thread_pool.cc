@@ -6,8 +6,8 @@
 #include <system_error>
 #include <utility>
 
-#include "base/log.h"
 #include "base/text.h"
+#include "trolley/log.h"
 
 namespace trolley {
 

@@ -1,7 +1,7 @@
 #ifndef TROLLEY_BASE_WAIT_H_
 #define TROLLEY_BASE_WAIT_H_
 
-#include "base/context.h"
+#include "trolley/context.h"
 
 namespace trolley {
 

@@ -4,10 +4,10 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "cache/instance_cache_impl.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 // The thread that writes the index, many changes in one transaction: a commit syncs the index to disk, and a series may
 // have thousands of instances.

@@ -2,8 +2,8 @@
 #include <chrono>
 #include <utility>
 
-#include "base/error.h"
 #include "cache/instance_cache_impl.h"
+#include "trolley/error.h"
 
 // What `trolleyfs cache` does to a cache that others may be using.
 namespace trolley {

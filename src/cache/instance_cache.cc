@@ -8,10 +8,10 @@
 #include <future>
 #include <limits>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "cache/instance_cache_impl.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -12,10 +12,10 @@
 #include <string_view>
 #include <vector>
 
-#include "base/context.h"
 #include "base/unique_fd.h"
 #include "cache/lmdb_environment.h"
-#include "dicom/references.h"
+#include "trolley/context.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

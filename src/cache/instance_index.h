@@ -12,7 +12,7 @@
 
 #include "base/checksum.h"
 #include "cache/lmdb_environment.h"
-#include "dicom/references.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

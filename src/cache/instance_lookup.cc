@@ -6,10 +6,10 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "cache/instance_cache_impl.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 // Finding instances, and deciding whether a file can be trusted.
 namespace trolley {

@@ -8,10 +8,10 @@
 #include <system_error>
 #include <thread>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "cache/lmdb_open.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

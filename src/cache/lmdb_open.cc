@@ -14,9 +14,9 @@
 #include <system_error>
 #include <thread>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "base/error.h"
+#include "trolley/error.h"
 
 struct MDB_env;
 

@@ -5,10 +5,10 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "cache/instance_cache_impl.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -3,13 +3,13 @@
 #include <system_error>
 #include <variant>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
-#include "config/config.h"
 #include "config/registry.h"
 #include "config/service_url.h"
 #include "tree/names.h"
+#include "trolley/config.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -4,9 +4,9 @@
 
 #include "base/message_digest.h"
 #include "base/text.h"
-#include "config/config.h"
 #include "config/registry.h"
 #include "config/secret_keys.h"
+#include "trolley/config.h"
 
 namespace trolley {
 

@@ -4,12 +4,13 @@
 
 #include <utility>
 
-#include "base/error.h"
 #include "base/rate_limiter.h"
+#include "base/secret_reader.h"
 #include "cache/blob_store.h"
 #include "config/registry.h"
 #include "config/search_stores.h"
-#include "http/auth/login_options.h"
+#include "trolley/authenticator.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

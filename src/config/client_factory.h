@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "cache/lmdb_environment.h"
-#include "config/config.h"
 #include "config/endpoint.h"
 #include "dimse/association_pool.h"
-#include "http/http_client.h"
 #include "orthanc/orthanc_rest.h"
-#include "search/folder/folder_archive.h"
+#include "trolley/config.h"
+#include "trolley/folder_archive.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 

@@ -5,11 +5,11 @@
 #include <memory>
 
 #include "cache/lmdb_environment.h"
-#include "config/config.h"
 #include "dimse/association_pool.h"
-#include "download/downloader.h"
-#include "search/folder/folder_archive.h"
-#include "search/searcher.h"
+#include "trolley/config.h"
+#include "trolley/downloader.h"
+#include "trolley/folder_archive.h"
+#include "trolley/searcher.h"
 
 namespace trolley {
 

@@ -1,14 +1,14 @@
 // Configuration files: where they are, how large they may be, and which archives they hold.
-#include "config/config.h"
+#include "trolley/config.h"
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "config/default_directories.h"
 #include "config/read_archive.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "config/default_directories.h"
+#include "trolley/error.h"
 
 namespace trolley {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <variant>
 
-#include "base/secret.h"
-#include "dimse/dicom_peer.h"
+#include "trolley/dicom_peer.h"
+#include "trolley/secret.h"
 
 namespace trolley {
 

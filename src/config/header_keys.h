@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "config/config.h"
 #include "config/config_table.h"
+#include "trolley/config.h"
 
 namespace trolley {
 

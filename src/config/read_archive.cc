@@ -5,12 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "config/header_keys.h"
 #include "config/registry.h"
 #include "config/secret_keys.h"
-#include "tree/criteria.h"
+#include "trolley/criteria.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

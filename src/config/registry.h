@@ -8,10 +8,10 @@
 #include <string_view>
 #include <utility>
 
-#include "config/config.h"
 #include "config/config_table.h"
 #include "config/endpoint.h"
-#include "http/auth/login_options.h"
+#include "trolley/authenticator.h"
+#include "trolley/config.h"
 
 // The types of searchers, downloaders and authentication that a configuration can name. Each has one file, in types/ or
 // auth/, which holds its name, its keys, what they mean, and how it is made. To add one: write such a file, and add its

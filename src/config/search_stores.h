@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "cache/blob_store.h"
-#include "search/folder/folder_archive.h"
 #include "search/result_store.h"
+#include "trolley/folder_archive.h"
 
 namespace trolley {
 

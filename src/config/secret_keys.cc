@@ -1,9 +1,9 @@
 #include "config/secret_keys.h"
 
-#include "base/error.h"
 #include "base/text.h"
 #include "config/config_table.h"
 #include "config/service_url.h"
+#include "trolley/error.h"
 
 namespace trolley {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "base/secret.h"
+#include "trolley/secret.h"
 
 namespace trolley {
 

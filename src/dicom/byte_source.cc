@@ -10,10 +10,10 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dicom/tag.h"
+#include "trolley/tag.h"
 
 namespace trolley {
 

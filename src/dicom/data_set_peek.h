@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "dicom/uid.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 

@@ -10,10 +10,10 @@
 #include <map>
 #include <system_error>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "dicom/synthetic.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

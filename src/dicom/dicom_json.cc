@@ -7,10 +7,10 @@
 #include <string>
 #include <utility>
 
-#include "base/error.h"
 #include "base/json_stream.h"
 #include "base/text.h"
 #include "dicom/row_builder.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dicom/attributes.h"
+#include "trolley/attributes.h"
 
 namespace trolley {
 

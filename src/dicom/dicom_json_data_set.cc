@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/base64.h"
-#include "base/error.h"
 #include "base/text.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

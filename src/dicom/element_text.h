@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "dicom/tag.h"
+#include "trolley/tag.h"
 
 namespace trolley {
 

@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "dicom/uid.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 

@@ -7,11 +7,11 @@
 #include <cstdint>
 #include <optional>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "dicom/charset.h"
 #include "dicom/element_text.h"
 #include "dicom/row_builder.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

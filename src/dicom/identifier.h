@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "dicom/attributes.h"
-#include "dicom/tag.h"
+#include "trolley/attributes.h"
+#include "trolley/tag.h"
 
 namespace trolley {
 

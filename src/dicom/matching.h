@@ -3,8 +3,8 @@
 
 #include <string_view>
 
-#include "dicom/attributes.h"
-#include "dicom/query.h"
+#include "trolley/attributes.h"
+#include "trolley/query.h"
 
 namespace trolley {
 

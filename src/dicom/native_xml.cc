@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/base64.h"
-#include "base/error.h"
 #include "base/text.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

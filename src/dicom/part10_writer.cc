@@ -8,11 +8,11 @@
 #include <optional>
 #include <string_view>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "dicom/file_meta.h"
 #include "dicom/file_meta_writer.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -1,15 +1,15 @@
-#include "dicom/query.h"
+#include "trolley/query.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "dicom/temporal.h"
-#include "dicom/uid.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 namespace {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "dicom/attributes.h"
-#include "dicom/tag.h"
+#include "trolley/attributes.h"
+#include "trolley/tag.h"
 
 namespace trolley {
 

@@ -14,9 +14,9 @@
 #include <string_view>
 #include <system_error>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "dicom/charset.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

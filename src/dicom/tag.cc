@@ -7,9 +7,9 @@
 #include <cstdio>
 #include <unordered_map>
 
-#include "base/error.h"
 #include "base/text.h"
-#include "dicom/tag.h"
+#include "trolley/error.h"
+#include "trolley/tag.h"
 
 namespace trolley {
 namespace {

@@ -1,10 +1,10 @@
-#include "dicom/uid.h"
+#include "trolley/uid.h"
 
 #include <algorithm>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

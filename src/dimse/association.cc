@@ -4,12 +4,12 @@
 #include <array>
 #include <utility>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "dimse/association_negotiation.h"
 #include "dimse/association_stream.h"
 #include "dimse/pdu.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 

@@ -12,11 +12,11 @@
 #include <string_view>
 #include <vector>
 
-#include "base/context.h"
-#include "base/error.h"
 #include "base/unique_fd.h"
-#include "dimse/dicom_peer.h"
 #include "dimse/dimse.h"
+#include "trolley/context.h"
+#include "trolley/dicom_peer.h"
+#include "trolley/error.h"
 
 namespace trolley {
 

@@ -14,10 +14,10 @@
 #include <thread>
 #include <vector>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "base/wait.h"
 #include "dimse/association_stream.h"
+#include "trolley/error.h"
 
 namespace trolley::internal {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "dimse/association.h"
-#include "dimse/dicom_peer.h"
 #include "dimse/pdu.h"
+#include "trolley/dicom_peer.h"
 
 namespace trolley::internal {
 

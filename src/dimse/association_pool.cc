@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/mutex.h"
 #include "base/rate_limiter.h"
 #include "base/text.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -4,9 +4,9 @@
 #include <functional>
 #include <memory>
 
-#include "base/context.h"
 #include "dimse/association.h"
-#include "dimse/dicom_peer.h"
+#include "trolley/context.h"
+#include "trolley/dicom_peer.h"
 
 namespace trolley {
 

@@ -11,9 +11,9 @@
 #include <system_error>
 #include <utility>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "base/wait.h"
+#include "trolley/error.h"
 
 namespace trolley::internal {
 namespace {

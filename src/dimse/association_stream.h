@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/context.h"
 #include "base/unique_fd.h"
-#include "dimse/dicom_peer.h"
+#include "trolley/context.h"
+#include "trolley/dicom_peer.h"
 
 namespace trolley::internal {
 

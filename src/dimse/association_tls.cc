@@ -9,10 +9,10 @@
 #include <climits>
 #include <system_error>
 
-#include "base/error.h"
 #include "base/sigpipe_block.h"
 #include "base/text.h"
 #include "dimse/association_stream.h"
+#include "trolley/error.h"
 
 namespace trolley::internal {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "dicom/file_meta_writer.h"
+#include "trolley/error.h"
 
 namespace trolley::internal {
 namespace {

@@ -12,12 +12,12 @@
 #include <thread>
 #include <utility>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/mutex.h"
 #include "base/text.h"
 #include "base/wait.h"
 #include "dimse/association.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "base/context.h"
+#include "trolley/context.h"
 
 namespace trolley {
 

@@ -1,4 +1,4 @@
-#include "download/downloader.h"
+#include "trolley/downloader.h"
 
 namespace trolley {
 

@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "dicom/file_meta.h"
+#include "trolley/log.h"
 
 namespace trolley {
 

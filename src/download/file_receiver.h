@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "dicom/references.h"
-#include "download/downloader.h"
+#include "trolley/downloader.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

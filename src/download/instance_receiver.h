@@ -6,10 +6,10 @@
 #include <span>
 #include <vector>
 
-#include "base/error.h"
 #include "dicom/file_meta.h"
-#include "dicom/references.h"
-#include "download/downloader.h"
+#include "trolley/downloader.h"
+#include "trolley/error.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

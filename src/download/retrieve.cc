@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "dicom/identifier.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -9,11 +9,11 @@
 #include <string>
 #include <string_view>
 
-#include "base/context.h"
-#include "base/error.h"
-#include "dicom/references.h"
 #include "dimse/association.h"
 #include "dimse/association_pool.h"
+#include "trolley/context.h"
+#include "trolley/error.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

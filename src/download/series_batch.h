@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "dicom/references.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "base/context.h"
+#include "trolley/context.h"
 
 namespace trolley {
 

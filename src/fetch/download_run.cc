@@ -5,10 +5,10 @@
 #include <system_error>
 #include <utility>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "fetch/series_stream.h"
 #include "fetch/storing_sink.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

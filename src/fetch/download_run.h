@@ -15,12 +15,12 @@
 #include <variant>
 #include <vector>
 
-#include "download/downloader.h"
-#include "fetch/download_report.h"
 #include "fetch/expand.h"
 #include "fetch/link_estimate.h"
-#include "search/searcher.h"
-#include "storage/storage.h"
+#include "trolley/download_report.h"
+#include "trolley/downloader.h"
+#include "trolley/searcher.h"
+#include "trolley/storage.h"
 
 namespace trolley {
 

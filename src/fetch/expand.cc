@@ -215,17 +215,6 @@ std::vector<WantedInstance> ListSeries(const SeriesReference& series, Searcher& 
   return InstancesOf(*searcher.Find(SeriesQuery(series), context), series);
 }
 
-std::string ToString(const Reference& reference) {
-  if (const auto* study = std::get_if<StudyReference>(&reference)) {
-    return study->study.str();
-  }
-  if (const auto* series = std::get_if<SeriesReference>(&reference)) {
-    return StrCat(series->study.str(), "/", series->series.str());
-  }
-  const auto& instance = std::get<InstanceReference>(reference);
-  return StrCat(instance.study.str(), "/", instance.series.str(), "/", instance.instance.str());
-}
-
 void Expand(std::span<const Reference> references, Searcher& searcher, ExpandSink& sink, const Context& context) {
   Expander expander(searcher, sink, context);
   for (WantedStudy& study : Sort(references)) {

@@ -4,22 +4,14 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
-#include <variant>
 #include <vector>
 
-#include "base/context.h"
-#include "base/error.h"
-#include "dicom/references.h"
-#include "search/searcher.h"
+#include "trolley/context.h"
+#include "trolley/error.h"
+#include "trolley/references.h"
+#include "trolley/searcher.h"
 
 namespace trolley {
-
-// A study, a series or an instance, by its address alone.
-using Reference = std::variant<StudyReference, SeriesReference, InstanceReference>;
-
-// "1.2", "1.2/3.4", "1.2/3.4/5.6"
-std::string ToString(const Reference& reference);
 
 // An instance to be downloaded.
 struct WantedInstance {

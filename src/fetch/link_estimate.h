@@ -6,7 +6,7 @@
 #include <mutex>
 #include <optional>
 
-#include "base/context.h"
+#include "trolley/context.h"
 
 namespace trolley {
 

@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/error.h"
 #include "base/text.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -7,10 +7,10 @@
 #include <memory>
 #include <span>
 
-#include "base/context.h"
 #include "base/unique_fd.h"
 #include "cache/instance_cache.h"
 #include "fetch/retriever.h"
+#include "trolley/context.h"
 
 namespace trolley {
 

@@ -4,9 +4,9 @@
 #include <future>
 #include <utility>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "fetch/retriever_impl.h"
+#include "trolley/error.h"
 
 namespace trolley {
 

@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "base/context.h"
 #include "cache/instance_cache.h"
-#include "dicom/references.h"
-#include "download/downloader.h"
+#include "trolley/context.h"
+#include "trolley/downloader.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

@@ -1,10 +1,10 @@
 // Fetching of a series what nobody has opened yet.
 #include <algorithm>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "fetch/retriever_impl.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

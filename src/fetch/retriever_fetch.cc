@@ -7,10 +7,10 @@
 #include <cstring>
 #include <system_error>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "fetch/retriever_impl.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 

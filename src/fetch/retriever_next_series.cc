@@ -2,9 +2,9 @@
 // on: over a long way, each takes longer to list and to fetch than to read.
 #include <algorithm>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "fetch/retriever_impl.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

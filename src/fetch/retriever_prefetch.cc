@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <numeric>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "fetch/retriever_impl.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

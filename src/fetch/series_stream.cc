@@ -4,9 +4,9 @@
 #include <system_error>
 #include <utility>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "fetch/download_run.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

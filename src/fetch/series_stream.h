@@ -9,10 +9,10 @@
 #include <unordered_set>
 #include <vector>
 
-#include "base/context.h"
 #include "fetch/expand.h"
 #include "fetch/link_estimate.h"
 #include "fetch/storing_sink.h"
+#include "trolley/context.h"
 
 namespace trolley {
 

@@ -8,13 +8,13 @@
 #include <unordered_set>
 #include <vector>
 
-#include "base/context.h"
-#include "base/error.h"
-#include "dicom/references.h"
-#include "download/downloader.h"
-#include "fetch/download_report.h"
-#include "search/searcher.h"
-#include "storage/storage.h"
+#include "trolley/context.h"
+#include "trolley/download_report.h"
+#include "trolley/downloader.h"
+#include "trolley/error.h"
+#include "trolley/references.h"
+#include "trolley/searcher.h"
+#include "trolley/storage.h"
 
 namespace trolley {
 

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <iterator>
 
-#include "base/error.h"
 #include "base/text.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

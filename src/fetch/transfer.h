@@ -13,11 +13,11 @@
 #include <stop_token>
 #include <vector>
 
-#include "base/context.h"
 #include "base/unique_fd.h"
 #include "cache/instance_cache.h"
 #include "fetch/opened_instance.h"
 #include "fetch/retriever.h"
+#include "trolley/context.h"
 
 namespace trolley {
 

@@ -5,10 +5,10 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "fetch/memory_file.h"
 #include "fetch/transfer.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -1,7 +1,7 @@
 // The client's policy: which credentials a URL may see, renewal after a refusal, redirects, the rate limit, and the
 // pool of slots with their open connections. http_slot.cc and http_transfer.cc speak to libcurl. Runs on the caller's
 // thread.
-#include "http/http_client.h"
+#include "trolley/http_client.h"
 
 #include <unistd.h>
 
@@ -9,16 +9,17 @@
 #include <cerrno>
 #include <system_error>
 
-#include "base/error.h"
 #include "base/mutex.h"
 #include "base/rate_limiter.h"
+#include "base/secret_reader.h"
 #include "base/text.h"
 #include "http/auth/challenge.h"
-#include "http/auth/custom_headers.h"
 #include "http/http_error.h"
 #include "http/http_slot.h"
 #include "http/http_url.h"
 #include "http/url_for_log.h"
+#include "trolley/authenticator.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/error.h"
-#include "http/http_options.h"
+#include "trolley/error.h"
+#include "trolley/http_client.h"
 
 namespace trolley::internal {
 

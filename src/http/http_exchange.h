@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/context.h"
-#include "http/http_message.h"
+#include "trolley/context.h"
+#include "trolley/http_client.h"
 
 namespace trolley::internal {
 

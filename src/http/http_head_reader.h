@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "http/http_exchange.h"
-#include "http/http_message.h"
+#include "trolley/http_client.h"
 
 namespace trolley::internal {
 

@@ -1,4 +1,4 @@
-#include "http/http_message.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 

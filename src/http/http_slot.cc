@@ -8,10 +8,10 @@
 
 #include <new>
 
-#include "base/error.h"
 #include "base/sigpipe_block.h"
 #include "base/text.h"
 #include "http/http_transfer.h"
+#include "trolley/error.h"
 
 namespace trolley::internal {
 namespace {

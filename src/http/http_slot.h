@@ -3,10 +3,9 @@
 
 #include <memory>
 
-#include "base/context.h"
 #include "http/http_exchange.h"
-#include "http/http_message.h"
-#include "http/http_options.h"
+#include "trolley/context.h"
+#include "trolley/http_client.h"
 
 namespace trolley::internal {
 

@@ -1,8 +1,8 @@
 #include "http/http_status.h"
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "http/http_message.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 

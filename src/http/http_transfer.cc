@@ -9,9 +9,9 @@
 #include <stop_token>
 #include <string>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "http/http_url.h"
+#include "trolley/error.h"
 
 namespace trolley::internal {
 namespace {

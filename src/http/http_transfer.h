@@ -13,12 +13,12 @@
 #include <span>
 #include <string_view>
 
-#include "base/context.h"
 #include "base/text.h"
 #include "http/http_error.h"
 #include "http/http_exchange.h"
 #include "http/http_head_reader.h"
-#include "http/http_options.h"
+#include "trolley/context.h"
+#include "trolley/http_client.h"
 
 namespace trolley::internal {
 

@@ -1,12 +1,12 @@
-#include "http/server_profile.h"
+#include "trolley/server_profile.h"
 
 #include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "base/text.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

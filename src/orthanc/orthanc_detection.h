@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "base/context.h"
-#include "http/http_client.h"
+#include "trolley/context.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 

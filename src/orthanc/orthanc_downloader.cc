@@ -4,12 +4,12 @@
 #include <string>
 #include <utility>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "download/series_batch.h"
 #include "download/wado/wado_request.h"
 #include "http/url_for_log.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

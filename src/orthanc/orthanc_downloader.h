@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "download/downloader.h"
-#include "http/http_client.h"
 #include "orthanc/orthanc_rest.h"
+#include "trolley/downloader.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 

@@ -8,8 +8,8 @@
 #include <unordered_map>
 
 #include "base/mutex.h"
-#include "dicom/references.h"
-#include "dicom/uid.h"
+#include "trolley/references.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 

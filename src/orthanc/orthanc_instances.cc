@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/error.h"
 #include "base/text.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "base/json_stream.h"
-#include "dicom/uid.h"
-#include "http/http_client.h"
+#include "trolley/http_client.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 

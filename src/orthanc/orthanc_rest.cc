@@ -9,8 +9,6 @@
 #include <utility>
 
 #include "base/async_call.h"
-#include "base/error.h"
-#include "base/log.h"
 #include "base/mutex.h"
 #include "base/text.h"
 #include "http/http_status.h"
@@ -19,6 +17,8 @@
 #include "orthanc/orthanc_identifiers.h"
 #include "orthanc/orthanc_instances.h"
 #include "orthanc/orthanc_json.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -10,10 +10,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/context.h"
-#include "dicom/references.h"
-#include "dicom/study.h"
-#include "http/http_client.h"
+#include "trolley/context.h"
+#include "trolley/http_client.h"
+#include "trolley/references.h"
+#include "trolley/study.h"
 
 namespace trolley {
 

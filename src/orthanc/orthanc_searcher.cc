@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "base/async_call.h"
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "orthanc/orthanc_rest.h"
-#include "search/searcher.h"
+#include "trolley/searcher.h"
 
 namespace trolley {
 

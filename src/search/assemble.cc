@@ -9,11 +9,11 @@
 #include <unordered_map>
 #include <utility>
 
-#include "base/error.h"
 #include "base/index_set.h"
 #include "base/text.h"
 #include "dicom/matching.h"
-#include "dicom/uid.h"
+#include "trolley/error.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 namespace {

@@ -1,7 +1,7 @@
 // The cache in front of an archive's searcher. The tree and the commands call it from any thread; it runs queries on a
 // small pool of threads, and a timer thread ends the waits of callers whose deadline passes or who stop. No callback is
 // called and no query is run while the mutex is held.
-#include "search/caching_searcher.h"
+#include "trolley/caching_searcher.h"
 
 #include <pthread.h>
 
@@ -13,10 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
 #include "base/mutex.h"
 #include "base/thread_pool.h"
+#include "search/result_cache.h"
+#include "search/result_store.h"
 #include "search/running_query.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

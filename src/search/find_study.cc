@@ -1,7 +1,7 @@
 #include "search/find_study.h"
 
-#include "base/error.h"
 #include "base/text.h"
+#include "trolley/error.h"
 
 namespace trolley {
 

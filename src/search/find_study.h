@@ -1,12 +1,11 @@
 #ifndef TROLLEY_SEARCH_FIND_STUDY_H_
 #define TROLLEY_SEARCH_FIND_STUDY_H_
 
-#include "base/context.h"
-#include "dicom/level.h"
-#include "dicom/query.h"
-#include "dicom/study.h"
-#include "dicom/uid.h"
-#include "search/searcher.h"
+#include "trolley/context.h"
+#include "trolley/query.h"
+#include "trolley/searcher.h"
+#include "trolley/study.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 

@@ -1,8 +1,8 @@
 #ifndef TROLLEY_SEARCH_LEVEL_QUERIES_H_
 #define TROLLEY_SEARCH_LEVEL_QUERIES_H_
 
-#include "dicom/query.h"
-#include "dicom/references.h"
+#include "trolley/query.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

@@ -8,17 +8,12 @@
 #include <optional>
 
 #include "base/mutex.h"
-#include "dicom/query.h"
 #include "search/result_memory.h"
 #include "search/result_store.h"
+#include "trolley/caching_searcher.h"
+#include "trolley/query.h"
 
 namespace trolley {
-
-struct CachedResult {
-  SearchResult studies;  // never null
-  std::chrono::system_clock::time_point fetched_at;
-  bool stale = false;  // expired, and the archive could not be queried
-};
 
 // The results that a CachingSearcher has, in memory and in a store, and which of them have expired. Never queries the
 // archive. Thread-safe.

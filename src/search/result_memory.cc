@@ -5,8 +5,8 @@
 #include <memory>
 #include <utility>
 
-#include "dicom/uid.h"
 #include "search/assemble.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 namespace {

@@ -9,8 +9,8 @@
 #include <optional>
 #include <unordered_map>
 
-#include "dicom/query.h"
-#include "dicom/study.h"
+#include "trolley/query.h"
+#include "trolley/study.h"
 
 namespace trolley {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "dicom/study.h"
+#include "trolley/study.h"
 
 namespace trolley {
 

@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/context.h"
-#include "dicom/query.h"
-#include "search/caching_searcher.h"
+#include "trolley/caching_searcher.h"
+#include "trolley/context.h"
+#include "trolley/query.h"
 
 namespace trolley {
 

@@ -1,4 +1,4 @@
-#include "storage/directory_storage.h"
+#include "trolley/directory_storage.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,11 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include "base/mutex.h"
 #include "base/text.h"
 #include "dicom/file_meta.h"
-#include "dicom/part10.h"
 #include "storage/output_directory.h"
+#include "trolley/error.h"
+#include "trolley/file_header.h"
 
 namespace trolley {
 namespace {
@@ -97,23 +98,32 @@ std::filesystem::path StorageDir::PathOf(const InstanceReference& instance) {
          FileName(instance.instance, names_);
 }
 
+struct FlatStorageDir::State {
+  Mutex mutex;
+  bool was_empty TROLLEY_GUARDED_BY(mutex) = false;  // at the first look
+  bool looked TROLLEY_GUARDED_BY(mutex) = false;
+  std::map<Uid, SeriesReference> series_of TROLLEY_GUARDED_BY(mutex);
+};
+
 FlatStorageDir::FlatStorageDir(DirectoryStorageOptions options, UidNames names)
-    : DirectoryStorage(std::move(options)), names_(names) {}
+    : DirectoryStorage(std::move(options)), names_(names), state_(std::make_unique<State>()) {}
+
+FlatStorageDir::~FlatStorageDir() = default;
 
 bool FlatStorageDir::MayHave(const SeriesReference&) {
   // The files that this run puts there belong to other series.
-  const MutexLock lock(mutex_);
-  if (!looked_) {
-    looked_ = true;
-    was_empty_ = !HasFiles(".");
+  const MutexLock lock(state_->mutex);
+  if (!state_->looked) {
+    state_->looked = true;
+    state_->was_empty = !HasFiles(".");
   }
-  return !was_empty_;
+  return !state_->was_empty;
 }
 
 std::filesystem::path FlatStorageDir::PathOf(const InstanceReference& instance) {
   {
-    const MutexLock lock(mutex_);
-    const auto [owner, is_new] = series_of_.try_emplace(instance.instance, instance.series_reference());
+    const MutexLock lock(state_->mutex);
+    const auto [owner, is_new] = state_->series_of.try_emplace(instance.instance, instance.series_reference());
     if (owner->second != instance.series_reference()) {
       throw Error(ErrorCode::kStorage, StrCat("Cannot store instance ", instance.instance.str(), " of series ",
                                               instance.series.str(), ": series ", owner->second.series.str(),

@@ -16,9 +16,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

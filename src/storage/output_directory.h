@@ -11,7 +11,7 @@
 
 #include "base/mutex.h"
 #include "base/unique_fd.h"
-#include "storage/storage.h"
+#include "trolley/storage.h"
 
 namespace trolley {
 

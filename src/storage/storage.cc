@@ -1,4 +1,4 @@
-#include "storage/storage.h"
+#include "trolley/storage.h"
 
 namespace trolley {
 

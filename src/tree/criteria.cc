@@ -1,14 +1,14 @@
-#include "tree/criteria.h"
+#include "trolley/criteria.h"
 
 #include <algorithm>
 #include <array>
 #include <ctime>
 #include <optional>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "search/assemble.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

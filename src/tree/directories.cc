@@ -4,7 +4,8 @@
 
 #include "base/text.h"
 #include "search/level_queries.h"
-#include "tree/criteria.h"
+#include "trolley/criteria.h"
+#include "trolley/error.h"
 
 namespace trolley {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "dicom/query.h"
 #include "tree/node.h"
+#include "trolley/query.h"
 
 namespace trolley {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "dicom/attributes.h"
+#include "trolley/attributes.h"
 
 namespace trolley {
 

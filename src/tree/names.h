@@ -6,7 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "dicom/study.h"
+#include "trolley/readable_storage.h"
+#include "trolley/study.h"
 
 namespace trolley {
 
@@ -17,11 +18,6 @@ namespace trolley {
 
 // `text` made fit to be (part of) a name; may be empty.
 std::string CleanName(std::string_view text);
-
-enum class NameStyle {
-  kReadable,  // "2020-03-01 CT Chest~3f9a2c"
-  kUid,       // bare UIDs
-};
 
 // How much of the hash of a UID or PatientID ends a name. Only names that are equal otherwise, in one listing, get more
 // than kShort.

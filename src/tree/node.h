@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
-#include "dicom/query.h"
-#include "dicom/references.h"
-#include "dicom/uid.h"
+#include "trolley/query.h"
+#include "trolley/references.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 

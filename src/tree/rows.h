@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "search/searcher.h"
 #include "tree/names.h"
 #include "tree/node.h"
+#include "trolley/searcher.h"
 
 namespace trolley {
 

@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "search/searcher.h"
 #include "tree/node.h"
 #include "tree/rows.h"
+#include "trolley/searcher.h"
 
 namespace trolley {
 

@@ -6,7 +6,6 @@
 #include <utility>
 #include <variant>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "search/level_queries.h"
 #include "tree/directories.h"
@@ -14,6 +13,7 @@
 #include "tree/view.h"
 #include "tree/view_registry.h"
 #include "tree/views/study_and_series.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -8,11 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "base/context.h"
-#include "search/caching_searcher.h"
 #include "tree/listing.h"
 #include "tree/node.h"
 #include "tree/tree_options.h"
+#include "trolley/caching_searcher.h"
+#include "trolley/context.h"
 
 namespace trolley {
 

@@ -11,13 +11,13 @@
 #include <variant>
 #include <vector>
 
-#include "dicom/query.h"
-#include "search/searcher.h"
 #include "tree/listing.h"
 #include "tree/node.h"
 #include "tree/rows.h"
 #include "tree/table.h"
 #include "tree/tree_options.h"
+#include "trolley/query.h"
+#include "trolley/searcher.h"
 
 namespace trolley {
 

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-#include "base/error.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -1,8 +1,8 @@
-#include "base/context.h"
+#include "trolley/context.h"
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

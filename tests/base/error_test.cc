@@ -1,4 +1,4 @@
-#include "base/error.h"
+#include "trolley/error.h"
 
 #include <gtest/gtest.h>
 

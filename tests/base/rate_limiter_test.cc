@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/error.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

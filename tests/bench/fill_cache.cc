@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "archive/archive.h"
-#include "base/context.h"
+#include "trolley/context.h"
 
 namespace {
 

@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "cache/instance_cache.h"
 #include "cache/lmdb_environment.h"
 #include "support/temp_directory.h"
+#include "trolley/error.h"
 
 namespace trolley {
 

@@ -3,19 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/error.h"
-#include "config/config.h"
 #include "config/registry.h"
 #include "config/secret_keys.h"
-#include "download/c_get/c_get.h"
-#include "download/c_move/c_move.h"
-#include "download/rad69/rad69.h"
 #include "download/wado/wado_rs_metadata.h"
-#include "http/auth/impax_login.h"
-#include "http/auth/oauth2.h"
-#include "http/auth/vitrea_login.h"
-#include "search/c_find/c_find.h"
-#include "search/mint/mint.h"
+#include "trolley/authenticator.h"
+#include "trolley/config.h"
+#include "trolley/downloaders.h"
+#include "trolley/error.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 namespace {

@@ -5,12 +5,13 @@
 #include <chrono>
 #include <string>
 
-#include "base/error.h"
 #include "base/text.h"
-#include "config/config.h"
-#include "dicom/query.h"
+#include "dimse/association_pool.h"
 #include "support/fake_scp.h"
 #include "support/http_fake.h"
+#include "trolley/config.h"
+#include "trolley/error.h"
+#include "trolley/query.h"
 
 namespace trolley {
 namespace {

@@ -1,4 +1,4 @@
-#include "config/config.h"
+#include "trolley/config.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,11 +7,11 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "base/error.h"
 #include "config/default_directories.h"
 #include "config/registry.h"
 #include "config/secret_keys.h"
 #include "support/paths.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

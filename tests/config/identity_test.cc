@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "config/config.h"
+#include "trolley/config.h"
 
 namespace trolley {
 namespace {

@@ -1,4 +1,4 @@
-#include "dicom/attributes.h"
+#include "trolley/attributes.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

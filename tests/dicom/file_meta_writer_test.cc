@@ -5,9 +5,10 @@
 #include <string>
 
 #include "dicom/data_set_peek.h"
-#include "dicom/part10.h"
+#include "dicom/file_meta.h"
 #include "dicom/synthetic.h"
 #include "support/temp_directory.h"
+#include "trolley/file_header.h"
 
 namespace trolley {
 namespace {

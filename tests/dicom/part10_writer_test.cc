@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "dicom/dicom_json_data_set.h"
 #include "dicom/native_xml.h"
-#include "dicom/part10.h"
 #include "support/process.h"
 #include "support/temp_directory.h"
+#include "trolley/error.h"
+#include "trolley/file_header.h"
 
 namespace trolley {
 namespace {

@@ -1,11 +1,11 @@
-#include "dicom/query.h"
+#include "trolley/query.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "base/error.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -7,9 +7,9 @@
 #include <fstream>
 #include <set>
 
-#include "base/error.h"
 #include "dicom/charset.h"
 #include "support/temp_directory.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -1,4 +1,4 @@
-#include "dicom/tag.h"
+#include "trolley/tag.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <iostream>
 #include <thread>
 
-#include "base/error.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -1,11 +1,11 @@
-#include "dicom/uid.h"
+#include "trolley/uid.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <unordered_set>
 
-#include "base/error.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

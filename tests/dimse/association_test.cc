@@ -12,11 +12,11 @@
 #include <thread>
 #include <vector>
 
-#include "base/error.h"
 #include "base/rate_limiter.h"
 #include "dimse/association_pool.h"
 #include "support/fake_scp.h"
 #include "support/sockets.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

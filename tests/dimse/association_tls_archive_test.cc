@@ -8,13 +8,13 @@
 #include <string>
 #include <thread>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "dimse/association_pool.h"
 #include "support/certificates.h"
 #include "support/fake_scp.h"
 #include "support/process.h"
 #include "support/sockets.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

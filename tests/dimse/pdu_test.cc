@@ -5,8 +5,8 @@
 #include <random>
 #include <string>
 
-#include "base/error.h"
 #include "dimse/dimse.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "dimse/association_pool.h"
 #include "support/sockets.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -12,13 +12,14 @@
 #include <utility>
 #include <vector>
 
+#include "dicom/file_meta.h"
 #include "dicom/file_meta_writer.h"
-#include "dicom/references.h"
 #include "dicom/synthetic.h"
 #include "support/dcmqrscp.h"
 #include "support/orthanc_content.h"
 #include "support/process.h"
 #include "support/temp_directory.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

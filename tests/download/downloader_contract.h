@@ -15,8 +15,8 @@
 #include <thread>
 #include <vector>
 
-#include "base/error.h"
 #include "download/recording_sink.h"
+#include "trolley/error.h"
 
 namespace trolley {
 

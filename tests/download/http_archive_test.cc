@@ -7,16 +7,15 @@
 #include <vector>
 
 #include "base/text.h"
-#include "dicom/part10.h"
 #include "download/downloader_contract.h"
-#include "download/wado/wado_rs.h"
 #include "download/wado/wado_rs_metadata.h"
-#include "download/wado/wado_uri.h"
-#include "http/http_client.h"
 #include "orthanc/orthanc_downloader.h"
 #include "orthanc/orthanc_rest.h"
 #include "support/orthanc_content.h"
 #include "support/proxy.h"
+#include "trolley/downloaders.h"
+#include "trolley/file_header.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 namespace {

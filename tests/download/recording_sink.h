@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
-#include "download/downloader.h"
+#include "trolley/downloader.h"
+#include "trolley/error.h"
 
 namespace trolley {
 

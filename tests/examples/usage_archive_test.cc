@@ -6,15 +6,8 @@
 #include <fstream>
 #include <memory>
 
-#include "archive/trolley.h"
-#include "download/wado/wado_rs.h"
-#include "download/wado/wado_uri.h"
 #include "examples/hospital.h"
-#include "http/http_client.h"
-#include "search/mint/mint.h"
-#include "search/qido/qido_rs.h"
-#include "storage/directory_storage.h"
-#include "tree/readable_storage.h"
+#include "trolley/trolley.h"
 
 namespace trolley {
 namespace {

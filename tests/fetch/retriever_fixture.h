@@ -16,10 +16,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/error.h"
 #include "fetch/retriever.h"
 #include "support/gate.h"
 #include "support/temp_directory.h"
+#include "trolley/error.h"
 
 namespace trolley {
 

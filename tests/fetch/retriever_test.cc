@@ -11,9 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include "base/error.h"
 #include "support/gate.h"
 #include "support/temp_directory.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -1,4 +1,4 @@
-#include "http/http_client.h"
+#include "trolley/http_client.h"
 
 #include <atomic>
 #include <thread>

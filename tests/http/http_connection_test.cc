@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "base/rate_limiter.h"
-#include "http/http_client.h"
 #include "http/http_fixture.h"
 #include "support/sockets.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 namespace {

@@ -3,8 +3,9 @@
 #include <mutex>
 #include <thread>
 
-#include "http/http_client.h"
 #include "http/http_fixture.h"
+#include "trolley/authenticator.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 namespace {

@@ -8,10 +8,10 @@
 #include <memory>
 #include <string>
 
-#include "base/error.h"
 #include "base/text.h"
-#include "http/http_client.h"
 #include "support/http_fake.h"
+#include "trolley/error.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 

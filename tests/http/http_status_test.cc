@@ -3,10 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/error.h"
-#include "base/log.h"
-#include "http/http_client.h"
 #include "http/url_for_log.h"
+#include "trolley/error.h"
+#include "trolley/http_client.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

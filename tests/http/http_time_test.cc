@@ -7,9 +7,9 @@
 #include <mutex>
 #include <thread>
 
-#include "http/http_client.h"
 #include "http/http_fixture.h"
 #include "support/sockets.h"
+#include "trolley/http_client.h"
 
 namespace {
 

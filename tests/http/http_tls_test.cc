@@ -2,9 +2,9 @@
 
 #include <thread>
 
-#include "http/http_client.h"
 #include "http/http_fixture.h"
 #include "support/temp_directory.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 namespace {

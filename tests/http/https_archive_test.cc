@@ -2,12 +2,12 @@
 
 #include <thread>
 
-#include "base/log.h"
 #include "http/http_fixture.h"
 #include "http/http_status.h"
 #include "support/certificates.h"
 #include "support/nginx.h"
 #include "support/sockets.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <memory>
 
-#include "archive/trolley.h"
 #include "dicom/synthetic.h"
-#include "storage/directory_storage.h"
+#include "trolley/client.h"
+#include "trolley/directory_storage.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) {

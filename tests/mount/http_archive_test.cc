@@ -12,13 +12,13 @@
 #include <string>
 #include <vector>
 
-#include "dicom/part10.h"
-#include "dicom/references.h"
 #include "support/mounted.h"
 #include "support/orthanc_content.h"
 #include "support/process.h"
 #include "support/proxy.h"
 #include "support/temp_directory.h"
+#include "trolley/file_header.h"
+#include "trolley/references.h"
 
 namespace trolley {
 namespace {

@@ -10,8 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "dicom/part10.h"
-#include "dicom/references.h"
 #include "dicom/synthetic.h"
 #include "support/fake_mint.h"
 #include "support/fake_rad69.h"
@@ -19,6 +17,8 @@
 #include "support/paths.h"
 #include "support/process.h"
 #include "support/temp_directory.h"
+#include "trolley/file_header.h"
+#include "trolley/references.h"
 
 namespace trolley {
 namespace {

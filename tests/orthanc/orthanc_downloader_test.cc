@@ -8,9 +8,9 @@
 
 #include "download/recording_sink.h"
 #include "download/wado/fake_wado.h"
-#include "download/wado/wado_rs.h"
-#include "http/http_client.h"
 #include "support/orthanc_fake.h"
+#include "trolley/downloaders.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 namespace {

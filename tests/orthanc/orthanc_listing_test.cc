@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
-#include "http/http_client.h"
 #include "orthanc/orthanc_searcher.h"
 #include "search/qido/fake_qido.h"
-#include "search/qido/qido_rs.h"
 #include "support/orthanc_fake.h"
+#include "trolley/error.h"
+#include "trolley/http_client.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 namespace {

@@ -6,10 +6,10 @@
 #include <memory>
 #include <string>
 
-#include "http/http_client.h"
 #include "search/assemble.h"
 #include "search/qido/fake_qido.h"
 #include "support/orthanc_fake.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 namespace {

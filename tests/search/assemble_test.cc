@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "base/text.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

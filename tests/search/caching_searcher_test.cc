@@ -1,4 +1,4 @@
-#include "search/caching_searcher.h"
+#include "trolley/caching_searcher.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,8 +9,9 @@
 #include <mutex>
 #include <thread>
 
-#include "base/error.h"
 #include "base/mutex.h"
+#include "search/result_store.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -16,9 +16,9 @@
 #include <tuple>
 #include <vector>
 
-#include "base/error.h"
-#include "dicom/references.h"
-#include "search/searcher.h"
+#include "trolley/error.h"
+#include "trolley/references.h"
+#include "trolley/searcher.h"
 
 namespace trolley {
 

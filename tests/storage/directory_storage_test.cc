@@ -1,4 +1,4 @@
-#include "storage/directory_storage.h"
+#include "trolley/directory_storage.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,11 +12,11 @@
 #include <thread>
 #include <vector>
 
-#include "base/error.h"
 #include "dicom/synthetic.h"
 #include "download/recording_sink.h"
 #include "download/wado/fake_wado.h"
 #include "support/temp_directory.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -7,9 +7,9 @@
 
 #include "base/text.h"
 #include "dicom/matching.h"
-#include "dicom/query.h"
-#include "dicom/tag.h"
 #include "search/assemble.h"
+#include "trolley/query.h"
+#include "trolley/tag.h"
 
 namespace trolley {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "dicom/attributes.h"
 #include "support/http_fake.h"
+#include "trolley/attributes.h"
 
 namespace trolley {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "dicom/references.h"
 #include "support/http_fake.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "base/unique_fd.h"
-#include "dimse/dicom_peer.h"
 #include "dimse/dimse.h"
 #include "dimse/pdu.h"
+#include "trolley/dicom_peer.h"
 
 namespace trolley {
 

@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
 #include "dicom/matching.h"
 #include "search/assemble.h"
-#include "search/searcher.h"
+#include "trolley/error.h"
+#include "trolley/searcher.h"
 
 namespace trolley {
 

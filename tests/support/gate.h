@@ -5,8 +5,8 @@
 #include <condition_variable>
 #include <mutex>
 
-#include "base/context.h"
-#include "base/error.h"
+#include "trolley/context.h"
+#include "trolley/error.h"
 
 namespace trolley {
 

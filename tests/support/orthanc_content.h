@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "dicom/references.h"
 #include "dicom/synthetic.h"
 #include "support/made_once.h"
 #include "support/orthanc.h"
 #include "support/sockets.h"
 #include "support/temp_directory.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/text.h"
-#include "dicom/references.h"
 #include "support/http_fake.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

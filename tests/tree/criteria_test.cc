@@ -1,4 +1,4 @@
-#include "tree/criteria.h"
+#include "trolley/criteria.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "base/error.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -2,8 +2,7 @@
 #include "base/text.h"
 #include "config/registry.h"
 #include "config/secret_keys.h"
-#include "http/auth/basic_auth.h"
-#include "http/auth/login_options.h"
+#include "trolley/authenticator.h"
 
 namespace trolley {
 namespace {

@@ -1,8 +1,7 @@
 // The authentication "netrc": user and password from a netrc file, by the host of the request.
 #include "base/text.h"
 #include "config/registry.h"
-#include "http/auth/login_options.h"
-#include "http/auth/netrc.h"
+#include "trolley/authenticator.h"
 
 namespace trolley {
 namespace {

@@ -1,6 +1,6 @@
 // The authentication "none": where the archive has one that a single client must not use.
 #include "config/registry.h"
-#include "http/auth/login_options.h"
+#include "trolley/authenticator.h"
 
 namespace trolley {
 namespace {

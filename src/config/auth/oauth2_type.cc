@@ -2,8 +2,7 @@
 #include "base/text.h"
 #include "config/registry.h"
 #include "config/secret_keys.h"
-#include "http/auth/login_options.h"
-#include "http/auth/oauth2.h"
+#include "trolley/authenticator.h"
 
 namespace trolley {
 namespace {

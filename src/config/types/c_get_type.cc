@@ -1,7 +1,7 @@
 // The downloader "c-get": instances come over the association that requests them.
 #include "config/client_factory.h"
 #include "config/registry.h"
-#include "download/c_get/c_get.h"
+#include "trolley/downloaders.h"
 
 namespace trolley {
 namespace {

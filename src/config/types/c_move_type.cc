@@ -1,7 +1,7 @@
 // The downloader "c-move": the archive opens associations to this machine and sends instances over them.
 #include "config/client_factory.h"
 #include "config/registry.h"
-#include "download/c_move/c_move.h"
+#include "trolley/downloaders.h"
 
 namespace trolley {
 namespace {

@@ -1,7 +1,7 @@
 // The searcher "dicom-qr": C-FIND.
 #include "config/client_factory.h"
 #include "config/registry.h"
-#include "search/c_find/c_find.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 namespace {

@@ -1,8 +1,8 @@
 // The downloader "folder": opens the files of a directory on this machine.
 #include "config/client_factory.h"
 #include "config/registry.h"
-#include "download/folder/folder_downloader.h"
-#include "search/folder/folder_archive.h"
+#include "trolley/downloaders.h"
+#include "trolley/folder_archive.h"
 
 namespace trolley {
 namespace {

@@ -1,7 +1,7 @@
 // The searcher "folder": a directory of DICOM files on this machine.
 #include "config/client_factory.h"
 #include "config/registry.h"
-#include "search/folder/folder_archive.h"
+#include "trolley/folder_archive.h"
 
 namespace trolley {
 namespace {

@@ -1,7 +1,7 @@
 // The searcher "mint": Medical Imaging Network Transport, by the dialects of Vitrea and of the reference server.
 #include "config/client_factory.h"
 #include "config/registry.h"
-#include "search/mint/mint.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 namespace {

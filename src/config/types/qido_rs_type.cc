@@ -3,7 +3,7 @@
 #include "config/client_factory.h"
 #include "config/registry.h"
 #include "orthanc/orthanc_searcher.h"
-#include "search/qido/qido_rs.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 namespace {

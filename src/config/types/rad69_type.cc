@@ -1,7 +1,7 @@
 // The downloader "rad69": IHE's Retrieve Imaging Document Set.
 #include "config/client_factory.h"
 #include "config/registry.h"
-#include "download/rad69/rad69.h"
+#include "trolley/downloaders.h"
 
 namespace trolley {
 namespace {

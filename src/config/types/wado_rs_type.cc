@@ -1,8 +1,8 @@
 // The downloader "wado-rs": DICOMweb's retrieval. From an Orthanc, single instances come by its own interface.
 #include "config/client_factory.h"
 #include "config/registry.h"
-#include "download/wado/wado_rs.h"
 #include "orthanc/orthanc_downloader.h"
+#include "trolley/downloaders.h"
 
 namespace trolley {
 namespace {

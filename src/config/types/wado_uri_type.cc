@@ -1,7 +1,7 @@
 // The downloader "wado-uri": one instance for each request.
 #include "config/client_factory.h"
 #include "config/registry.h"
-#include "download/wado/wado_uri.h"
+#include "trolley/downloaders.h"
 
 namespace trolley {
 namespace {

@@ -1,12 +1,12 @@
-#include "download/c_get/c_get.h"
-
 #include <algorithm>
 #include <span>
 #include <utility>
 
+#include "dimse/association_pool.h"
 #include "download/c_get/c_get_fetch.h"
 #include "download/retrieve.h"
 #include "download/series_batch.h"
+#include "trolley/downloaders.h"
 
 namespace trolley {
 namespace {

@@ -7,8 +7,8 @@
 #include <unordered_map>
 
 #include "base/mutex.h"
-#include "dicom/references.h"
 #include "download/storage_contexts.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

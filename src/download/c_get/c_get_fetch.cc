@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "dicom/storage_classes.h"
 #include "download/instance_receiver.h"
 #include "download/storage_contexts.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -3,12 +3,12 @@
 
 #include <span>
 
-#include "base/context.h"
-#include "dicom/references.h"
 #include "dimse/association_pool.h"
 #include "download/c_get/c_get_experience.h"
-#include "download/downloader.h"
 #include "download/retrieve.h"
+#include "trolley/context.h"
+#include "trolley/downloader.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

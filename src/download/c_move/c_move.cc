@@ -1,19 +1,18 @@
-#include "download/c_move/c_move.h"
-
 #include <algorithm>
 #include <span>
 #include <stop_token>
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "dimse/association_pool.h"
 #include "dimse/storage_scp.h"
 #include "download/c_move/move_receiver.h"
 #include "download/retrieve.h"
 #include "download/series_batch.h"
+#include "trolley/downloaders.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

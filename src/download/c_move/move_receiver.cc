@@ -5,10 +5,10 @@
 #include <map>
 #include <utility>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "dimse/dimse.h"
 #include "download/instance_receiver.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -12,11 +12,11 @@
 #include <string>
 #include <vector>
 
-#include "base/context.h"
-#include "base/error.h"
-#include "dicom/references.h"
 #include "dimse/storage_scp.h"
-#include "download/downloader.h"
+#include "trolley/context.h"
+#include "trolley/downloader.h"
+#include "trolley/error.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

@@ -1,5 +1,3 @@
-#include "download/folder/folder_downloader.h"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,10 +9,11 @@
 #include <utility>
 #include <vector>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
-#include "dicom/part10.h"
+#include "trolley/downloaders.h"
+#include "trolley/file_header.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

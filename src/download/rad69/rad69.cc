@@ -1,5 +1,3 @@
-#include "download/rad69/rad69.h"
-
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -7,8 +5,6 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/message_digest.h"
 #include "base/text.h"
 #include "base/wait.h"
@@ -18,6 +14,9 @@
 #include "download/series_batch.h"
 #include "http/http_status.h"
 #include "http/url_for_log.h"
+#include "trolley/downloaders.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -4,10 +4,10 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "http/media_type.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -10,13 +10,13 @@
 #include <string>
 #include <vector>
 
-#include "dicom/references.h"
-#include "download/downloader.h"
 #include "download/file_receiver.h"
 #include "download/rad69/rad69_response.h"
-#include "http/http_client.h"
 #include "http/media_type.h"
 #include "http/multipart.h"
+#include "trolley/downloader.h"
+#include "trolley/http_client.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

@@ -4,9 +4,9 @@
 #include <span>
 #include <string_view>
 
-#include "dicom/references.h"
-#include "download/rad69/rad69.h"
-#include "http/http_client.h"
+#include "trolley/downloaders.h"
+#include "trolley/http_client.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dicom/uid.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "http/media_type.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

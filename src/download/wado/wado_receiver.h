@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "dicom/references.h"
-#include "download/downloader.h"
 #include "download/file_receiver.h"
-#include "http/http_client.h"
 #include "http/multipart.h"
+#include "trolley/downloader.h"
+#include "trolley/http_client.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

@@ -6,11 +6,11 @@
 #include <string_view>
 #include <vector>
 
-#include "base/context.h"
-#include "base/error.h"
-#include "dicom/references.h"
-#include "download/downloader.h"
-#include "http/http_client.h"
+#include "trolley/context.h"
+#include "trolley/downloader.h"
+#include "trolley/error.h"
+#include "trolley/http_client.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

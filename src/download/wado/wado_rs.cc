@@ -1,5 +1,3 @@
-#include "download/wado/wado_rs.h"
-
 #include <array>
 #include <atomic>
 #include <functional>
@@ -9,11 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "download/series_batch.h"
 #include "download/wado/wado_request.h"
+#include "trolley/downloaders.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -9,8 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "dicom/dicom_json_data_set.h"
 #include "dicom/native_xml.h"
@@ -19,6 +17,8 @@
 #include "download/wado/wado_request.h"
 #include "http/media_type.h"
 #include "http/multipart.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -6,16 +6,11 @@
 #include <string>
 
 #include "dicom/data_set.h"
-#include "dicom/references.h"
-#include "download/downloader.h"
-#include "http/http_client.h"
+#include "trolley/downloaders.h"
+#include "trolley/http_client.h"
+#include "trolley/references.h"
 
 namespace trolley {
-
-struct WadoRsMetadataOptions {
-  std::string url;       // base of the DICOMweb service, with or without trailing "/"
-  bool use_xml = false;  // ask for application/dicom+xml; else for JSON, and for XML where the server has no JSON
-};
 
 // Retrieve Metadata of DICOMweb, PS3.18 2024d §10.4.1.1.2: all attributes of instances without their bulk data.
 // Thread-safe. Each call gives one data set after another to `each` and returns true; false when the archive says that
@@ -36,11 +31,6 @@ class WadoRsMetadata {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-// Instances as header-only DICOM files, written here (see WritePart10): their bytes are not those that the archive
-// stores. Many of a series are fetched in one request.
-std::unique_ptr<Downloader> MakeWadoRsMetadataDownloader(WadoRsMetadataOptions options,
-                                                         std::shared_ptr<HttpClient> http);
 
 }  // namespace trolley
 

@@ -1,11 +1,10 @@
-#include "download/wado/wado_uri.h"
-
 #include <utility>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "download/series_batch.h"
 #include "download/wado/wado_request.h"
+#include "trolley/downloaders.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -1,6 +1,6 @@
-#include "http/auth/authenticator.h"
+#include "trolley/authenticator.h"
 
-#include "http/http_message.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 

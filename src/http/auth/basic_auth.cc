@@ -1,9 +1,8 @@
-#include "http/auth/basic_auth.h"
-
 #include <utility>
 
 #include "http/auth/auth_text.h"
 #include "http/auth/lines_authenticator.h"
+#include "trolley/authenticator.h"
 
 namespace trolley {
 

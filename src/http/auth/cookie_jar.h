@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "http/http_message.h"
+#include "trolley/http_client.h"
 
 namespace trolley::internal {
 

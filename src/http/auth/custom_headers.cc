@@ -1,14 +1,14 @@
-#include "http/auth/custom_headers.h"
-
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
+#include "base/secret_reader.h"
 #include "base/text.h"
 #include "http/auth/auth_text.h"
 #include "http/auth/lines_authenticator.h"
+#include "trolley/authenticator.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -1,19 +1,19 @@
-#include "http/auth/digest_auth.h"
-
 #include <array>
 #include <map>
 #include <optional>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/message_digest.h"
 #include "base/mutex.h"
+#include "base/secret_reader.h"
 #include "base/text.h"
 #include "http/auth/auth_text.h"
 #include "http/auth/challenge.h"
-#include "http/http_message.h"
 #include "http/http_url.h"
 #include "http/url_for_log.h"
+#include "trolley/authenticator.h"
+#include "trolley/error.h"
+#include "trolley/http_client.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -1,18 +1,17 @@
-#include "http/auth/impax_login.h"
-
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include "base/secret_reader.h"
 #include "base/text.h"
 #include "http/auth/login_check.h"
 #include "http/auth/login_grant.h"
-#include "http/auth/login_options.h"
-#include "http/http_client.h"
 #include "http/http_status.h"
 #include "http/url_for_log.h"
+#include "trolley/authenticator.h"
+#include "trolley/error.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 namespace {

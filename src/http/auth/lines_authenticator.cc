@@ -2,8 +2,9 @@
 
 #include <utility>
 
-#include "base/error.h"
-#include "base/log.h"
+#include "base/secret_reader.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley::internal {
 

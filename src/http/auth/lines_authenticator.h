@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "base/secret.h"
-#include "http/auth/authenticator.h"
+#include "trolley/authenticator.h"
+#include "trolley/secret.h"
 
 namespace trolley::internal {
 

@@ -1,10 +1,10 @@
 #include "http/auth/login_check.h"
 
-#include "base/log.h"
 #include "base/text.h"
 #include "http/auth/auth_text.h"
 #include "http/http_url.h"
 #include "http/url_for_log.h"
+#include "trolley/log.h"
 
 namespace trolley::internal {
 

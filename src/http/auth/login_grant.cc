@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <exception>
 
-#include "base/log.h"
 #include "base/text.h"
-#include "http/auth/login_options.h"
 #include "http/http_url.h"
 #include "http/url_for_log.h"
+#include "trolley/authenticator.h"
+#include "trolley/log.h"
 
 namespace trolley::internal {
 namespace {

@@ -8,11 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "base/mutex.h"
-#include "http/auth/authenticator.h"
 #include "http/auth/cookie_jar.h"
-#include "http/auth/login_options.h"
+#include "trolley/authenticator.h"
+#include "trolley/error.h"
 
 namespace trolley::internal {
 

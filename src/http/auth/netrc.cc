@@ -3,20 +3,20 @@
 //  - the lines that were sent are known, so that a refused login is not sent again unless the file changed;
 //  - $NETRC is read, a file that others can read is a warning, and a host without a login is logged;
 //  - it works with everything else that an Authenticator is combined with (custom headers).
-#include "http/auth/netrc.h"
-
 #include <cstdlib>
 #include <fstream>
 #include <map>
 #include <optional>
 #include <sstream>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/mutex.h"
+#include "base/secret_reader.h"
 #include "base/text.h"
 #include "http/auth/auth_text.h"
 #include "http/http_url.h"
+#include "trolley/authenticator.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

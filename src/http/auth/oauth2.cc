@@ -1,19 +1,18 @@
-#include "http/auth/oauth2.h"
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "base/error.h"
-#include "base/log.h"
+#include "base/secret_reader.h"
 #include "base/text.h"
 #include "http/auth/auth_text.h"
 #include "http/auth/login_grant.h"
-#include "http/auth/login_options.h"
-#include "http/http_client.h"
 #include "http/http_status.h"
 #include "http/http_url.h"
 #include "http/url_for_log.h"
+#include "trolley/authenticator.h"
+#include "trolley/error.h"
+#include "trolley/http_client.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

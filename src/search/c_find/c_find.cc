@@ -1,12 +1,12 @@
-#include "search/c_find/c_find.h"
-
 #include <algorithm>
 #include <utility>
 
+#include "dimse/association_pool.h"
 #include "search/assemble.h"
 #include "search/c_find/c_find_client.h"
 #include "search/c_find/c_find_walk.h"
 #include "search/c_find/patients_of_studies.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 namespace {

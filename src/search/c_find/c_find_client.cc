@@ -5,12 +5,12 @@
 #include <unordered_map>
 #include <utility>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "dicom/identifier.h"
 #include "dicom/matching.h"
-#include "dicom/uid.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 namespace {

@@ -8,11 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "base/context.h"
-#include "dicom/attributes.h"
-#include "dicom/query.h"
 #include "dimse/association_pool.h"
-#include "search/c_find/c_find.h"
+#include "trolley/attributes.h"
+#include "trolley/context.h"
+#include "trolley/query.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 

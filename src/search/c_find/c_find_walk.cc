@@ -9,11 +9,11 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "dicom/matching.h"
-#include "dicom/uid.h"
 #include "search/assemble.h"
+#include "trolley/error.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 namespace {

@@ -3,12 +3,12 @@
 
 #include <vector>
 
-#include "base/context.h"
-#include "dicom/attributes.h"
-#include "dicom/query.h"
-#include "search/c_find/c_find.h"
 #include "search/c_find/c_find_client.h"
 #include "search/c_find/patients_of_studies.h"
+#include "trolley/attributes.h"
+#include "trolley/context.h"
+#include "trolley/query.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 

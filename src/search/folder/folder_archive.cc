@@ -1,4 +1,4 @@
-#include "search/folder/folder_archive.h"
+#include "trolley/folder_archive.h"
 
 #include <dirent.h>
 
@@ -13,13 +13,13 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
-#include "dicom/part10.h"
 #include "search/folder/folder_find.h"
 #include "search/folder/folder_index.h"
 #include "search/folder/folder_walk.h"
+#include "trolley/error.h"
+#include "trolley/file_header.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -1,10 +1,10 @@
 #ifndef TROLLEY_SEARCH_FOLDER_FOLDER_FIND_H_
 #define TROLLEY_SEARCH_FOLDER_FOLDER_FIND_H_
 
-#include "base/context.h"
-#include "dicom/query.h"
-#include "dicom/study.h"
 #include "search/folder/folder_index.h"
+#include "trolley/context.h"
+#include "trolley/query.h"
+#include "trolley/study.h"
 
 namespace trolley {
 

@@ -9,9 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "dicom/attributes.h"
-#include "dicom/references.h"
-#include "search/folder/folder_archive.h"
+#include "trolley/attributes.h"
+#include "trolley/folder_archive.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

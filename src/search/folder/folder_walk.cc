@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

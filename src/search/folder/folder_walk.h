@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "base/context.h"
+#include "trolley/context.h"
 
 namespace trolley {
 

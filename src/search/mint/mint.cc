@@ -1,12 +1,9 @@
-#include "search/mint/mint.h"
-
 #include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "search/assemble.h"
 #include "search/mint/mint_client.h"
@@ -14,6 +11,8 @@
 #include "search/mint/mint_rows.h"
 #include "search/mint/mint_url.h"
 #include "search/mint/mint_xml.h"
+#include "trolley/error.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 namespace {

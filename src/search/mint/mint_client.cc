@@ -2,11 +2,11 @@
 
 #include <utility>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "http/http_status.h"
 #include "http/url_for_log.h"
 #include "search/mint/mint_xml.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

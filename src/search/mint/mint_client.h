@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/context.h"
-#include "dicom/query.h"
-#include "http/http_client.h"
+#include "trolley/context.h"
+#include "trolley/http_client.h"
+#include "trolley/query.h"
 
 namespace trolley {
 

@@ -1,8 +1,8 @@
 #ifndef TROLLEY_SEARCH_MINT_MINT_FIELDS_H_
 #define TROLLEY_SEARCH_MINT_MINT_FIELDS_H_
 
-#include "dicom/level.h"
-#include "dicom/tag.h"
+#include "trolley/query.h"
+#include "trolley/tag.h"
 
 namespace trolley {
 

@@ -11,13 +11,13 @@
 #include <unordered_set>
 #include <utility>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "search/mint/mint_fields.h"
 #include "search/mint/mint_rows.h"
 #include "search/mint/mint_url.h"
 #include "search/mint/mint_xml.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {
@@ -34,9 +34,9 @@ struct Paging {
   std::unordered_set<std::string> seen;
 };
 
-class Reference : public MintDialectSearcher {
+class ReferenceSearcher : public MintDialectSearcher {
  public:
-  Reference(const MintOptions& options, MintClient& client) : options_(options), client_(client) {}
+  ReferenceSearcher(const MintOptions& options, MintClient& client) : options_(options), client_(client) {}
 
   std::vector<Attributes> Collect(const Query& query, const Context& context) override {
     const MintUrl url = MakeReferenceUrl(query, options_);
@@ -204,7 +204,7 @@ class Reference : public MintDialectSearcher {
 }  // namespace
 
 std::unique_ptr<MintDialectSearcher> MakeMintReferenceSearcher(const MintOptions& options, MintClient& client) {
-  return std::make_unique<Reference>(options, client);
+  return std::make_unique<ReferenceSearcher>(options, client);
 }
 
 }  // namespace trolley

@@ -4,11 +4,11 @@
 #include <memory>
 #include <vector>
 
-#include "base/context.h"
-#include "dicom/attributes.h"
-#include "dicom/query.h"
-#include "search/mint/mint.h"
 #include "search/mint/mint_client.h"
+#include "trolley/attributes.h"
+#include "trolley/context.h"
+#include "trolley/query.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 

@@ -6,10 +6,10 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "dicom/matching.h"
 #include "search/assemble.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

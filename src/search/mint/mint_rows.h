@@ -3,9 +3,9 @@
 
 #include <vector>
 
-#include "dicom/attributes.h"
-#include "dicom/query.h"
 #include "search/mint/mint_xml.h"
+#include "trolley/attributes.h"
+#include "trolley/query.h"
 
 namespace trolley {
 

@@ -7,12 +7,12 @@
 #include <optional>
 #include <string_view>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "dicom/matching.h"
 #include "dicom/temporal.h"
 #include "search/assemble.h"
 #include "search/mint/mint_fields.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "dicom/query.h"
-#include "dicom/tag.h"
-#include "search/mint/mint.h"
+#include "trolley/query.h"
+#include "trolley/searchers.h"
+#include "trolley/tag.h"
 
 namespace trolley {
 

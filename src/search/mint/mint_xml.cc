@@ -4,11 +4,11 @@
 #include <pugixml.hpp>
 #include <utility>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "dicom/charset.h"
 #include "dicom/element_text.h"
-#include "dicom/tag.h"
+#include "trolley/error.h"
+#include "trolley/tag.h"
 
 namespace trolley {
 namespace {

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "dicom/attributes.h"
-#include "dicom/level.h"
+#include "trolley/attributes.h"
+#include "trolley/query.h"
 
 namespace trolley {
 

@@ -3,12 +3,12 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
-#include "dicom/tag.h"
 #include "http/http_status.h"
 #include "http/url_for_log.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
+#include "trolley/tag.h"
 
 namespace trolley {
 namespace {

@@ -7,13 +7,13 @@
 #include <optional>
 #include <string>
 
-#include "base/context.h"
-#include "base/error.h"
-#include "dicom/query.h"
-#include "http/http_client.h"
 #include "search/qido/qido_profile.h"
 #include "search/qido/qido_result.h"
 #include "search/qido/qido_url.h"
+#include "trolley/context.h"
+#include "trolley/error.h"
+#include "trolley/http_client.h"
+#include "trolley/query.h"
 
 namespace trolley {
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "dicom/level.h"
-#include "http/server_profile.h"
+#include "trolley/query.h"
+#include "trolley/server_profile.h"
 
 namespace trolley {
 

@@ -4,10 +4,10 @@
 #include <initializer_list>
 #include <utility>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
-#include "dicom/uid.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 namespace {

@@ -13,10 +13,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "dicom/attributes.h"
 #include "dicom/dicom_json.h"
-#include "dicom/query.h"
-#include "http/http_client.h"
+#include "trolley/attributes.h"
+#include "trolley/http_client.h"
+#include "trolley/query.h"
 
 namespace trolley {
 

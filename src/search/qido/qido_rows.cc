@@ -9,11 +9,11 @@
 #include <utility>
 
 #include "base/index_set.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "dicom/matching.h"
-#include "dicom/uid.h"
 #include "search/assemble.h"
+#include "trolley/log.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 namespace {

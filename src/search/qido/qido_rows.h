@@ -6,16 +6,16 @@
 #include <optional>
 #include <vector>
 
-#include "base/context.h"
-#include "base/error.h"
-#include "dicom/attributes.h"
-#include "dicom/query.h"
-#include "http/http_client.h"
 #include "search/qido/qido_client.h"
 #include "search/qido/qido_profile.h"
 #include "search/qido/qido_result.h"
-#include "search/qido/qido_rs.h"
 #include "search/qido/qido_url.h"
+#include "trolley/attributes.h"
+#include "trolley/context.h"
+#include "trolley/error.h"
+#include "trolley/http_client.h"
+#include "trolley/query.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 

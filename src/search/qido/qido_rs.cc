@@ -1,5 +1,3 @@
-#include "search/qido/qido_rs.h"
-
 #include <algorithm>
 #include <atomic>
 #include <string>
@@ -7,12 +5,13 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
-#include "dicom/uid.h"
 #include "search/assemble.h"
 #include "search/qido/qido_rows.h"
+#include "trolley/error.h"
+#include "trolley/log.h"
+#include "trolley/searchers.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 namespace {

@@ -4,10 +4,10 @@
 #include <array>
 #include <string_view>
 
-#include "base/error.h"
 #include "base/text.h"
-#include "dicom/uid.h"
 #include "search/assemble.h"
+#include "trolley/error.h"
+#include "trolley/uid.h"
 
 namespace trolley {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "dicom/query.h"
-#include "dicom/tag.h"
 #include "search/qido/qido_profile.h"
+#include "trolley/query.h"
+#include "trolley/tag.h"
 
 namespace trolley {
 

@@ -3,10 +3,10 @@
 #include <map>
 #include <utility>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "search/level_queries.h"
 #include "tree/directories.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -2,12 +2,12 @@
 
 #include <utility>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "search/level_queries.h"
-#include "tree/criteria.h"
 #include "tree/directories.h"
 #include "tree/search_history.h"
+#include "trolley/criteria.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

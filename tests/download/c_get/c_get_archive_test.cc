@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
 
 #include "dimse/association_pool.h"
-#include "download/c_get/c_get.h"
 #include "download/dimse_content.h"
 #include "download/downloader_contract.h"
 #include "support/tcp_proxy.h"
+#include "trolley/downloaders.h"
 
 namespace trolley {
 namespace {

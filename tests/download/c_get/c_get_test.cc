@@ -1,11 +1,10 @@
-#include "download/c_get/c_get.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "dimse/association_pool.h"
 #include "download/fake_dimse_archive.h"
 #include "download/recording_sink.h"
+#include "trolley/downloaders.h"
 
 namespace trolley {
 namespace {

@@ -1,5 +1,3 @@
-#include "download/c_move/c_move.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +8,7 @@
 #include "download/fake_dimse_archive.h"
 #include "download/recording_sink.h"
 #include "support/sockets.h"
+#include "trolley/downloaders.h"
 
 namespace trolley {
 namespace {

@@ -1,5 +1,3 @@
-#include "download/folder/folder_downloader.h"
-
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -8,6 +6,7 @@
 #include "dicom/synthetic.h"
 #include "download/downloader_contract.h"
 #include "support/temp_directory.h"
+#include "trolley/downloaders.h"
 
 namespace trolley {
 namespace {

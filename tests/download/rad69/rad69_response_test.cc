@@ -5,9 +5,9 @@
 
 #include <string>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "support/fake_rad69.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

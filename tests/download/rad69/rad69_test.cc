@@ -1,5 +1,3 @@
-#include "download/rad69/rad69.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,13 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "download/downloader_contract.h"
 #include "download/recording_sink.h"
 #include "download/wado/fake_wado.h"
-#include "http/http_client.h"
 #include "support/fake_rad69.h"
+#include "trolley/downloaders.h"
+#include "trolley/http_client.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "dicom/references.h"
 #include "support/http_fake.h"
+#include "trolley/references.h"
 
 namespace trolley {
 

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "download/downloader_contract.h"
-#include "download/wado/wado_rs.h"
-#include "http/http_client.h"
 #include "support/orthanc_content.h"
 #include "support/proxy.h"
+#include "trolley/downloaders.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 namespace {

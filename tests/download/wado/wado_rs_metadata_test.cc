@@ -15,7 +15,7 @@
 #include "download/downloader_contract.h"
 #include "download/recording_sink.h"
 #include "download/wado/fake_wado.h"
-#include "http/http_client.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 namespace {

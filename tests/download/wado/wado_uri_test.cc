@@ -1,5 +1,3 @@
-#include "download/wado/wado_uri.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,7 +10,8 @@
 #include "download/downloader_contract.h"
 #include "download/recording_sink.h"
 #include "download/wado/fake_wado.h"
-#include "http/http_client.h"
+#include "trolley/downloaders.h"
+#include "trolley/http_client.h"
 
 namespace trolley {
 namespace {

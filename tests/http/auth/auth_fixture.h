@@ -6,10 +6,10 @@
 #include <atomic>
 #include <thread>
 
-#include "base/log.h"
-#include "http/auth/login_options.h"
 #include "http/http_fixture.h"
 #include "support/temp_directory.h"
+#include "trolley/authenticator.h"
+#include "trolley/log.h"
 
 namespace trolley {
 

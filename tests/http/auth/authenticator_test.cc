@@ -1,17 +1,15 @@
-#include "http/auth/authenticator.h"
+#include "trolley/authenticator.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "base/error.h"
-#include "base/log.h"
-#include "base/secret.h"
+#include "base/secret_reader.h"
 #include "http/auth/auth_text.h"
-#include "http/auth/basic_auth.h"
-#include "http/auth/bearer_auth.h"
-#include "http/http_message.h"
 #include "support/temp_directory.h"
+#include "trolley/error.h"
+#include "trolley/http_client.h"
+#include "trolley/log.h"
 
 namespace trolley {
 namespace {

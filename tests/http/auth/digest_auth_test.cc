@@ -1,8 +1,7 @@
-#include "http/auth/digest_auth.h"
-
 #include "base/message_digest.h"
 #include "http/auth/auth_fixture.h"
 #include "http/auth/challenge.h"
+#include "trolley/authenticator.h"
 
 namespace trolley {
 namespace {

@@ -1,9 +1,7 @@
 #include <set>
 
 #include "http/auth/auth_fixture.h"
-#include "http/auth/impax_login.h"
-#include "http/auth/login_options.h"
-#include "http/auth/vitrea_login.h"
+#include "trolley/authenticator.h"
 
 namespace trolley {
 namespace {

@@ -1,12 +1,5 @@
-#include "http/auth/netrc.h"
-
 #include "http/auth/auth_fixture.h"
-#include "http/auth/basic_auth.h"
-#include "http/auth/bearer_auth.h"
-#include "http/auth/digest_auth.h"
-#include "http/auth/impax_login.h"
-#include "http/auth/oauth2.h"
-#include "http/auth/vitrea_login.h"
+#include "trolley/authenticator.h"
 
 namespace trolley {
 namespace {

@@ -1,11 +1,8 @@
-#include "http/auth/oauth2.h"
-
 #include <condition_variable>
 #include <mutex>
 
 #include "http/auth/auth_fixture.h"
-#include "http/auth/basic_auth.h"
-#include "http/auth/login_options.h"
+#include "trolley/authenticator.h"
 
 namespace trolley {
 namespace {

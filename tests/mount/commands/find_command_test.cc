@@ -5,9 +5,9 @@
 
 #include <variant>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "mount/commands/command_line.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -6,9 +6,9 @@
 
 #include <vector>
 
-#include "base/error.h"
 #include "fetch/opened_instance.h"
 #include "support/temp_directory.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -6,11 +6,12 @@
 #include <set>
 #include <string>
 
-#include "search/c_find/c_find.h"
+#include "dimse/association_pool.h"
 #include "search/searcher_contract.h"
 #include "support/dcmqrscp.h"
 #include "support/orthanc_content.h"
 #include "support/tcp_proxy.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 namespace {

@@ -1,5 +1,3 @@
-#include "search/c_find/c_find.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,10 +13,12 @@
 #include <thread>
 #include <vector>
 
-#include "base/error.h"
 #include "base/text.h"
 #include "dicom/identifier.h"
+#include "dimse/association_pool.h"
 #include "support/fake_scp.h"
+#include "trolley/error.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 namespace {

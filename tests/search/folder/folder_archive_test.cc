@@ -1,4 +1,4 @@
-#include "search/folder/folder_archive.h"
+#include "trolley/folder_archive.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,10 +9,10 @@
 #include <latch>
 #include <thread>
 
-#include "base/error.h"
 #include "dicom/synthetic.h"
 #include "search/searcher_contract.h"
 #include "support/temp_directory.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {

@@ -1,5 +1,3 @@
-#include "search/mint/mint.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,6 +9,7 @@
 #include "search/qido/fake_qido.h"
 #include "search/searcher_contract.h"
 #include "support/fake_mint.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 namespace {

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "base/text.h"
-#include "dicom/attributes.h"
 #include "dicom/matching.h"
-#include "dicom/query.h"
-#include "dicom/tag.h"
 #include "support/http_fake.h"
+#include "trolley/attributes.h"
+#include "trolley/query.h"
+#include "trolley/tag.h"
 
 namespace trolley {
 

@@ -4,13 +4,13 @@
 #include <set>
 #include <string>
 
-#include "http/http_client.h"
 #include "orthanc/orthanc_rest.h"
 #include "orthanc/orthanc_searcher.h"
-#include "search/qido/qido_rs.h"
 #include "search/searcher_contract.h"
 #include "support/orthanc_content.h"
 #include "support/proxy.h"
+#include "trolley/http_client.h"
+#include "trolley/searchers.h"
 
 namespace trolley {
 namespace {

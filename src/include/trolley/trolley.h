@@ -1,0 +1,35 @@
+#ifndef TROLLEY_TROLLEY_H_
+#define TROLLEY_TROLLEY_H_
+
+// Everything that the library offers.
+#include "trolley/attributes.h"
+#include "trolley/authenticator.h"
+#include "trolley/caching_searcher.h"
+#include "trolley/client.h"
+#include "trolley/config.h"
+#include "trolley/context.h"
+#include "trolley/criteria.h"
+#include "trolley/dicom_peer.h"
+#include "trolley/directory_storage.h"
+#include "trolley/download_report.h"
+#include "trolley/downloader.h"
+#include "trolley/downloaders.h"
+#include "trolley/error.h"
+#include "trolley/file_header.h"
+#include "trolley/folder_archive.h"
+#include "trolley/http_client.h"
+#include "trolley/log.h"
+#include "trolley/query.h"
+#include "trolley/readable_storage.h"
+#include "trolley/references.h"
+#include "trolley/searcher.h"
+#include "trolley/searchers.h"
+#include "trolley/secret.h"
+#include "trolley/server_profile.h"
+#include "trolley/storage.h"
+#include "trolley/study.h"
+#include "trolley/tag.h"
+#include "trolley/uid.h"
+#include "trolley/version.h"
+
+#endif  // TROLLEY_TROLLEY_H_
