@@ -40,7 +40,7 @@ bool Contains(const std::array<uint32_t, n>& tags, Tag tag) {
 Uid UidOf(Tag tag, std::string_view text) {
   std::optional<Uid> uid = Uid::Parse(text);
   if (!uid) {
-    throw Error(ErrorCode::kProtocol, StrCat("Cannot read the answer of the archive: a row has ",
+    throw Error(ErrorCode::kProtocol, StrCat("Cannot read the response of the archive: a row has ",
                                              text.empty() ? "no " : "an invalid ", TagName(tag)));
   }
   return *std::move(uid);
@@ -107,7 +107,7 @@ class Assembler {
     std::unordered_map<Uid, SeriesNode> series;
   };
 
-  // Only parents may be taken from the query: an archive that does not name what it found answered another question.
+  // Only parents may be taken from the query: a row without its UID is not a response to this query.
   Uid UidFor(const Attributes& row, Tag tag, Level level, const std::optional<Uid>& key) const {
     const std::string_view text = row.Get(tag);
     if (text.empty() && key && level != query_.level()) {
@@ -190,7 +190,7 @@ SearchResult Assemble(const Query& query, std::vector<Attributes> rows) {
     if (!Contradicts(query, row)) {
       assembler.Add(row);
     }
-    row = Attributes();  // a long answer shall not be in memory twice
+    row = Attributes();  // a long result must not be in memory twice
   }
   return assembler.Finish();
 }

@@ -14,7 +14,7 @@ namespace trolley {
 // belong to the study. What is not known to describe a study or a series belongs to the instance.
 Level LevelOf(Tag tag);
 
-// Turns the flat rows of an answer into Study > Series > Instance, for every searcher: leaves out rows that contradict
+// Turns the flat rows of a response into Study > Series > Instance, for every searcher: leaves out rows that contradict
 // the query, takes parents' UIDs that a row does not repeat from the query's keys, merges rows with the same UID (first
 // one wins, missing attributes are added), and moves attributes to the level they belong to. What only serves the
 // transport (URLs of the archive, the character set, which was decoded already) is left out unless the query includes

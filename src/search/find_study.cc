@@ -6,13 +6,13 @@
 namespace trolley {
 
 Study FindStudy(Searcher& searcher, const Query& query, const Context& context) {
-  const SearchResult answer = searcher.Find(query, context);
-  if (answer->size() != 1) {
+  const SearchResult result = searcher.Find(query, context);
+  if (result->size() != 1) {
     throw Error(ErrorCode::kInvalidArgument,
                 StrCat("Cannot find the study (", query.Describe(), "): expected exactly one study, found ",
-                       answer->empty() ? "none" : std::to_string(answer->size())));
+                       result->empty() ? "none" : std::to_string(result->size())));
   }
-  return answer->front();
+  return result->front();
 }
 
 Study FindStudyById(Searcher& searcher, const Uid& study, Level level, const Context& context) {

@@ -10,7 +10,7 @@
 namespace trolley {
 
 // The one study that matches, with what the query's level asks for. Throws kInvalidArgument when none or more than one
-// does ("expected exactly one study, found 3"): the question was not precise enough, or names something that is not
+// does ("expected exactly one study, found 3"): the query was not precise enough, or names something that is not
 // there; and whatever the searcher throws.
 Study FindStudy(Searcher& searcher, const Query& query, const Context& context);
 

@@ -39,25 +39,25 @@ bool FindsWholeStudies(const Query& query) {
   });
 }
 
-// What PS3.4 tables C.6-2 and C.6-3 require of an answer at these levels (besides the UIDs).
+// What PS3.4 tables C.6-2 and C.6-3 require of a response at these levels (besides the UIDs).
 constexpr Tag kRequiredOfStudies[] = {tag::kStudyDate,   tag::kStudyTime, tag::kAccessionNumber,
                                       tag::kPatientName, tag::kPatientID, tag::kStudyID};
 constexpr Tag kRequiredOfSeries[] = {tag::kModality, tag::kSeriesNumber};
 
-// An answer from deeper down need not tell of the levels above: it does as well as one that asked for this level when
-// it has what that level must have, and what is asked for besides.
+// The result of a deeper query may lack attributes of the levels above. It covers this level when it has those that the
+// level must have, and those that the query includes.
 template <size_t n>
-bool TellsOf(const Attributes& attributes, const Tag (&required)[n], Level level, const Query& query) {
+bool Describes(const Attributes& attributes, const Tag (&required)[n], Level level, const Query& query) {
   const auto has = [&](Tag tag) { return attributes.Has(tag); };
   return std::all_of(std::begin(required), std::end(required), has) &&
          std::all_of(query.include_fields().begin(), query.include_fields().end(),
                      [&](Tag tag) { return LevelOf(tag) != level || has(tag); });
 }
 
-// The study as an answer to `query`, whose level is `depth` or above; null when it does not cover it.
+// The study as a result of `query`, whose level is `depth` or above; null when it does not cover it.
 SearchResult Cover(const Query& query, const Study& study, Level depth) {
   const bool from_deeper = depth > query.level();
-  if (from_deeper && !TellsOf(study.attributes, kRequiredOfStudies, Level::kStudy, query)) {
+  if (from_deeper && !Describes(study.attributes, kRequiredOfStudies, Level::kStudy, query)) {
     return nullptr;
   }
   Study covering{study.uid, study.attributes, {}};
@@ -67,7 +67,7 @@ SearchResult Cover(const Query& query, const Study& study, Level depth) {
       if (!wanted.empty() && series.uid.str() != wanted) {
         continue;
       }
-      if (from_deeper && !TellsOf(series.attributes, kRequiredOfSeries, Level::kSeries, query)) {
+      if (from_deeper && !Describes(series.attributes, kRequiredOfSeries, Level::kSeries, query)) {
         return nullptr;
       }
       if (from_deeper) {

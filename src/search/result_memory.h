@@ -14,7 +14,7 @@
 
 namespace trolley {
 
-// An answer as a CachingSearcher remembers it.
+// A result as a ResultCache keeps it in memory.
 struct RememberedResult {
   Query query;
   SearchResult studies;
@@ -22,7 +22,7 @@ struct RememberedResult {
   uint64_t generation = 0;
 };
 
-// Answers by their question, a bounded number of rows, least recently used out first. Each answer stands for itself: a
+// Results by their query, a bounded number of rows, least recently used out first. Each result stands for itself: a
 // later, shallower one about the same study takes nothing away from a deeper one. Not thread-safe.
 class ResultMemory {
  public:
@@ -32,12 +32,12 @@ class ResultMemory {
 
   // Null when there is none; valid until the next call. Counts as a use.
   const RememberedResult* Find(const Query& query);
-  // Replaces an earlier answer to the same question.
+  // Replaces an earlier result of an equal query.
   void Insert(RememberedResult remembered);
-  // For a question about one study (or one series of it) by its UID: what the answers to other questions that are
-  // `is_fresh` tell of it, the youngest first. An answer covers the question when it went at least as deep, left out
-  // nothing of the study (no keys below the study's level, no limit) and returned the fields that are asked for. What
-  // comes is dated as the answer it was taken from.
+  // For a query for one study (or one series of it) by its UID: taken from the youngest result of another query that is
+  // `is_fresh` and covers this one. A result covers it when it went at least as deep, left out nothing of the study (no
+  // keys below the study's level, no limit) and returned the requested fields. Keeps the time of the result that it was
+  // taken from.
   std::optional<RememberedResult> FindCovering(const Query& query, const IsFresh& is_fresh) const;
 
  private:
@@ -49,7 +49,7 @@ class ResultMemory {
   using Entries = std::list<Entry>;  // latest used first
   struct Place {
     Entries::iterator entry;
-    size_t position;  // of the study in the answer
+    size_t position;  // of the study in the result
   };
 
   void Erase(Entries::iterator entry);

@@ -17,12 +17,12 @@ namespace {
 // A row is its UID and its attributes: how many; each: tag, text. Rows repeat what the one before them at their level
 // had, so a UID, and the text of a tag that this one had as well, are how many bytes are the same as there, and the
 // rest; and instead of the number of attributes 0 says that the tags are the same (else it is the number + 1).
-constexpr std::string_view kMagic = "trolley answer 2";
+constexpr std::string_view kMagic = "trolley answer 2";  // on disk: must stay
 constexpr size_t kChecksumSize = 16;
 constexpr int64_t kMaxMicroseconds = 9000000000000000;  // what nanoseconds in 64 bits can hold
-constexpr uint64_t kMaxExpanded = uint64_t{2} << 30;    // bytes of texts in one answer
+constexpr uint64_t kMaxExpanded = uint64_t{2} << 30;    // bytes of texts in one result
 
-// A row as the next one of its level is told by.
+// The row that the next one of its level is compared with.
 struct Previous {
   std::string uid;
   Attributes attributes;
@@ -223,7 +223,7 @@ Study ReadStudy(Reader& reader, Latest& latest) {
   return study;
 }
 
-ResultWithTime ReadAnswer(Reader& reader) {
+ResultWithTime ReadResult(Reader& reader) {
   const uint64_t zigzag = reader.Number();
   const int64_t microseconds = static_cast<int64_t>(zigzag >> 1) ^ -static_cast<int64_t>(zigzag & 1);
   if (microseconds > kMaxMicroseconds || microseconds < -kMaxMicroseconds) {
@@ -245,14 +245,14 @@ ResultWithTime ReadAnswer(Reader& reader) {
 
 }  // namespace
 
-std::string SerializeResult(const ResultWithTime& answer) {
+std::string SerializeResult(const ResultWithTime& result) {
   Writer writer;
   Latest latest;
-  const auto since_1970 = answer.fetched_at.time_since_epoch();
+  const auto since_1970 = result.fetched_at.time_since_epoch();
   const int64_t microseconds = std::chrono::duration_cast<std::chrono::microseconds>(since_1970).count();
   writer.Number(static_cast<uint64_t>(microseconds) << 1 ^ static_cast<uint64_t>(microseconds >> 63));
-  writer.Number(answer.studies->size());
-  for (const Study& study : *answer.studies) {
+  writer.Number(result.studies->size());
+  for (const Study& study : *result.studies) {
     writer.Row(study.uid, study.attributes, latest.study);
     writer.Number(study.series.size());
     for (const Series& series : study.series) {
@@ -277,7 +277,7 @@ std::optional<ResultWithTime> ParseResult(std::string_view stored) {
   }
   try {
     Reader reader(summed.substr(kMagic.size()));
-    return ReadAnswer(reader);
+    return ReadResult(reader);
   } catch (const Malformed&) {
     return std::nullopt;
   }

@@ -10,24 +10,24 @@
 
 namespace trolley {
 
-// An answer and when the archive gave it.
+// A result and the time at which its query began.
 struct ResultWithTime {
   SearchResult studies;
   std::chrono::system_clock::time_point fetched_at;
 };
 
-// Where a CachingSearcher keeps answers beyond its own memory. Thread-safe. A store never throws: an answer that cannot
+// Where a CachingSearcher keeps results beyond its own memory. Thread-safe. A store never throws: a result that cannot
 // be kept or read back is logged and missing.
 class ResultStore {
  public:
   virtual ~ResultStore() = default;
   virtual std::optional<ResultWithTime> Load(std::string_view key) = 0;
-  virtual void Save(std::string_view key, const ResultWithTime& answer) = 0;
+  virtual void Save(std::string_view key, const ResultWithTime& result) = 0;
 };
 
-// The stored form of an answer: compact, versioned, checksummed. Parse gives nullopt for a form that is damaged or of
+// The stored form of a result: compact, versioned, checksummed. Parse gives nullopt for a form that is damaged or of
 // another version.
-std::string SerializeResult(const ResultWithTime& answer);
+std::string SerializeResult(const ResultWithTime& result);
 std::optional<ResultWithTime> ParseResult(std::string_view stored);
 
 }  // namespace trolley

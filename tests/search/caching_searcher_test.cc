@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kHang = 20s;  // much longer than anything here takes
 
-SearchResult AnswerWith(const std::string& uid) {
+SearchResult ResultWith(const std::string& uid) {
   return std::make_shared<const Studies>(Studies{{Uid(uid), {}, {}}});
 }
 
@@ -40,12 +40,12 @@ class ScriptedSearcher : public Searcher {
     if (failure_) {
       throw Error(*failure_, "Cannot search: scripted");
     }
-    return answer_;
+    return result_;
   }
 
-  void Give(SearchResult answer) {
+  void Give(SearchResult result) {
     const std::lock_guard lock(mutex_);
-    answer_ = std::move(answer);
+    result_ = std::move(result);
     failure_.reset();
   }
   void FailWith(ErrorCode code) {
@@ -77,7 +77,7 @@ class ScriptedSearcher : public Searcher {
  private:
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
-  SearchResult answer_ = AnswerWith("1");
+  SearchResult result_ = ResultWith("1");
   std::optional<ErrorCode> failure_;
   std::optional<Query> last_;
   bool open_ = true;
@@ -92,9 +92,9 @@ class MemoryStore : public ResultStore {
     const auto found = stored_.find(std::string(key));
     return found == stored_.end() ? std::nullopt : ParseResult(found->second);
   }
-  void Save(std::string_view key, const ResultWithTime& answer) override {
+  void Save(std::string_view key, const ResultWithTime& result) override {
     const std::lock_guard lock(mutex_);
-    stored_[std::string(key)] = SerializeResult(answer);
+    stored_[std::string(key)] = SerializeResult(result);
   }
   size_t size() const {
     const std::lock_guard lock(mutex_);
@@ -120,7 +120,7 @@ class CachingSearcherTest : public ::testing::Test {
     cached = std::make_unique<CachingSearcher>(archive, store, options);
     return *cached;
   }
-  // The UID that the answer has, "" when it is empty, with a "*" when it is stale.
+  // The UID of the result, "" when it is empty, with a "*" when it is stale.
   std::string Find(const Query& query = Query()) {
     const CachedResult found = cached->FindWithTime(query, Context::WithTimeout(kHang));
     return (found.studies->empty() ? "" : found.studies->front().uid.str()) + (found.stale ? "*" : "");
@@ -143,7 +143,7 @@ class CachingSearcherTest : public ::testing::Test {
   }
   void MakeDown() {
     archive->FailWith(ErrorCode::kUnavailable);
-    EXPECT_EQ(FindFails(Query().Where("PatientID", "never answered")), ErrorCode::kUnavailable);
+    EXPECT_EQ(FindFails(Query().Where("PatientID", "never resulted")), ErrorCode::kUnavailable);
     EXPECT_TRUE(cached->ArchiveIsDown());
   }
 
@@ -157,7 +157,7 @@ class CachingSearcherTest : public ::testing::Test {
 TEST_F(CachingSearcherTest, AsksOnceWithinTheExpiry) {
   Open();
   EXPECT_EQ(Find(), "1");
-  archive->Give(AnswerWith("2"));
+  archive->Give(ResultWith("2"));
   now += 599;
   EXPECT_EQ(Find(), "1");
   EXPECT_EQ(archive->calls(), 1);
@@ -166,7 +166,7 @@ TEST_F(CachingSearcherTest, AsksOnceWithinTheExpiry) {
   EXPECT_EQ(archive->calls(), 2);
 }
 
-TEST_F(CachingSearcherTest, DifferentQuestionsAreDifferentEntries) {
+TEST_F(CachingSearcherTest, DifferentQueriesAreDifferentEntries) {
   Open();
   Find(Query(Level::kStudy));
   Find(Query(Level::kSeries));
@@ -175,11 +175,11 @@ TEST_F(CachingSearcherTest, DifferentQuestionsAreDifferentEntries) {
   EXPECT_EQ(archive->calls(), 4);
 }
 
-TEST_F(CachingSearcherTest, AnEmptyAnswerIsRememberedAndExpires) {
+TEST_F(CachingSearcherTest, AnEmptyResultIsRememberedAndExpires) {
   Open();
   archive->Give(std::make_shared<const Studies>());
   EXPECT_EQ(Find(), "");
-  archive->Give(AnswerWith("2"));
+  archive->Give(ResultWith("2"));
   EXPECT_EQ(Find(), "");
   now += 600;
   EXPECT_EQ(Find(), "2");
@@ -193,12 +193,12 @@ TEST_F(CachingSearcherTest, AFailureIsNotRemembered) {
     EXPECT_EQ(FindFails(), code);
   }
   EXPECT_EQ(store->size(), 0U);
-  archive->Give(AnswerWith("2"));
+  archive->Give(ResultWith("2"));
   EXPECT_EQ(Find(), "2");
   EXPECT_FALSE(cached->ArchiveIsDown());
 }
 
-TEST_F(CachingSearcherTest, FiftyEqualQuestionsAreAskedOnce) {
+TEST_F(CachingSearcherTest, FiftyEqualQueriesAreAskedOnce) {
   Open();
   archive->Hold();
   std::atomic<int> right{0};
@@ -215,7 +215,7 @@ TEST_F(CachingSearcherTest, FiftyEqualQuestionsAreAskedOnce) {
   EXPECT_EQ(archive->calls(), 1);
 }
 
-TEST_F(CachingSearcherTest, FiftyEqualQuestionsThatFailAllGetTheFailure) {
+TEST_F(CachingSearcherTest, FiftyEqualQueriesThatFailAllGetTheFailure) {
   Open();
   archive->FailWith(ErrorCode::kAccessDenied);
   archive->Hold();
@@ -248,7 +248,7 @@ TEST_F(CachingSearcherTest, AWaiterThatGivesUpLeavesTheOthersWaiting) {
   EXPECT_EQ(archive->calls(), 1);
 }
 
-TEST_F(CachingSearcherTest, TheQuestionIsStoppedWhenTheLastWaiterGoes) {
+TEST_F(CachingSearcherTest, TheQueryIsStoppedWhenTheLastWaiterGoes) {
   Open();
   archive->Hold();
   std::stop_source stop;
@@ -433,7 +433,7 @@ TEST_F(CachingSearcherTest, ACallbackMayCallTheSearcherAndStopItself) {
   EXPECT_EQ(second.Uid(), "1");
 }
 
-TEST_F(CachingSearcherTest, AQuestionEndsAtItsTimeout) {
+TEST_F(CachingSearcherTest, AQueryEndsAtItsTimeout) {
   options.query_timeout = 20ms;
   class Patient : public Searcher {
    public:
@@ -449,10 +449,10 @@ TEST_F(CachingSearcherTest, AQuestionEndsAtItsTimeout) {
   EXPECT_TRUE(cached->ArchiveIsDown());
 }
 
-TEST_F(CachingSearcherTest, ServesAStaleAnswerWhileTheArchiveIsOutOfReach) {
+TEST_F(CachingSearcherTest, ServesAStaleResultWhileTheArchiveIsOutOfReach) {
   for (const ErrorCode code : {ErrorCode::kUnavailable, ErrorCode::kTimedOut}) {
     Open();
-    archive->Give(AnswerWith("1"));
+    archive->Give(ResultWith("1"));
     now += 600;
     EXPECT_EQ(Find(), "1");
     now += 600;
@@ -463,7 +463,7 @@ TEST_F(CachingSearcherTest, ServesAStaleAnswerWhileTheArchiveIsOutOfReach) {
   }
 }
 
-TEST_F(CachingSearcherTest, ThrowsWhatIsNoOutageInsteadOfServingAStaleAnswer) {
+TEST_F(CachingSearcherTest, ThrowsWhatIsNoOutageInsteadOfServingAStaleResult) {
   Open();
   EXPECT_EQ(Find(), "1");
   now += 600;
@@ -477,12 +477,12 @@ TEST_F(CachingSearcherTest, ThrowsWhatIsNoOutageInsteadOfServingAStaleAnswer) {
   EXPECT_EQ(Find(), "1*");
 }
 
-TEST_F(CachingSearcherTest, ServesAStaleAnswerWhenTheRenewalIsSlowAndRenewsInTheBackground) {
+TEST_F(CachingSearcherTest, ServesAStaleResultWhenTheRenewalIsSlowAndRenewsInTheBackground) {
   options.stale_wait = 10ms;
   Open();
   EXPECT_EQ(Find(), "1");
   now += 600;
-  archive->Give(AnswerWith("2"));
+  archive->Give(ResultWith("2"));
   archive->Hold();
   EXPECT_EQ(Find(), "1*");
   EXPECT_EQ(Find(), "1*");
@@ -511,7 +511,7 @@ TEST_F(CachingSearcherTest, RenewalsInTheBackgroundLeaveThreadsForOthers) {
   asker.join();
 }
 
-TEST_F(CachingSearcherTest, PeekAsksNobody) {
+TEST_F(CachingSearcherTest, GetFreshQueriesNobody) {
   Open();
   EXPECT_FALSE(cached->GetFresh(Query()));
   EXPECT_FALSE(cached->GetCached(Query()));
@@ -526,7 +526,7 @@ TEST_F(CachingSearcherTest, PeekAsksNobody) {
   EXPECT_EQ(archive->calls(), 1);
 }
 
-TEST_F(CachingSearcherTest, PeekServesStaleAnswersWhileTheArchiveIsDownAndNoticesItsReturn) {
+TEST_F(CachingSearcherTest, GetFreshServesStaleResultsWhileTheArchiveIsDownAndNoticesItsReturn) {
   Open();
   Find();
   now += 600;
@@ -536,7 +536,7 @@ TEST_F(CachingSearcherTest, PeekServesStaleAnswersWhileTheArchiveIsDownAndNotice
   ASSERT_TRUE(peeked);
   EXPECT_TRUE(peeked->stale);
   EXPECT_EQ(Find(), "1*");
-  archive->Give(AnswerWith("2"));
+  archive->Give(ResultWith("2"));
   archive->LetGo();
   EXPECT_TRUE(Eventually([&] {
     const auto found = cached->GetFresh(Query());
@@ -560,13 +560,13 @@ TEST_F(CachingSearcherTest, ProbesADownArchiveNotTooOften) {
   EXPECT_EQ(archive->calls(), before);
 }
 
-TEST_F(CachingSearcherTest, AHardQuestionThatTimesOutDoesNotMakeTheArchiveDown) {
+TEST_F(CachingSearcherTest, AHardQueryThatTimesOutDoesNotMakeTheArchiveDown) {
   options.stale_wait = 1ms;
   class OneIsHard : public Searcher {
    public:
     SearchResult Find(const Query& query, const Context& context) override {
       if (query.Get(tag::kPatientID).empty()) {
-        return AnswerWith("1");
+        return ResultWith("1");
       }
       asked = true;
       while (!give_up) {
@@ -588,12 +588,12 @@ TEST_F(CachingSearcherTest, AHardQuestionThatTimesOutDoesNotMakeTheArchiveDown) 
   EXPECT_FALSE(cached->ArchiveIsDown());
 }
 
-TEST_F(CachingSearcherTest, ExpireAllLetsEveryAnswerExpire) {
+TEST_F(CachingSearcherTest, ExpireAllLetsEveryResultExpire) {
   Open();
   Find();
   cached->ExpireAll();
   EXPECT_FALSE(cached->GetFresh(Query()));
-  archive->Give(AnswerWith("2"));
+  archive->Give(ResultWith("2"));
   EXPECT_EQ(Find(), "2");
   EXPECT_EQ(Find(), "2");
   EXPECT_EQ(archive->calls(), 2);
@@ -602,7 +602,7 @@ TEST_F(CachingSearcherTest, ExpireAllLetsEveryAnswerExpire) {
   EXPECT_EQ(Find(), "2*");
 }
 
-TEST_F(CachingSearcherTest, AnAnswerAskedBeforeExpireAllIsExpired) {
+TEST_F(CachingSearcherTest, AResultAskedBeforeExpireAllIsExpired) {
   Open();
   archive->Hold();
   std::thread asker([&] { EXPECT_EQ(Find(), "1"); });
@@ -616,16 +616,16 @@ TEST_F(CachingSearcherTest, AnAnswerAskedBeforeExpireAllIsExpired) {
   EXPECT_EQ(archive->calls(), 2);
 }
 
-TEST_F(CachingSearcherTest, AnAnswerFromTheFutureIsExpired) {
+TEST_F(CachingSearcherTest, AResultFromTheFutureIsExpired) {
   Open();
   Find();
   now -= 1;
   EXPECT_FALSE(cached->GetFresh(Query()));
-  archive->Give(AnswerWith("2"));
+  archive->Give(ResultWith("2"));
   EXPECT_EQ(Find(), "2");
 }
 
-TEST_F(CachingSearcherTest, AnswersSurviveARestartInTheStore) {
+TEST_F(CachingSearcherTest, ResultsSurviveARestartInTheStore) {
   Open();
   Find();
   Open();
@@ -639,7 +639,7 @@ TEST_F(CachingSearcherTest, AnswersSurviveARestartInTheStore) {
   EXPECT_EQ(Find(), "1*");
 }
 
-TEST_F(CachingSearcherTest, ExpireAllHoldsForAnswersThatAreOnlyInTheStore) {
+TEST_F(CachingSearcherTest, ExpireAllHoldsForResultsThatAreOnlyInTheStore) {
   Open();
   Find();
   Open();
@@ -648,7 +648,7 @@ TEST_F(CachingSearcherTest, ExpireAllHoldsForAnswersThatAreOnlyInTheStore) {
 }
 
 TEST_F(CachingSearcherTest, KeepsABoundedNumberOfRowsInMemory) {
-  options.max_memory_rows = 10;  // an answer counts for two: its study and itself
+  options.max_memory_rows = 10;  // an result counts for two: its study and itself
   store.reset();
   Open();
   for (int i = 1; i <= 6; ++i) {
@@ -660,7 +660,7 @@ TEST_F(CachingSearcherTest, KeepsABoundedNumberOfRowsInMemory) {
   }
 }
 
-TEST_F(CachingSearcherTest, EndsWhileAQuestionIsUnderWay) {
+TEST_F(CachingSearcherTest, EndsWhileAQueryIsUnderWay) {
   options.stale_wait = 1ms;
   Open();
   Find();
@@ -680,19 +680,19 @@ TEST_F(CachingSearcherTest, AStrangeExceptionIsAFailureToo) {
   EXPECT_EQ(FindFails(), ErrorCode::kProtocol);
 }
 
-// The seed's bug 11: there, an empty answer is kept for ever, and the age of others wraps every day.
-TEST_F(CachingSearcherTest, AnswersStayExpiredAfterADay) {
+// The seed's bug 11: there, an empty result is kept for ever, and the age of others wraps every day.
+TEST_F(CachingSearcherTest, ResultsStayExpiredAfterADay) {
   Open();
   EXPECT_EQ(Find(), "1");
   archive->Give(std::make_shared<const Studies>());
   EXPECT_EQ(Find(Query(Level::kSeries)), "");
-  archive->Give(AnswerWith("2"));
+  archive->Give(ResultWith("2"));
   now += 24 * 3600 + 1;
   EXPECT_EQ(Find(), "2");
   EXPECT_EQ(Find(Query(Level::kSeries)), "2");
 }
 
-// Questions about single studies and series, answered from what others have asked. Expiry: 300 s.
+// Queries about single studies and series, resulted from what others have asked. Expiry: 300 s.
 class CachedStudyTest : public CachingSearcherTest {
  protected:
   CachedStudyTest() {
@@ -718,7 +718,7 @@ class CachedStudyTest : public CachingSearcherTest {
     studies.push_back(std::move(study));
     return std::make_shared<const Studies>(std::move(studies));
   }
-  // The archive is asked, and answers with study 1 down to the query's level.
+  // The archive is asked, and results with study 1 down to the query's level.
   void Ask(const Query& query, const std::string& id = "first") {
     archive->Give(Tree(query.level(), id, !query.Get(tag::kStudyInstanceUID).empty()));
     const int before = archive->calls();
@@ -743,14 +743,14 @@ class CachedStudyTest : public CachingSearcherTest {
   static Query All(Level level) { return Query(level).Where("PatientName", "B*"); }
 };
 
-TEST_F(CachedStudyTest, IsKnownFromAnyAnswerThatHoldsIt) {
+TEST_F(CachedStudyTest, IsKnownFromAnyResultThatHoldsIt) {
   Ask(All(Level::kStudy));
   EXPECT_EQ(Known(ById(Level::kStudy)), "first");
   EXPECT_EQ(Known(ById(Level::kSeries)), "");
   EXPECT_FALSE(cached->GetFresh(Query::ForStudy({Uid("2")}, Level::kStudy)));
 }
 
-TEST_F(CachedStudyTest, IsKnownFromADeeperAnswer) {
+TEST_F(CachedStudyTest, IsKnownFromADeeperResult) {
   Ask(ById(Level::kInstance));
   EXPECT_EQ(Known(ById(Level::kStudy)), "first");
   EXPECT_EQ(Known(ById(Level::kSeries)), "first 1.1:0 1.2:0");
@@ -758,7 +758,7 @@ TEST_F(CachedStudyTest, IsKnownFromADeeperAnswer) {
   EXPECT_FALSE(cached->GetFresh(Query::ForSeries({Uid("1"), Uid("1.3")})));
 }
 
-TEST_F(CachedStudyTest, AShallowerAnswerTakesNothingFromADeeperOne) {
+TEST_F(CachedStudyTest, AShallowerResultTakesNothingFromADeeperOne) {
   Ask(All(Level::kInstance), "deep");
   now += 200;
   Ask(All(Level::kStudy), "shallow");
@@ -781,7 +781,7 @@ TEST_F(CachedStudyTest, APartRenewedOutlivesTheWhole) {
   EXPECT_EQ(Known(Query::ForSeries({Uid("1"), Uid("1.2")})), "");
 }
 
-TEST_F(CachedStudyTest, IsAsOldAsTheAnswerItComesFrom) {
+TEST_F(CachedStudyTest, IsAsOldAsTheResultItComesFrom) {
   Ask(All(Level::kSeries));
   now += 299;
   EXPECT_EQ(Known(ById(Level::kStudy)), "first");
@@ -789,7 +789,7 @@ TEST_F(CachedStudyTest, IsAsOldAsTheAnswerItComesFrom) {
   EXPECT_EQ(Known(ById(Level::kStudy)), "");
 }
 
-TEST_F(CachedStudyTest, IsTheSameAnswerEachTime) {
+TEST_F(CachedStudyTest, IsTheSameResultEachTime) {
   Ask(All(Level::kSeries));
   EXPECT_EQ(cached->GetFresh(ById(Level::kStudy))->studies, cached->GetFresh(ById(Level::kStudy))->studies);
 }
@@ -810,7 +810,7 @@ TEST_F(CachedStudyTest, IsNotKnownWithoutTheFieldsThatAreAskedFor) {
   EXPECT_EQ(Known(ById(Level::kStudy).Include("PatientBirthDate")), "");
   Ask(All(Level::kStudy).Include("PatientBirthDate").Include("StudyDescription"));
   EXPECT_EQ(Known(ById(Level::kStudy).Include("PatientBirthDate")), "first");
-  // A deeper answer that does not tell of the study.
+  // A deeper result that does not tell of the study.
   Ask(ById(Level::kInstance).Include("PatientBirthDate").Include("PatientSex"));
   EXPECT_EQ(Known(ById(Level::kStudy).Include("PatientSex")), "");
 }
@@ -821,12 +821,12 @@ TEST_F(CachedStudyTest, ExpiresWithAllOthers) {
   EXPECT_EQ(Known(ById(Level::kStudy)), "");
 }
 
-TEST_F(CachedStudyTest, IsForgottenWithItsAnswer) {
+TEST_F(CachedStudyTest, IsForgottenWithItsResult) {
   options.max_memory_rows = 4;
   store = nullptr;
   Open();
   Ask(All(Level::kStudy));
-  archive->Give(AnswerWith("9"));
+  archive->Give(ResultWith("9"));
   Find(Query());
   Find(Query().SetLimit(3));
   EXPECT_EQ(Known(ById(Level::kStudy)), "");

@@ -39,12 +39,12 @@ std::shared_ptr<FolderIndexStore> MakeMemoryFolderIndexStore();
 
 struct FolderOptions {
   std::filesystem::path path;
-  std::chrono::milliseconds rescan_interval{10000};  // a question older than this after the last scan scans again
+  std::chrono::milliseconds rescan_interval{10000};  // a query later than this after the last scan scans again
 };
 
 // A directory of DICOM files, however unsorted, nested, or mixed with other files; headers only are read. Symbolic
 // links to files are followed, to directories not (no cycles). Two files with the same (Study, Series, SOPInstanceUID):
-// the first by path is served, the other is logged. Unreadable files and directories are logged; they fail the question
+// the first by path is served, the other is logged. Unreadable files and directories are logged; they fail the query
 // with kStorage only when nothing could be read: the folder itself, or any DICOM file in it. Thread-safe.
 class FolderArchive {
  public:

@@ -4,15 +4,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <cstring>
 #include <map>
-#include <mutex>
 #include <set>
-#include <shared_mutex>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/text.h"
 #include "search/folder/folder_find.h"
 #include "search/folder/folder_index.h"
@@ -34,14 +32,14 @@ constexpr size_t kMaxRemembered = 1000;  // unreadable files that were logged
 class MemoryFolderIndexStore : public FolderIndexStore {
  public:
   void ForEach(const std::function<void(std::string_view, const IndexedFile&)>& visit) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const auto& [path, file] : files_) {
       visit(path, file);
     }
   }
   void Apply(const std::vector<std::pair<std::string, IndexedFile>>& changed,
              const std::vector<std::string>& removed) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const auto& [path, file] : changed) {
       files_.insert_or_assign(path, file);
     }
@@ -51,8 +49,8 @@ class MemoryFolderIndexStore : public FolderIndexStore {
   }
 
  private:
-  std::mutex mutex_;
-  std::map<std::string, IndexedFile> files_;
+  Mutex mutex_;
+  std::map<std::string, IndexedFile> files_ TROLLEY_GUARDED_BY(mutex_);
 };
 
 bool IsSame(const FolderFile& known, const FoundFile& found) {
@@ -70,8 +68,7 @@ std::shared_ptr<FolderIndexStore> MakeMemoryFolderIndexStore() {
   return std::make_shared<MemoryFolderIndexStore>();
 }
 
-// One thread at a time scans: the one whose question found the index too old. It alone writes the index, with
-// `index_mutex_` held; others read with that mutex shared.
+// One thread scans, the one whose query found the index too old; others wait for it. It alone writes the index.
 class FolderArchive::Impl {
  public:
   Impl(FolderOptions options, std::shared_ptr<FolderIndexStore> store)
@@ -79,7 +76,7 @@ class FolderArchive::Impl {
 
   SearchResult Find(const Query& query, const Context& context) {
     BringUpToDate(Clock::now() - options_.rescan_interval, context);
-    const std::shared_lock lock(index_mutex_);
+    const ReaderLock lock(index_mutex_);
     return FindInFolder(index_, query, context);
   }
 
@@ -105,7 +102,7 @@ class FolderArchive::Impl {
   }
 
   void Rescan() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     not_before_ = Clock::now();
   }
 
@@ -119,7 +116,7 @@ class FolderArchive::Impl {
     Location location;
     FolderFile expected;
     {
-      const std::shared_lock lock(index_mutex_);
+      const ReaderLock lock(index_mutex_);
       const FolderInstance* known = index_.Find(instance);
       if (known == nullptr) {
         return std::nullopt;
@@ -135,58 +132,65 @@ class FolderArchive::Impl {
   }
 
   // Returns when a scan is complete that ended after `needed`, and began after the latest Rescan(). Without `needed`,
-  // the stored index is enough. Scans itself unless somebody does.
+  // the stored index is enough. Scans on this thread unless another one does.
   void BringUpToDate(std::optional<Clock::time_point> needed, const Context& context) {
-    std::unique_lock lock(mutex_);
     while (true) {
-      const bool fresh = scan_began_ && *scan_began_ >= not_before_ && needed && scan_ended_ >= *needed;
-      if (fresh || (!needed && loaded_)) {
-        return;
+      bool loaded = false;
+      {
+        MutexLock lock(mutex_);
+        const bool fresh = scan_began_ && *scan_began_ >= not_before_ && needed && scan_ended_ >= *needed;
+        if (fresh || (!needed && loaded_)) {
+          return;
+        }
+        context.Check("search the folder");
+        if (busy_) {
+          const auto idle = [this]() TROLLEY_REQUIRES(mutex_) { return !busy_; };
+          changed_.WaitUntil(lock, context.stop, context.deadline, idle);
+          continue;
+        }
+        busy_ = true;
+        loaded = loaded_;
       }
-      context.Check("search the folder");
-      if (busy_) {
-        changed_.wait_until(lock, context.stop, context.deadline, [&] { return !busy_; });
-        continue;
-      }
-      busy_ = true;
-      lock.unlock();
       try {
-        const Clock::time_point began = Clock::now();
-        Load();
-        lock.lock();
-        loaded_ = true;
-        if (needed) {
-          lock.unlock();
-          Scan(context);
-          lock.lock();
-          scan_began_ = began;
-          scan_ended_ = Clock::now();
-        }
+        LoadAndScan(loaded, needed.has_value(), context);
       } catch (...) {
-        if (!lock.owns_lock()) {
-          lock.lock();
-        }
-        busy_ = false;
-        changed_.notify_all();
+        EndBusy();
         throw;
       }
-      busy_ = false;
-      changed_.notify_all();
+      EndBusy();
       if (needed) {
         return;
       }
     }
   }
 
-  // --- Below: by the one thread that is `busy_`.
+  void EndBusy() {
+    const MutexLock lock(mutex_);
+    busy_ = false;
+    changed_.NotifyAll();
+  }
+
+  // --- Below: only on the one thread that set `busy_`.
+
+  void LoadAndScan(bool loaded, bool scan, const Context& context) {
+    const Clock::time_point began = Clock::now();
+    if (!loaded) {
+      Load();
+      const MutexLock lock(mutex_);
+      loaded_ = true;
+    }
+    if (scan) {
+      Scan(context);
+      const MutexLock lock(mutex_);
+      scan_began_ = began;
+      scan_ended_ = Clock::now();
+    }
+  }
 
   void Load() {
-    if (loaded_) {
-      return;
-    }
-    const std::lock_guard lock(index_mutex_);
+    const WriterLock lock(index_mutex_);
     try {
-      store_->ForEach([&](std::string_view path, const IndexedFile& file) {
+      store_->ForEach([this](std::string_view path, const IndexedFile& file) TROLLEY_REQUIRES(index_mutex_) {
         FolderFile& known = index_.Put(path, file);
         known.may_change = file.is_dicom && known.series == nullptr;  // a damaged record: read the file again
       });
@@ -216,7 +220,7 @@ class FolderArchive::Impl {
       throw;
     }
     Keep({});
-    std::vector<std::string> gone = index_.NotSeen(scan_);
+    std::vector<std::string> gone = NotSeen();
     // A directory that cannot be read now may be readable again soon: its files are not gone.
     std::erase_if(gone, [&](const std::string& path) {
       return std::any_of(unreadable.begin(), unreadable.end(),
@@ -224,17 +228,35 @@ class FolderArchive::Impl {
     });
     Keep(gone);
     LogRepeated();
-    if (unreadable_ > 0 && index_.studies().empty()) {
+    if (unreadable_ > 0 && IsEmpty()) {
       throw Error(ErrorCode::kStorage,
                   StrCat("Cannot search the folder ", options_.path.string(), ": ", unreadable_,
                          " of its files and directories cannot be read, and the others are not DICOM; see the log"));
     }
   }
 
-  void Visit(FoundFile found) {
+  std::vector<std::string> NotSeen() const {
+    const ReaderLock lock(index_mutex_);
+    return index_.NotSeen(scan_);
+  }
+
+  bool IsEmpty() const {
+    const ReaderLock lock(index_mutex_);
+    return index_.studies().empty();
+  }
+
+  bool IsUnchanged(const FoundFile& found) {
+    const ReaderLock lock(index_mutex_);
     FolderFile* known = index_.Find(found.path);
-    if (known != nullptr && IsSame(*known, found) && !known->may_change) {
-      known->seen = scan_;  // only read by this thread
+    if (known == nullptr || !IsSame(*known, found) || known->may_change) {
+      return false;
+    }
+    known->seen = scan_;  // no other thread reads or writes it
+    return true;
+  }
+
+  void Visit(FoundFile found) {
+    if (IsUnchanged(found)) {
       return;
     }
     const int64_t age = Now_ns() - found.mtime_ns;
@@ -264,17 +286,17 @@ class FolderArchive::Impl {
     return file;
   }
 
-  // Takes the batch over into the index and the store.
+  // Moves the batch into the index and the store.
   void Keep(const std::vector<std::string>& gone) {
     {
-      const std::lock_guard lock(index_mutex_);
+      const WriterLock lock(index_mutex_);
       for (const auto& [path, file] : batch_) {
         index_.Put(path, file).seen = scan_;
       }
       for (const auto& [path, file] : young_batch_) {
         FolderFile& known = index_.Put(path, file);
         known.seen = scan_;
-        known.may_change = true;  // and the store is told by a later scan
+        known.may_change = true;  // a later scan stores it
       }
       for (const std::string& path : gone) {
         index_.Remove(path);
@@ -299,28 +321,33 @@ class FolderArchive::Impl {
   }
 
   void LogRepeated() {
-    if (std::exchange(logged_repeated_, index_.repeated()) < index_.repeated()) {
-      LogWarning(StrCat(
-          logged_repeated_,
-          " files of the folder hold an instance that another file holds too: of each the first by path is served"));
+    const size_t repeated = [this] {
+      const ReaderLock lock(index_mutex_);
+      return index_.repeated();
+    }();
+    if (std::exchange(logged_repeated_, repeated) < repeated) {
+      LogWarning(
+          StrCat(logged_repeated_,
+                 " files of the folder hold an instance that another file holds too: the first by path is served"));
     }
   }
 
   const FolderOptions options_;
   const std::shared_ptr<FolderIndexStore> store_;
 
-  std::mutex mutex_;  // of these:
-  std::condition_variable_any changed_;
-  bool busy_ = false;                            // somebody loads or scans
-  bool loaded_ = false;                          // written when busy
-  std::optional<Clock::time_point> scan_began_;  // of the latest complete one
-  Clock::time_point scan_ended_;
-  Clock::time_point not_before_ = Clock::time_point::min();
+  Mutex mutex_;  // never held together with index_mutex_
+  StoppableCondition changed_;
+  bool busy_ TROLLEY_GUARDED_BY(mutex_) = false;  // a thread loads or scans
+  bool loaded_ TROLLEY_GUARDED_BY(mutex_) = false;
+  // Of the latest complete scan.
+  std::optional<Clock::time_point> scan_began_ TROLLEY_GUARDED_BY(mutex_);
+  Clock::time_point scan_ended_ TROLLEY_GUARDED_BY(mutex_);
+  Clock::time_point not_before_ TROLLEY_GUARDED_BY(mutex_) = Clock::time_point::min();
 
-  mutable std::shared_mutex index_mutex_;
-  FolderIndex index_;
+  mutable SharedMutex index_mutex_;
+  FolderIndex index_ TROLLEY_GUARDED_BY(index_mutex_);
 
-  // Of the thread that scans:
+  // Only used by the thread that scans:
   uint64_t scan_ = 0;
   size_t unreadable_ = 0;  // files and directories, in this scan
   using Batch = std::vector<std::pair<std::string, IndexedFile>>;

@@ -35,7 +35,7 @@ class Finder {
   }
 
   SearchResult Find() {
-    // Looked up rather than gone through, when the question names it.
+    // Looked up when the query names it.
     if (const auto uid = Uid::Parse(query_.Get(tag::kStudyInstanceUID))) {
       if (const auto study = index_.studies().find(*uid); study != index_.studies().end()) {
         VisitStudy(study->first, study->second);
@@ -202,7 +202,7 @@ class Finder {
     return Matches(query_, row);
   }
 
-  // What belongs to that level, and at the level of the question also what was asked for.
+  // What belongs to that level, and at the level of the query also the included fields.
   void AddAttributes(const FolderSeries& series, const FolderFile& file, Level level, Attributes& out) const {
     const auto add = [&](Tag tag, std::string_view text) {
       if (!computed_.Has(tag) && Belongs(tag, level)) {

@@ -8,7 +8,7 @@
 
 namespace trolley {
 
-// Answers a query from the index. A study or series matches when one of its instances does, seen with the attributes of
+// Runs a query on the index. A study or series matches when one of its instances does, seen with the attributes of
 // its series and study. Computed: ModalitiesInStudy, SOPClassesInStudy, NumberOfStudyRelatedSeries/Instances,
 // NumberOfSeriesRelatedInstances. In order of UIDs.
 SearchResult FindInFolder(const FolderIndex& index, const Query& query, const Context& context);

@@ -36,7 +36,7 @@ class Walk {
       const int reason = errno;
       Fail(folder, reason);
     }
-    // The stack is ours, and one directory is open at a time: neither depth nor breadth exhausts anything.
+    // The stack is ours, and only one directory is open: neither depth nor breadth exhausts anything.
     pending_.emplace_back();
     while (!pending_.empty()) {
       const std::string path = std::move(pending_.back());

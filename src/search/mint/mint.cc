@@ -17,7 +17,7 @@
 namespace trolley {
 namespace {
 
-// Vitrea Connection: one request, whose answer has the attributes.
+// Vitrea Connection: one request, whose response has the attributes.
 class Vitrea : public MintDialectSearcher {
  public:
   Vitrea(const MintOptions& options, MintClient& client) : options_(options), client_(client) {}
@@ -27,24 +27,24 @@ class Vitrea : public MintDialectSearcher {
     const std::string doing = MintClient::Doing(query);
     if (query.limit()) {
       const uint64_t wanted = uint64_t{*query.limit()} + query.offset().value_or(0);
-      const MintSearchResult answer = Ask(query, url, wanted, doing, context);
-      std::vector<Attributes> rows = RowsOf(query, url, answer);
-      if (rows.size() >= wanted || (CountRows(answer) < wanted && !IsCropped(answer))) {
+      const MintSearchResult result = Ask(query, url, wanted, doing, context);
+      std::vector<Attributes> rows = RowsOf(query, url, result);
+      if (rows.size() >= wanted || (CountRows(result) < wanted && !IsCropped(result))) {
         return rows;
       }
       // What the limit let through does not all match: what does may come behind it.
     }
-    MintSearchResult answer = Ask(query, url, std::nullopt, doing, context);
-    if (IsCropped(answer)) {  // by a limit of the server's own; it may take another one
-      answer = Ask(query, url, options_.max_rows, doing, context);
+    MintSearchResult result = Ask(query, url, std::nullopt, doing, context);
+    if (IsCropped(result)) {  // by a limit of the server's own; it may take another one
+      result = Ask(query, url, options_.max_rows, doing, context);
       // Just as many as our own limit lets through: nobody knows whether there are more.
-      if (IsCropped(answer) || answer.studies.size() >= options_.max_rows) {
+      if (IsCropped(result) || result.studies.size() >= options_.max_rows) {
         throw Error(ErrorCode::kTooMany,
-                    StrCat("Cannot ", doing, ": the server gives only the first ", answer.studies.size(),
+                    StrCat("Cannot ", doing, ": the server gives only the first ", result.studies.size(),
                            " studies; narrow the search, or raise the server's limit"));
       }
     }
-    return RowsOf(query, url, answer);
+    return RowsOf(query, url, result);
   }
 
  private:
@@ -58,26 +58,26 @@ class Vitrea : public MintDialectSearcher {
     return body ? ParseMintSearch(*std::move(body), query.level()) : MintSearchResult();
   }
 
-  static bool IsCropped(const MintSearchResult& answer) {
-    return answer.limit && *answer.limit > 0 && answer.studies.size() >= *answer.limit;
+  static bool IsCropped(const MintSearchResult& result) {
+    return result.limit && *result.limit > 0 && result.studies.size() >= *result.limit;
   }
 
   // Of studies or of the query's level, whichever the server counts.
-  static size_t CountRows(const MintSearchResult& answer) {
+  static size_t CountRows(const MintSearchResult& result) {
     size_t series = 0;
     size_t instances = 0;
-    for (const MintStudy& study : answer.studies) {
+    for (const MintStudy& study : result.studies) {
       series += study.node.children.size();
       for (const MintNode& each : study.node.children) {
         instances += each.children.size();
       }
     }
-    return std::max({answer.studies.size(), series, instances});
+    return std::max({result.studies.size(), series, instances});
   }
 
-  static std::vector<Attributes> RowsOf(const Query& query, const MintUrl& url, const MintSearchResult& answer) {
+  static std::vector<Attributes> RowsOf(const Query& query, const MintUrl& url, const MintSearchResult& result) {
     std::vector<const MintNode*> studies;
-    for (const MintStudy& study : answer.studies) {
+    for (const MintStudy& study : result.studies) {
       studies.push_back(&study.node);
     }
     return MintRows(query, url.filtered, false, studies);
@@ -132,7 +132,7 @@ class Mint : public Searcher {
 
   std::vector<Attributes> Checked(const Query& query, std::vector<Attributes> rows) const {
     if (rows.size() > options_.max_rows) {
-      throw Error(ErrorCode::kTooMany, StrCat("Cannot ", MintClient::Doing(query), ": the answer has more than ",
+      throw Error(ErrorCode::kTooMany, StrCat("Cannot ", MintClient::Doing(query), ": the result has more than ",
                                               options_.max_rows, " rows; narrow the search"));
     }
     return rows;

@@ -11,7 +11,7 @@
 namespace trolley {
 namespace {
 
-// The text of a failure is left out: it may repeat the question, and with it a patient's name.
+// The text of a failure is left out: it may repeat the query, and with it a patient's name.
 void Check(const HttpHead& head, const std::string& doing) {
   if (head.status == 405 || head.status == 501) {
     throw Error(ErrorCode::kUnsupported,
@@ -20,11 +20,11 @@ void Check(const HttpHead& head, const std::string& doing) {
   CheckStatus(head, doing);
   if (head.status == 206) {
     throw Error(ErrorCode::kTooMany,
-                StrCat("Cannot ", doing, ": the server gives only a part of the answer; narrow the search"));
+                StrCat("Cannot ", doing, ": the server gives only a part of the result; narrow the search"));
   }
   const bool missing = head.status == 404 || head.status == 410;
   if (!missing && (head.status < 200 || head.status > 299)) {
-    throw Error(ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server answered HTTP ", head.status));
+    throw Error(ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server responded with HTTP ", head.status));
   }
 }
 

@@ -6,7 +6,7 @@
 
 namespace trolley {
 
-// Whether Vitrea Connection returns this attribute when it is named in IncludeFields of a question at that level:
+// Whether Vitrea Connection returns this attribute when it is named in IncludeFields of a query at that level:
 // the lists of its manual (version 8.2). Attributes of the levels above are returned, too.
 bool IsMintField(Tag tag, Level level);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,6 +10,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/text.h"
 #include "search/mint/mint_fields.h"
 #include "search/mint/mint_rows.h"
@@ -25,7 +25,7 @@ namespace {
 constexpr size_t kMaxPages = 100000;
 constexpr size_t kMaxRemembered = 20000;  // studies; a few hundred bytes each
 
-// One question's way through the pages.
+// The progress of one query through the pages.
 struct Paging {
   uint64_t page_size = 0;
   uint64_t page = 1;  // the server's offset counts pages, from 1
@@ -63,13 +63,13 @@ class ReferenceSearcher : public MintDialectSearcher {
         return rows;
       }
     }
-    throw Error(ErrorCode::kTooMany, StrCat("Cannot ", doing, ": the server never ends its answer"));
+    throw Error(ErrorCode::kTooMany, StrCat("Cannot ", doing, ": the server never ends its list"));
   }
 
  private:
   void CheckCounts(const std::string& doing, size_t rows, size_t studies, bool narrow) const {
     if (rows > options_.max_rows || studies > options_.max_rows) {
-      throw Error(ErrorCode::kTooMany, StrCat("Cannot ", doing, ": the answer has more than ", options_.max_rows,
+      throw Error(ErrorCode::kTooMany, StrCat("Cannot ", doing, ": the result has more than ", options_.max_rows,
                                               " rows; narrow the search"));
     }
     if (!narrow && studies > options_.max_scanned_studies) {
@@ -89,19 +89,20 @@ class ReferenceSearcher : public MintDialectSearcher {
     if (paging.done) {
       return {};
     }
-    MintSearchResult answer = Page(url, doing, paging.page_size, paging.page, context);
-    const size_t came = answer.studies.size();
-    const std::string first = came > 0 ? answer.studies.front().uuid : "";
+    MintSearchResult result = Page(url, doing, paging.page_size, paging.page, context);
+    const size_t arrived = result.studies.size();
+    const std::string first = arrived > 0 ? result.studies.front().uuid : "";
     if (paging.page == 1) {
       paging.first = first;
       // More than was asked for: the server knows no limit.
-      paging.done = came == 0 || came > paging.page_size || (came < paging.page_size && IsWhole(query, answer, paging));
-      paging.page_size = std::min<uint64_t>(paging.page_size, came);  // if not all there is, then all it gives
-    } else if (came > 0 && first == paging.first) {
-      throw Error(ErrorCode::kTooMany, StrCat("Cannot ", doing, ": the server gives no pages after the first ", came,
+      paging.done =
+          arrived == 0 || arrived > paging.page_size || (arrived < paging.page_size && IsWhole(query, result, paging));
+      paging.page_size = std::min<uint64_t>(paging.page_size, arrived);  // if not all there is, then all it gives
+    } else if (arrived > 0 && first == paging.first) {
+      throw Error(ErrorCode::kTooMany, StrCat("Cannot ", doing, ": the server gives no pages after the first ", arrived,
                                               " studies; narrow the search, or raise the server's limit"));
     }
-    std::vector<MintStudy> studies = New(std::move(answer.studies), paging);
+    std::vector<MintStudy> studies = New(std::move(result.studies), paging);
     if (studies.empty() && !paging.done) {
       paging.done = true;
       Learn(paging.seen.size());
@@ -113,10 +114,10 @@ class ReferenceSearcher : public MintDialectSearcher {
   }
 
   // Whether a page that is not full is all there is. The server tells the limit that it applied.
-  bool IsWhole(const Query& query, const MintSearchResult& answer, const Paging& paging) const {
-    const bool one_study = answer.studies.size() == 1 && !query.Get(tag::kStudyInstanceUID).empty();
-    return answer.limit == paging.page_size || one_study ||
-           longest_whole_.load(std::memory_order_relaxed) > answer.studies.size();
+  bool IsWhole(const Query& query, const MintSearchResult& result, const Paging& paging) const {
+    const bool one_study = result.studies.size() == 1 && !query.Get(tag::kStudyInstanceUID).empty();
+    return result.limit == paging.page_size || one_study ||
+           longest_whole_.load(std::memory_order_relaxed) > result.studies.size();
   }
 
   MintSearchResult Page(const MintUrl& url, const std::string& doing, uint64_t size, uint64_t page,
@@ -131,7 +132,7 @@ class ReferenceSearcher : public MintDialectSearcher {
   static std::vector<MintStudy> New(std::vector<MintStudy> studies, Paging& paging) {
     std::erase_if(studies, [&](const MintStudy& study) {
       if (study.uuid.empty()) {
-        throw Error(ErrorCode::kProtocol, "Cannot read the answer of the MINT server: a study has no UUID");
+        throw Error(ErrorCode::kProtocol, "Cannot read the response of the MINT server: a study has no UUID");
       }
       return !paging.seen.insert(study.uuid).second;
     });
@@ -165,7 +166,7 @@ class ReferenceSearcher : public MintDialectSearcher {
                        std::all_of(query.include_fields().begin(), query.include_fields().end(), IsUsual) &&
                        std::all_of(query.keys().begin(), query.keys().end(), [](auto& k) { return IsUsual(k.first); });
     if (usual) {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (const auto known = studies_.find(key); known != studies_.end()) {
         return MintNode{known->second, {}};
       }
@@ -182,7 +183,7 @@ class ReferenceSearcher : public MintDialectSearcher {
     MintNode node = ParseMintMetadata(*std::move(xml), Level::kInstance, keep);
     AddComputedAttributes(node);
     if (usual) {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (studies_.size() >= kMaxRemembered) {
         studies_.clear();
       }
@@ -196,9 +197,10 @@ class ReferenceSearcher : public MintDialectSearcher {
 
   const MintOptions& options_;
   MintClient& client_;
-  std::atomic<size_t> longest_whole_{0};  // studies in an answer that had no more to come
-  std::mutex mutex_;
-  std::unordered_map<std::string, Attributes> studies_;  // by UUID and version: their metadata are long
+  std::atomic<size_t> longest_whole_{0};  // studies in a complete response
+  Mutex mutex_;
+  std::unordered_map<std::string, Attributes> studies_
+      TROLLEY_GUARDED_BY(mutex_);  // by UUID and version: their metadata are long
 };
 
 }  // namespace

@@ -12,7 +12,7 @@
 
 namespace trolley {
 
-// How a dialect of MINT answers one question: all rows that match, in the archive's order; fewer than limit and offset
+// How a dialect of MINT runs one query: all rows that match, in the archive's order; fewer than limit and offset
 // together ask for only when there are no more. Thread-safe.
 class MintDialectSearcher {
  public:

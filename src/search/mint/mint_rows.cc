@@ -89,8 +89,9 @@ class Rows {
       const bool narrowed = std::any_of(checks_.begin(), checks_.end(),
                                         [](const KeyCheck& check) { return LevelOf(check.tag) != Level::kStudy; });
       if (!studies.empty() && !complete_ && !narrowed) {
-        throw Error(ErrorCode::kProtocol, StrCat("Cannot search for ", query_.Describe(), ": the server answered with ",
-                                                 studies.size(), " studies, but nothing of the level that was asked"));
+        throw Error(ErrorCode::kProtocol,
+                    StrCat("Cannot search for ", query_.Describe(), ": the server responded with ", studies.size(),
+                           " studies, but nothing of the level that was asked"));
       }
       return;
     }

@@ -110,7 +110,7 @@ void AddVitreaFields(const Query& query, MintUrl& url) {
     }
   };
   for (const auto& [tag, value] : query.keys()) {
-    if (IsMintField(tag, query.level())) {  // so that the answer can be checked
+    if (IsMintField(tag, query.level())) {  // so that the rows can be checked
       add(tag);
     }
   }

@@ -10,7 +10,7 @@
 
 namespace trolley {
 
-// A question as MINT spells it: "name=value", percent-encoded, without limit and offset.
+// A query as MINT spells it: "name=value", percent-encoded, without limit and offset.
 struct MintUrl {
   std::vector<std::string> terms;
   std::vector<Tag> filtered;  // keys that the server does not look at, or not as narrowly as was asked

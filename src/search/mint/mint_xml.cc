@@ -17,7 +17,7 @@ constexpr std::ptrdiff_t kMaxMarks = 24'000'000;  // elements and attributes: pu
 constexpr size_t kMaxValue = size_t{64} << 10;
 
 [[noreturn]] void Unreadable(std::string_view reason) {
-  throw Error(ErrorCode::kProtocol, StrCat("Cannot read the answer of the MINT server: ", reason));
+  throw Error(ErrorCode::kProtocol, StrCat("Cannot read the response of the MINT server: ", reason));
 }
 
 // Without its prefix, in lower case.
@@ -44,7 +44,7 @@ std::string_view XmlAttribute(const pugi::xml_node& node, std::string_view name)
 pugi::xml_node Load(pugi::xml_document& document, std::string& xml) {
   const auto marks = std::count_if(xml.begin(), xml.end(), [](char c) { return c == '<' || c == '='; });
   if (marks > kMaxMarks) {
-    throw Error(ErrorCode::kTooMany, "Cannot read the answer of the MINT server: it is too large; narrow the search");
+    throw Error(ErrorCode::kTooMany, "Cannot read the response of the MINT server: it is too large; narrow the search");
   }
   // pugixml knows no entities but the five of XML, and does not look at what a DTD declares; its parser does not
   // recurse. An encoding that it does not know is taken for UTF-8.
@@ -170,17 +170,17 @@ MintSearchResult ParseMintSearch(std::string xml, Level deepest) {
   if (!Is(root, "studysearchresults")) {
     Unreadable("it holds no search results; check the URL of the archive");
   }
-  MintSearchResult answer;
-  answer.limit = ParseUint(XmlAttribute(root, "limit"));
+  MintSearchResult result;
+  result.limit = ParseUint(XmlAttribute(root, "limit"));
   const Reader reader(deepest, {});
   for (const pugi::xml_node& study : root.children()) {
     if (Is(study, "study")) {
       std::string version = StrCat(XmlAttribute(study, "version"), " ", XmlAttribute(study, "lastModified"));
-      answer.studies.push_back({First(XmlAttribute(study, "studyUUID"), XmlAttribute(study, "uuid")),
+      result.studies.push_back({First(XmlAttribute(study, "studyUUID"), XmlAttribute(study, "uuid")),
                                 std::move(version), reader.Read(study, Level::kStudy)});
     }
   }
-  return answer;
+  return result;
 }
 
 MintNode ParseMintMetadata(std::string xml, Level deepest, const KeepTag& keep) {

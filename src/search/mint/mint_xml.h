@@ -34,7 +34,7 @@ struct MintSearchResult {
 // Which attributes to keep; null: all.
 using KeepTag = std::function<bool(Tag)>;
 
-inline constexpr size_t kMaxMintBody = size_t{256} << 20;  // bytes of one answer
+inline constexpr size_t kMaxMintBody = size_t{256} << 20;  // bytes of one response
 
 // Reads <studySearchResults> down to `deepest`. Element names are taken without their prefix and in any
 // capitalisation; an <attr> without val is empty; sequences, binary values and texts of more than 64 KiB are left out.

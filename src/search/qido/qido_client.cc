@@ -13,7 +13,7 @@
 namespace trolley {
 namespace {
 
-// Error texts of servers may repeat the question, and with it a patient's name.
+// Error texts of servers may repeat the query, and with it a patient's name.
 std::string_view WithoutPatientData(std::string_view body, const Query& query) {
   const std::string lower = AsciiLower(body);
   for (const auto& [tag, value] : query.keys()) {
@@ -32,6 +32,12 @@ bool IsRelational(const Query& query, const QidoUrl& url) {
   return url.in_path.size() < above;
 }
 
+QidoPage NotRelational(std::string reason) {
+  QidoPage page;
+  page.not_relational = std::move(reason);
+  return page;
+}
+
 bool Refused(const HttpHead& head) {
   return head.status == 400 || head.status == 422;
 }
@@ -45,15 +51,15 @@ std::string QidoClient::Doing(const Query& query) {
   return StrCat("search for ", query.Describe());
 }
 
-QidoPage QidoClient::Ask(const Query& query, const QidoUrl& url, std::optional<uint64_t> limit, uint64_t offset,
-                         const Context& context, const OnRow& each) {
+QidoPage QidoClient::Fetch(const Query& query, const QidoUrl& url, std::optional<uint64_t> limit, uint64_t offset,
+                           const Context& context, const OnRow& each) {
   QidoReader reader(Doing(query), each);
   Get(url.PathAndQuery(limit, offset), reader, context);
   return Read(query, url, reader, context);
 }
 
-std::optional<QidoPage> QidoClient::TryAsk(const Query& query, const QidoUrl& url, uint64_t limit, uint64_t offset,
-                                           const Context& context, const OnRow& each) {
+std::optional<QidoPage> QidoClient::TryFetch(const Query& query, const QidoUrl& url, uint64_t limit, uint64_t offset,
+                                             const Context& context, const OnRow& each) {
   QidoReader reader(Doing(query), each);
   Get(url.PathAndQuery(limit, offset), reader, context);
   return Refused(reader.head()) ? std::nullopt : std::optional(Read(query, url, reader, context));
@@ -76,13 +82,13 @@ QidoPage QidoClient::Read(const Query& query, const QidoUrl& url, QidoReader& re
   if (status == 405 || status == 501) {
     const std::string message = StrCat("Cannot ", doing, ": the server does not offer this search (HTTP ", status, ")");
     if (IsRelational(query, url)) {
-      throw NotRelational(ErrorCode::kUnsupported, message);
+      return NotRelational(message);
     }
     throw Error(ErrorCode::kUnsupported, message);
   }
   CheckStatus(reader.head(), doing, WithoutPatientData(reader.text(), query));
   if (status < 200 || status > 299) {
-    throw Error(ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server answered HTTP ", status));
+    throw Error(ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server responded with HTTP ", status));
   }
   QidoPage page = reader.Finish();
   base_works_.store(true, std::memory_order_relaxed);
@@ -92,7 +98,7 @@ QidoPage QidoClient::Read(const Query& query, const QidoUrl& url, QidoReader& re
   return page;
 }
 
-// "Not found" is the archive's word on a study or series only when the server is known to search at all.
+// HTTP 404 means that the archive has no such study or series only when the server is known to search at all.
 QidoPage QidoClient::ReadMissing(const Query& query, const QidoUrl& url, const Context& context) {
   const std::string doing = Doing(query);
   if (url.path == "/studies") {
@@ -101,19 +107,17 @@ QidoPage QidoClient::ReadMissing(const Query& query, const QidoUrl& url, const C
   }
   if (!base_works_.load(std::memory_order_relaxed)) {
     const Query any(Level::kStudy);
-    Ask(any, MakeQidoUrl(any, true), 1, 0, context);
+    Fetch(any, MakeQidoUrl(any, true), 1, 0, context);
   }
   if (url.in_path.empty()) {
-    throw NotRelational(
-        ErrorCode::kUnsupported,
+    return NotRelational(
         StrCat("Cannot ", doing, ": the server searches series and instances of one study only; name it"));
   }
   if (!HasParent(query, url, context)) {
     return {};
   }
   if (IsRelational(query, url)) {
-    throw NotRelational(
-        ErrorCode::kUnsupported,
+    return NotRelational(
         StrCat("Cannot ", doing, ": the server does not search all instances of a study; name the series"));
   }
   throw Error(ErrorCode::kUnsupported, StrCat("Cannot ", doing, ": the server does not offer this search (HTTP 404)"));
@@ -126,7 +130,7 @@ bool QidoClient::HasParent(const Query& query, const QidoUrl& url, const Context
   for (const Tag tag : url.in_path) {
     parent.Where(tag, query.Get(tag));
   }
-  return !Ask(parent, MakeQidoUrl(parent, true), 1, 0, context).rows.empty();
+  return !Fetch(parent, MakeQidoUrl(parent, true), 1, 0, context).rows.empty();
 }
 
 bool QidoClient::Decodes(const Query& query, const Context& context) {
@@ -140,7 +144,7 @@ bool QidoClient::Decodes(const Query& query, const Context& context) {
     Get("/studies?limit=%31", reader, context);
     if (Refused(reader.head())) {
       known = Decoding::kNo;
-      LogInfo("The archive does not decode percent-encoded queries: special characters are asked for with wildcards");
+      LogInfo("The archive does not decode percent-encoded queries: special characters are searched with wildcards");
     } else {
       Read(any, MakeQidoUrl(any, true), reader, context);
       known = Decoding::kYes;

@@ -17,12 +17,7 @@
 
 namespace trolley {
 
-// kUnsupported because of the URL alone: the server searches series or instances only where their parents are named.
-struct NotRelational : Error {
-  using Error::Error;
-};
-
-// Single requests to one QIDO-RS server, and what was learnt of it on the way. Thread-safe.
+// Single requests to one QIDO-RS server, and what its responses showed about the server. Thread-safe.
 class QidoClient {
  public:
   QidoClient(std::string url, const QidoProfile& profile, std::shared_ptr<HttpClient> http);
@@ -30,16 +25,16 @@ class QidoClient {
   // For messages: "search for ...".
   static std::string Doing(const Query& query);
 
-  // One page, its rows told to `each` as they come if that is given. A study or series that the archive does not have
-  // is an empty page; a URL that is no DICOMweb service is kProtocol, also when it answers 404. Throws NotRelational.
+  // One page; its rows are passed to `each` as they arrive, when that is given. A study or series that the archive does
+  // not have is an empty page. A URL that is not a DICOMweb service is kProtocol, even if it responds with 404. When
+  // the server would need the parents' UIDs, QidoPage::not_relational says so.
   using OnRow = DicomJsonReader::OnRow;
-  QidoPage Ask(const Query& query, const QidoUrl& url, std::optional<uint64_t> limit, uint64_t offset,
-               const Context& context, const OnRow& each = nullptr);
-  // As Ask, but nullopt when the server refuses the request as malformed, as some do for a limit that they find too
-  // high.
-  std::optional<QidoPage> TryAsk(const Query& query, const QidoUrl& url, uint64_t limit, uint64_t offset,
-                                 const Context& context, const OnRow& each = nullptr);
-  // Whether the server decodes query strings. Asked once, and only when that makes a difference to this query.
+  QidoPage Fetch(const Query& query, const QidoUrl& url, std::optional<uint64_t> limit, uint64_t offset,
+                 const Context& context, const OnRow& each = nullptr);
+  // As Fetch, but nullopt when the server refuses the request as malformed, as some do for a limit that is too high.
+  std::optional<QidoPage> TryFetch(const Query& query, const QidoUrl& url, uint64_t limit, uint64_t offset,
+                                   const Context& context, const OnRow& each = nullptr);
+  // Whether the server decodes query strings. Requested once, and only when that makes a difference to this query.
   bool Decodes(const Query& query, const Context& context);
 
  private:

@@ -65,7 +65,7 @@ void QidoReader::OnBody(std::span<const std::byte> piece) {
   received_ += piece.size();
   if (received_ > kMaxBody) {
     throw Error(ErrorCode::kTooMany,
-                StrCat("Cannot ", doing_, ": the answer is longer than ", kMaxBody, " bytes; narrow the search"));
+                StrCat("Cannot ", doing_, ": the response is longer than ", kMaxBody, " bytes; narrow the search"));
   }
   if (head_.status == 204) {
     return;
@@ -94,8 +94,9 @@ QidoPage QidoReader::Finish() {
     return std::move(page_);
   }
   if (kind_ != Kind::kJson) {
-    throw Error(ErrorCode::kProtocol, StrCat("Cannot ", doing_, ": the server answered ", type.empty() ? "text" : type,
-                                             " instead of DICOM JSON; check the URL of the archive"));
+    throw Error(ErrorCode::kProtocol,
+                StrCat("Cannot ", doing_, ": the server responded with ", type.empty() ? "text" : type,
+                       " instead of DICOM JSON; check the URL of the archive"));
   }
   Parse([&] { json_.Finish(); });
   return std::move(page_);
@@ -120,7 +121,7 @@ void QidoCompleteness::Learn(const Query& query, std::span<const Attributes> row
   }
   const bool series_level = query.level() == Level::kSeries;
   const Tag count_tag = series_level ? tag::kNumberOfSeriesRelatedInstances : tag::kNumberOfStudyRelatedSeries;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const Attributes& row : rows) {
     const std::optional<int64_t> count = row.Number(count_tag);
     std::string_view study = row.Get(tag::kStudyInstanceUID);
@@ -146,7 +147,7 @@ std::optional<uint64_t> QidoCompleteness::Expected(const Query& query) const {
       series.empty() == instances) {
     return std::nullopt;
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto at = counts_.find(Key(study, series));
   return at == counts_.end() ? std::nullopt : std::optional(at->second);
 }

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/mutex.h"
 #include "dicom/dicom_json.h"
 #include "trolley/attributes.h"
 #include "trolley/http_client.h"
@@ -20,17 +20,19 @@
 
 namespace trolley {
 
-// One page of a QIDO-RS answer.
+// One page of a QIDO-RS response.
 struct QidoPage {
   std::vector<Attributes> rows;
   bool more_promised = false;  // a Warning header (or 206) says that there are more
   bool not_fuzzy = false;      // a Warning header says that fuzzy matching was not done
+  // Why the server did not search: it searches series or instances only when their parents are named. Empty: it did.
+  std::string not_relational = {};
 };
 
 // Reads the response to a search as it arrives, so that its text is never in memory as a whole.
 class QidoReader : public HttpSink {
  public:
-  // `doing` completes "Cannot <doing>: ...". `each` is told of every row; by default they are the page's.
+  // `doing` completes "Cannot <doing>: ...". `each` gets every row; by default they go into the page.
   explicit QidoReader(std::string doing, DicomJsonReader::OnRow each = nullptr);
 
   void OnHead(const HttpHead& head) override;
@@ -39,7 +41,7 @@ class QidoReader : public HttpSink {
   const HttpHead& head() const { return head_; }
   // The beginning of the text of a response that is not 2xx.
   const std::string& text() const { return text_; }
-  // Of a 2xx response that is complete. 204, an empty body and [] are no rows. Throws kProtocol for a body that is not
+  // After a complete 2xx response. 204, an empty body and [] are no rows. Throws kProtocol for a body that is not
   // DICOM JSON, such as a login page.
   QidoPage Finish();
 
@@ -56,17 +58,17 @@ class QidoReader : public HttpSink {
   std::string text_;
 };
 
-// What is known of a server that tells whether an answer is whole. Thread-safe.
+// What is known of a server that shows whether a result is complete. Thread-safe.
 class QidoCompleteness {
  public:
   // Remembers the NumberOf...Related... that rows of studies and series give.
   void Learn(const Query& query, std::span<const Attributes> rows);
-  // So many rows were the last word on this question; nullopt when nothing was told or the question narrows further.
+  // The number of rows that the parent counted; nullopt when it gave none or the query narrows further.
   std::optional<uint64_t> Expected(const Query& query) const;
-  // The server once gave more than `rows` rows of that level in an unlimited answer, and there were no more to come.
+  // The server once gave more than `rows` rows of that level in an unlimited response, and there were no more.
   bool GivesMoreThan(Level level, size_t rows) const;
   void GaveAll(Level level, size_t rows);
-  // The server answers every page with the first one, or refuses limit and offset: asking for pages is of no use.
+  // The server sends the first page for every page, or refuses limit and offset: pages cannot be requested.
   bool cannot_page() const { return cannot_page_.load(std::memory_order_relaxed); }
   void CannotPage() { cannot_page_.store(true, std::memory_order_relaxed); }
 
@@ -75,8 +77,8 @@ class QidoCompleteness {
 
   std::atomic<bool> cannot_page_{false};
   std::array<std::atomic<size_t>, 3> longest_whole_{};
-  mutable std::mutex mutex_;
-  std::unordered_map<std::string, uint64_t> counts_;  // bounded
+  mutable Mutex mutex_;
+  std::unordered_map<std::string, uint64_t> counts_ TROLLEY_GUARDED_BY(mutex_);  // bounded
 };
 
 }  // namespace trolley

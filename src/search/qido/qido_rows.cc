@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "dicom/matching.h"
 #include "search/assemble.h"
+#include "trolley/error.h"
 #include "trolley/log.h"
 #include "trolley/uid.h"
 
@@ -26,7 +27,7 @@ std::string RowKey(const Attributes& row) {
                 row.Get(tag::kSOPInstanceUID));
 }
 
-// The rows of an answer by what they describe.
+// The rows of a result by what they describe.
 class SeenRows {
  public:
   explicit SeenRows(std::vector<Attributes>& rows) : rows_(rows) {
@@ -55,8 +56,9 @@ class SeenRows {
   IndexSet set_;
 };
 
-// Thrown out of an answer that pays no heed to offset and limit: it is the first one again, without them.
-struct SameAgain {};
+// Ends the transfer of a response that ignores offset and limit and repeats the first one: only an exception can stop a
+// transfer from inside.
+struct RepeatedResponse {};
 
 // Its UIDs are those of one study, series or instance.
 bool NamesOne(const Query& query) {
@@ -65,7 +67,7 @@ bool NamesOne(const Query& query) {
                      [&](Tag tag) { return LevelOf(tag) > query.level() || Uid::Parse(query.Get(tag)).has_value(); });
 }
 
-// Whatever else the server may have to say.
+// Whether these rows suffice, even if the server has more.
 bool Suffices(const Query& query, const QidoRows::Window& window, const std::vector<Attributes>& rows) {
   std::optional<uint64_t> wanted = window.limit;
   if (window.offset == 0 && NamesOne(query)) {
@@ -80,12 +82,12 @@ bool Suffices(const Query& query, const QidoRows::Window& window, const std::vec
 
 Error Cropped(const Query& query) {
   return {ErrorCode::kTooMany, StrCat("Cannot ", QidoClient::Doing(query),
-                                      ": the server gives only a part of the answer; narrow the search, or raise the "
+                                      ": the server gives only a part of the result; narrow the search, or raise the "
                                       "server's limit")};
 }
 
-// Leaves out what contradicts the query; true when there was such. Throws kUnsupported when it cannot be told whether
-// the server honoured a key.
+// Removes rows that contradict the query; true when there were such. Throws kUnsupported when the rows do not show
+// whether the server used a key.
 bool Check(const Query& query, const QidoUrl& url, std::vector<Attributes>& rows) {
   bool filtered = false;
   for (const auto& [tag, value] : query.keys()) {
@@ -96,13 +98,13 @@ bool Check(const Query& query, const QidoUrl& url, std::vector<Attributes>& rows
     const Tag key = tag;
     if (std::none_of(rows.begin(), rows.end(), [&](const Attributes& row) { return row.Has(key); })) {
       throw Error(ErrorCode::kUnsupported, StrCat("Cannot ", QidoClient::Doing(query), ": the server does not return ",
-                                                  TagName(tag), ", so nobody can tell whether it searched by it"));
+                                                  TagName(tag), ", so it may not have searched by it"));
     }
     Query one(query.level());
     one.Where(tag, value).SetFuzzy(query.fuzzy());
     const size_t before = rows.size();
     std::erase_if(rows, [&](const Attributes& row) { return Contradicts(one, row); });
-    // Shown to match more loosely than was asked: then a row without the attribute is no match either.
+    // The server matches more loosely than the query: then a row without the attribute is not a match either.
     const bool loose =
         rows.size() != before || std::find(url.widened.begin(), url.widened.end(), tag) != url.widened.end();
     if (loose) {
@@ -120,31 +122,39 @@ bool Check(const Query& query, const QidoUrl& url, std::vector<Attributes>& rows
 QidoRows::QidoRows(const QidoRsOptions& options, std::shared_ptr<HttpClient> http)
     : options_(options), profile_(QidoProfileOf(options.profile)), client_(options.url, profile_, std::move(http)) {}
 
-std::vector<Attributes> QidoRows::Collect(const Query& query, const Context& context) {
+QidoRows::Result QidoRows::Collect(const Query& query, const Context& context) {
   const QidoUrl url = MakeQidoUrl(query, client_.Decodes(query, context), profile_);
   if (query.fuzzy() && !url.widened.empty()) {
     throw Error(ErrorCode::kUnsupported,
                 StrCat("Cannot ", QidoClient::Doing(query), ": the server cannot match these characters fuzzily"));
   }
   const auto all_pages = [&](const Window& window) {
-    std::vector<Attributes> rows = AllPages(query, url, window, context);
-    if (profile_.max_rows > 0 && window.offset + rows.size() >= profile_.max_rows && !Suffices(query, window, rows)) {
+    Result result = AllPages(query, url, window, context);
+    const std::vector<Attributes>& rows = result.rows;
+    if (result.not_relational.empty() && profile_.max_rows > 0 && window.offset + rows.size() >= profile_.max_rows &&
+        !Suffices(query, window, rows)) {
       throw Cropped(query);
     }
-    return rows;
+    return result;
   };
   const Window wanted{query.limit(), query.offset().value_or(0)};
   if (url.widened.empty() && (wanted.limit || wanted.offset > 0)) {
-    std::vector<Attributes> rows = all_pages(wanted);
-    const bool filtered = Check(query, url, rows);
+    Result result = all_pages(wanted);
+    if (!result.not_relational.empty()) {
+      return result;
+    }
+    const bool filtered = Check(query, url, result.rows);
     if (!filtered || wanted.offset == 0) {
-      return Cut(std::move(rows), {wanted.limit, 0});
+      return {Cut(std::move(result.rows), {wanted.limit, 0})};
     }
     // The server counts rows that do not match: its offset is not ours.
   }
-  std::vector<Attributes> rows = all_pages({});
-  Check(query, url, rows);
-  return Cut(std::move(rows), wanted);
+  Result result = all_pages({});
+  if (!result.not_relational.empty()) {
+    return result;
+  }
+  Check(query, url, result.rows);
+  return {Cut(std::move(result.rows), wanted)};
 }
 
 std::vector<Attributes> QidoRows::Cut(std::vector<Attributes> rows, const Window& window) {
@@ -157,14 +167,17 @@ std::vector<Attributes> QidoRows::Cut(std::vector<Attributes> rows, const Window
 }
 
 // As the server sends them.
-std::vector<Attributes> QidoRows::AllPages(const Query& query, const QidoUrl& url, const Window& window,
-                                           const Context& context) {
+QidoRows::Result QidoRows::AllPages(const Query& query, const QidoUrl& url, const Window& window,
+                                    const Context& context) {
   QidoPage first = FirstPage(query, url, window, context);
+  if (!first.not_relational.empty()) {
+    return {{}, std::move(first.not_relational)};
+  }
   std::vector<Attributes> rows = std::move(first.rows);
   completeness_.Learn(query, rows);
   CheckCount(query, rows.size());
   if (Suffices(query, window, rows) || (rows.empty() && !first.more_promised)) {
-    return rows;
+    return {std::move(rows)};
   }
   std::optional<uint64_t> expected;
   if (!window.limit && window.offset == 0) {
@@ -172,18 +185,18 @@ std::vector<Attributes> QidoRows::AllPages(const Query& query, const QidoUrl& ur
   }
   if (!first.more_promised && expected == rows.size()) {
     completeness_.GaveAll(query.level(), rows.size());
-    return rows;
+    return {std::move(rows)};
   }
   const Progress progress{rows.size(), rows.size(), first.more_promised, expected && *expected > rows.size(), false};
   const bool more_promised = progress.warned || progress.more_counted;
   if (!more_promised && (completeness_.cannot_page() || completeness_.GivesMoreThan(query.level(), rows.size()))) {
-    return rows;
+    return {std::move(rows)};
   }
   if (rows.empty() || completeness_.cannot_page()) {
     throw Cropped(query);
   }
   AddPages(query, url, window, progress, rows, context);
-  return rows;
+  return {std::move(rows)};
 }
 
 uint64_t QidoRows::PageSize(const Query& query, uint64_t wanted) const {
@@ -194,7 +207,7 @@ uint64_t QidoRows::PageSize(const Query& query, uint64_t wanted) const {
 QidoPage QidoRows::FirstPage(const Query& query, const QidoUrl& url, const Window& window, const Context& context) {
   if (window.limit) {
     if (std::optional<QidoPage> page =
-            client_.TryAsk(query, url, PageSize(query, *window.limit), window.offset, context)) {
+            client_.TryFetch(query, url, PageSize(query, *window.limit), window.offset, context)) {
       return *std::move(page);
     }
     // Higher than the server's own limit, perhaps: then it may choose, and what is too much is cut off here.
@@ -203,10 +216,10 @@ QidoPage QidoRows::FirstPage(const Query& query, const QidoUrl& url, const Windo
   if (!window.limit && profile_.MaxPage(query.level()) > 0) {
     limit = PageSize(query, options_.page_size);
   }
-  return client_.Ask(query, url, limit, window.offset, context);
+  return client_.Fetch(query, url, limit, window.offset, context);
 }
 
-// Asks for what comes after `rows`, until a page brings nothing new.
+// Requests the pages after `rows`, until a page brings nothing new.
 void QidoRows::AddPages(const Query& query, const QidoUrl& url, const Window& window, Progress progress,
                         std::vector<Attributes>& rows, const Context& context) {
   SeenRows seen(rows);
@@ -216,30 +229,33 @@ void QidoRows::AddPages(const Query& query, const QidoUrl& url, const Window& wi
     const size_t before = rows.size();
     uint64_t received = 0;
     bool repeats_first = false;
-    // A server that answers with everything again shall not have that in memory twice.
+    // A server may send everything again: that must not be in memory twice.
     const auto each = [&](Attributes row) {
       repeats_first = repeats_first || (received == 0 && RowKey(row) == RowKey(rows.front()));
       ++received;
       seen.Add(std::move(row));
       if (repeats_first && received > page_size && rows.size() == before) {
-        throw SameAgain{};
+        throw RepeatedResponse{};
       }
     };
-    const auto ask = [&]() -> std::optional<QidoPage> {
+    const auto fetch = [&]() -> std::optional<QidoPage> {
       try {
-        return client_.TryAsk(query, url, page_size, offset, context, each);
-      } catch (const SameAgain&) {
+        return client_.TryFetch(query, url, page_size, offset, context, each);
+      } catch (const RepeatedResponse&) {
         return QidoPage();
       }
     };
-    std::optional<QidoPage> page = ask();
+    std::optional<QidoPage> page = fetch();
     if (!page && page_size > progress.first_count) {
       page_size = progress.first_count;  // Azure refuses a limit over 200
-      page = ask();
+      page = fetch();
     }
     if (!page) {
       PagesRefused(query, progress);
       return;
+    }
+    if (!page->not_relational.empty()) {
+      throw Error(ErrorCode::kUnsupported, page->not_relational);
     }
     progress.received += received;
     progress.repeats_first = repeats_first;
@@ -283,7 +299,7 @@ void QidoRows::NoMorePages(const Query& query, const Window& window, const Progr
 
 void QidoRows::CheckCount(const Query& query, size_t rows) const {
   if (rows > options_.max_rows) {
-    throw Error(ErrorCode::kTooMany, StrCat("Cannot ", QidoClient::Doing(query), ": the answer has more than ",
+    throw Error(ErrorCode::kTooMany, StrCat("Cannot ", QidoClient::Doing(query), ": the result has more than ",
                                             options_.max_rows, " rows; narrow the search"));
   }
 }

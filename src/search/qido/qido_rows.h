@@ -19,15 +19,19 @@
 
 namespace trolley {
 
-// Finds all rows of one question to a QIDO-RS server, page by page, and makes sure that they answer it. Thread-safe.
+// Collects all rows of a query from a QIDO-RS server, page by page, and checks that they match it. Thread-safe.
 class QidoRows {
  public:
   QidoRows(const QidoRsOptions& options, std::shared_ptr<HttpClient> http);
 
-  // In the query's window, without those that contradict it. Throws as Searcher::Find, and NotRelational.
-  std::vector<Attributes> Collect(const Query& query, const Context& context);
+  struct Result {
+    std::vector<Attributes> rows;
+    std::string not_relational = {};  // see QidoPage
+  };
+  // In the query's window, without those that contradict it. Throws as Searcher::Find.
+  Result Collect(const Query& query, const Context& context);
 
-  // A window into the rows that match, as against those that the server sends.
+  // A window into the rows that match, not into those that the server sends.
   struct Window {
     std::optional<uint64_t> limit;
     uint64_t offset = 0;
@@ -37,7 +41,7 @@ class QidoRows {
   void CheckCount(const Query& query, size_t rows) const;
 
  private:
-  // How far the paging of one question is.
+  // How far the paging of one query is.
   struct Progress {
     size_t first_count = 0;      // rows of the first page
     uint64_t received = 0;       // rows of all pages, repeated ones too
@@ -46,14 +50,13 @@ class QidoRows {
     bool repeats_first = false;  // the latest page is the first one again
   };
 
-  std::vector<Attributes> AllPages(const Query& query, const QidoUrl& url, const Window& window,
-                                   const Context& context);
+  Result AllPages(const Query& query, const QidoUrl& url, const Window& window, const Context& context);
   QidoPage FirstPage(const Query& query, const QidoUrl& url, const Window& window, const Context& context);
   void AddPages(const Query& query, const QidoUrl& url, const Window& window, Progress progress,
                 std::vector<Attributes>& rows, const Context& context);
   void PagesRefused(const Query& query, const Progress& progress);
   void NoMorePages(const Query& query, const Window& window, const Progress& progress, size_t rows);
-  // As many rows as are wanted at a time, or as the server gives.
+  // The number of rows to request in one page: `wanted`, or the server's maximum.
   uint64_t PageSize(const Query& query, uint64_t wanted) const;
 
   const QidoRsOptions options_;

@@ -16,8 +16,9 @@
 namespace trolley {
 namespace {
 
-constexpr size_t kMaxOneByOne = 16;  // more studies: one relational question, and what is of others left out
-constexpr uint32_t kMaxWalk = 1000;  // studies or series that are asked for one by one when there is no other way
+constexpr size_t kMaxOneByOne = 16;  // more studies: one relational query, and rows of other studies are left out
+constexpr uint32_t kMaxWalk =
+    1000;  // studies or series that are searched one by one, when the server can do nothing else
 
 // An archive computes these for each study: matching them at another level is left to chance.
 bool IsComputedForStudies(Tag tag) {
@@ -47,22 +48,22 @@ class QidoRs : public Searcher {
  private:
   using Rows = std::vector<Attributes>;
 
-  // At once where the server can be asked so, else parent by parent.
+  // By one search where the server supports that, else parent by parent.
   Rows Collect(const Query& query, const Context& context) {
     const bool computed = std::any_of(query.keys().begin(), query.keys().end(),
                                       [](auto& key) { return IsComputedForStudies(key.first); });
-    if (query.level() == Level::kStudy || (!computed && CanAsk(query))) {
-      try {
-        return rows_.Collect(query, context);
-      } catch (const NotRelational& refusal) {
-        LearnRefusal(query, refusal);
+    if (query.level() == Level::kStudy || (!computed && CanSearch(query))) {
+      QidoRows::Result result = rows_.Collect(query, context);
+      if (result.not_relational.empty()) {
+        return std::move(result.rows);
       }
+      LearnRefusal(query, result.not_relational);
     }
     return ByParents(query, Names(query, tag::kStudyInstanceUID) && !computed ? Level::kSeries : Level::kStudy,
                      context);
   }
 
-  bool CanAsk(const Query& query) const {
+  bool CanSearch(const Query& query) const {
     if (!Names(query, tag::kStudyInstanceUID)) {
       return relational_.load(std::memory_order_relaxed);
     }
@@ -70,14 +71,14 @@ class QidoRs : public Searcher {
            instances_of_study_.load(std::memory_order_relaxed);
   }
 
-  void LearnRefusal(const Query& query, const NotRelational& refusal) {
+  void LearnRefusal(const Query& query, const std::string& reason) {
     std::atomic<bool>& ability = Names(query, tag::kStudyInstanceUID) ? instances_of_study_ : relational_;
     if (ability.exchange(false, std::memory_order_relaxed)) {
-      LogInfo(StrCat("Parents are searched first from now on: ", refusal.what()));
+      LogInfo(StrCat("Parents are searched first from now on: ", reason));
     }
   }
 
-  // Asks for studies or series first, then for what they hold.
+  // Searches studies or series first, then what they hold.
   Rows ByParents(const Query& query, Level parent_level, const Context& context) {
     const Tag parent_tag = parent_level == Level::kStudy ? tag::kStudyInstanceUID : tag::kSeriesInstanceUID;
     const bool one_by_one = parent_level == Level::kSeries || !relational_.load(std::memory_order_relaxed);
@@ -111,8 +112,8 @@ class QidoRs : public Searcher {
     std::erase_if(rows, [&](const Attributes& row) {
       const std::string parent(row.Get(parent_tag));
       if (parent.empty()) {
-        throw Error(ErrorCode::kProtocol, StrCat("Cannot find ", query.Describe(), ": the archive does not tell which ",
-                                                 LevelName(parent_level), " a row belongs to; ask for one ",
+        throw Error(ErrorCode::kProtocol, StrCat("Cannot find ", query.Describe(), ": the archive does not say which ",
+                                                 LevelName(parent_level), " a row belongs to; search one ",
                                                  LevelName(parent_level), " at a time"));
       }
       return !found.contains(parent);
@@ -131,18 +132,18 @@ class QidoRs : public Searcher {
   Rows OfParents(const Query& query, Level level, Tag parent, const std::vector<std::string>& uids,
                  const Context& context) {
     if (uids.size() > kMaxOneByOne && level == Level::kStudy && relational_.load(std::memory_order_relaxed)) {
-      try {
-        return rows_.Collect(query, context);
-      } catch (const NotRelational& refusal) {
-        LearnRefusal(query, refusal);
+      QidoRows::Result result = rows_.Collect(query, context);
+      if (result.not_relational.empty()) {
+        return std::move(result.rows);
       }
+      LearnRefusal(query, result.not_relational);
     }
     if (uids.size() > kMaxWalk) {
       throw Error(ErrorCode::kTooMany,
                   StrCat("Cannot ", QidoClient::Doing(query), ": the server searches one ", LevelName(level),
-                         " at a time, and more than ", kMaxWalk, " are in question; narrow the search"));
+                         " at a time, and more than ", kMaxWalk, " match; narrow the search"));
     }
-    Query below(query.level());  // what the parents were asked for already, some servers do not take below them
+    Query below(query.level());  // without keys of the parents, which some servers do not accept below them
     below.SetFuzzy(query.fuzzy());
     for (const auto& [key, value] : query.keys()) {
       if (LevelOf(key) > level || key == tag::kStudyInstanceUID) {

@@ -147,7 +147,7 @@ class Spelling {
 
   bool InPath(Tag tag) const { return std::find(url_.in_path.begin(), url_.in_path.end(), tag) != url_.in_path.end(); }
 
-  // A relational answer holds the attributes of the levels above, too, save those that are counted or collected.
+  // A relational response holds the attributes of the levels above, too, save those that are counted or collected.
   bool ReturnedAnyway(Tag tag) const {
     if (tag == tag::kStudyInstanceUID || tag == tag::kSeriesInstanceUID || tag == tag::kSOPInstanceUID) {
       return true;
@@ -238,7 +238,7 @@ class Spelling {
   const Query& query_;
   const bool server_decodes_;
   const QidoProfile& profile_;
-  std::string not_sent_;  // name of a key that the answer is only filtered by
+  std::string not_sent_;  // name of a key that is only filtered here
   bool study_returned_ = false;
   bool series_returned_ = false;
   std::vector<Tag> included_;

@@ -12,12 +12,12 @@
 
 namespace trolley {
 
-// A question as QIDO-RS spells it, PS3.18 2024d §10.6.1.
+// A query as QIDO-RS spells it, PS3.18 2024d §10.6.1.
 struct QidoUrl {
   std::string path;                // "/studies/1.2/series": hierarchical where the parents' UIDs are known
   std::vector<std::string> terms;  // "PatientName=Doe*", "includefield=PatientSex"
   std::vector<Tag> in_path;        // keys that the path holds; they are not among the terms
-  std::vector<Tag> widened;        // keys sent less narrow than asked, or not at all: the answer has to be filtered
+  std::vector<Tag> widened;  // keys sent less narrow than in the query, or not at all: the rows have to be filtered
 
   // With the terms and, where given, the window.
   std::string PathAndQuery(std::optional<uint64_t> limit, std::optional<uint64_t> offset) const;
@@ -28,11 +28,11 @@ struct QidoUrl {
 bool NeedsPercentEncoding(const Query& query);
 
 // `server_decodes` false: nothing is encoded, "?" and "*" are sent for what would have to be. Whatever the server, a
-// comma of a value is sent as "?", because servers take it for a list (Orthanc does in every attribute). A server
-// without wildcards is asked without the keys that need one, if anything else narrows the question. Matching keys that
-// the archive does not return of itself are included, so that the answer can be checked. Throws kUnsupported, naming
-// the term, for what cannot be said: a key of a level below the query's, characters that a value representation without
-// wildcards would have to have encoded, and what the profile excludes.
+// comma of a value is sent as "?", because servers take it for a list (Orthanc does in every attribute). For a
+// server without wildcards the keys that need one are left out, if anything else narrows the query. Matching keys that
+// the archive does not return by default are included, so that the rows can be checked. Throws kUnsupported, naming
+// the term, for what cannot be expressed: a key of a level below the query's, characters that a value representation
+// without wildcards would have to have encoded, and what the profile excludes.
 QidoUrl MakeQidoUrl(const Query& query, bool server_decodes,
                     const QidoProfile& profile = QidoProfileOf(ServerProfile::kGeneric));
 

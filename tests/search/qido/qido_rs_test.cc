@@ -314,7 +314,7 @@ TEST_F(QidoRsTest, TakesAllThatAwsEverGivesForAPart) {
     rows.push_back(StrCat(R"({"00080018":{"vr":"UI","Value":["1.2.1.1.)", i, R"("]}})"));
   }
   ServeJson("[" + Join(rows, ",") + "]");
-  ExpectFailure(series_, ErrorCode::kTooMany, "a part of the answer");
+  ExpectFailure(series_, ErrorCode::kTooMany, "a part of the result");
 }
 
 TEST_F(QidoRsTest, FiltersWildcardsHereForAzure) {
