@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spdlog/logger.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
@@ -16,6 +17,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "trolley/error.h"
@@ -55,6 +57,34 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
   }
   return spdlog::level::off;
 }
+
+LogLevel FromSpdlog(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::trace:
+    case spdlog::level::debug:
+      return LogLevel::kDebug;
+    case spdlog::level::info:
+      return LogLevel::kInfo;
+    case spdlog::level::warn:
+      return LogLevel::kWarning;
+    default:
+      return LogLevel::kError;
+  }
+}
+
+// Hands lines to a program's own sink, without the time: that program adds its own.
+class CallingSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit CallingSink(LogSink sink) : call_(std::move(sink)) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    call_(FromSpdlog(message.level), std::string_view(message.payload.data(), message.payload.size()));
+  }
+  void flush_() override {}
+
+  const LogSink call_;
+};
 
 void AppendEscaped(std::string& out, char c) {
   constexpr std::string_view kHex = "0123456789abcdef";
@@ -118,20 +148,20 @@ std::string LocalTime(std::time_t time) {
 
 class Logger {
  public:
-  Logger() { Configure({.level = LogLevel::kWarning, .show_patient_data = false, .file = ""}); }
+  Logger() { Configure({.level = LogLevel::kWarning, .show_patient_data = false}); }
 
   void Configure(const LogOptions& options) {
-    std::shared_ptr<spdlog::logger> logger = Open(options.file);
+    std::shared_ptr<spdlog::logger> logger = Open(options);
     logger->set_level(ToSpdlog(options.level));
     logger->flush_on(spdlog::level::trace);
     logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %l: %v");
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     logger_ = std::move(logger);
     show_patient_data_ = options.show_patient_data;
   }
 
   void Write(LogLevel level, std::string_view raw) {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const bool problem = level == LogLevel::kWarning || level == LogLevel::kError;
     if (!problem && !logger_->should_log(ToSpdlog(level))) {
       return;
@@ -164,7 +194,7 @@ class Logger {
   }
 
   std::vector<std::string> Problems() {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     std::vector<std::string> lines;
     lines.reserve(problems_.size());
     for (const Problem& problem : problems_) {
@@ -178,7 +208,7 @@ class Logger {
   }
 
   bool show_patient_data() {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return show_patient_data_;
   }
 
@@ -197,7 +227,11 @@ class Logger {
   };
 
   // Synchronous sinks only: a thread of the logger would not survive the fork of daemonizing.
-  static std::shared_ptr<spdlog::logger> Open(const std::string& file) {
+  static std::shared_ptr<spdlog::logger> Open(const LogOptions& options) {
+    if (options.sink) {
+      return std::make_shared<spdlog::logger>("trolley", std::make_shared<CallingSink>(options.sink));
+    }
+    const std::string& file = options.file;
     if (file.empty()) {
       return std::make_shared<spdlog::logger>("trolley", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     }
@@ -213,24 +247,24 @@ class Logger {
     }
   }
 
-  void Put(LogLevel level, const std::string& message) {
+  void Put(LogLevel level, const std::string& message) TROLLEY_REQUIRES(mutex_) {
     logger_->log(ToSpdlog(level), spdlog::string_view_t(message.data(), message.size()));
   }
 
-  void PutRepeat(const Repeat& repeat) {
+  void PutRepeat(const Repeat& repeat) TROLLEY_REQUIRES(mutex_) {
     if (repeat.count > 0) {
       Put(repeat.level, StrCat(repeat.message, " (", repeat.count, " more times)"));
     }
   }
 
-  void FlushRepeats(std::chrono::steady_clock::time_point now) {
+  void FlushRepeats(std::chrono::steady_clock::time_point now) TROLLEY_REQUIRES(mutex_) {
     while (!repeats_.empty() && now - repeats_.front().first >= kRepeatWindow) {
       PutRepeat(repeats_.front());
       repeats_.pop_front();
     }
   }
 
-  void CountProblem(LogLevel level, const std::string& message) {
+  void CountProblem(LogLevel level, const std::string& message) TROLLEY_REQUIRES(mutex_) {
     const auto same = std::find_if(problems_.rbegin(), problems_.rend(), [&](const Problem& problem) {
       return problem.level == level && problem.message == message;
     });
@@ -240,11 +274,11 @@ class Logger {
     }
   }
 
-  std::mutex mutex_;
-  std::shared_ptr<spdlog::logger> logger_;
-  bool show_patient_data_ = false;
-  std::deque<Repeat> repeats_;  // by `first`
-  std::deque<Problem> problems_;
+  Mutex mutex_;
+  std::shared_ptr<spdlog::logger> logger_ TROLLEY_GUARDED_BY(mutex_);
+  bool show_patient_data_ TROLLEY_GUARDED_BY(mutex_) = false;
+  std::deque<Repeat> repeats_ TROLLEY_GUARDED_BY(mutex_);  // by `first`
+  std::deque<Problem> problems_ TROLLEY_GUARDED_BY(mutex_);
 };
 
 Logger& TheLogger() {

@@ -1,6 +1,7 @@
 #include "dicom/byte_source.h"
 
 #include <dcmtk/config/osconfig.h>
+#include <dcmtk/dcmdata/dcistrmb.h>
 #include <dcmtk/dcmdata/dcistrmf.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -59,19 +60,35 @@ class FileSource : public ByteSource {
   int64_t offset_ = 0;
 };
 
-// DCMTK's stream knows how to inflate.
+class MemorySource : public ByteSource {
+ public:
+  explicit MemorySource(std::string_view bytes) : bytes_(bytes) {}
+
+  size_t Read(char* out, size_t size) override {
+    const size_t got = bytes_.copy(out, size);
+    bytes_.remove_prefix(got);
+    return got;
+  }
+  void Skip(uint64_t count) override {
+    bytes_.remove_prefix(static_cast<size_t>(std::min<uint64_t>(count, bytes_.size())));
+  }
+
+ private:
+  std::string_view bytes_;
+};
+
+// DCMTK's streams know how to inflate.
 class InflatedSource : public ByteSource {
  public:
-  InflatedSource(const std::filesystem::path& file, uint64_t offset, uint64_t limit)
-      : stream_(OFFilename(file.c_str()), static_cast<offile_off_t>(offset)), left_(limit) {}
+  InflatedSource(std::unique_ptr<DcmInputStream> stream, uint64_t limit) : stream_(std::move(stream)), left_(limit) {}
 
-  bool Start() { return stream_.good() && stream_.installCompressionFilter(ESC_zlib).good(); }
+  bool Start() { return stream_->good() && stream_->installCompressionFilter(ESC_zlib).good(); }
 
   size_t Read(char* out, size_t size) override {
     size = static_cast<size_t>(std::min<uint64_t>(size, left_));
     size_t done = 0;
-    while (done < size && stream_.good()) {
-      const offile_off_t got = stream_.read(out + done, static_cast<offile_off_t>(size - done));
+    while (done < size && stream_->good()) {
+      const offile_off_t got = stream_->read(out + done, static_cast<offile_off_t>(size - done));
       if (got <= 0) {
         break;
       }
@@ -93,7 +110,7 @@ class InflatedSource : public ByteSource {
   }
 
  private:
-  DcmInputFileStream stream_;
+  std::unique_ptr<DcmInputStream> stream_;
   uint64_t left_;
 };
 
@@ -112,9 +129,29 @@ std::unique_ptr<ByteSource> OpenFileSource(const std::filesystem::path& file) {
   return std::make_unique<FileSource>(file, std::move(fd));
 }
 
-std::unique_ptr<ByteSource> OpenInflatedSource(const std::filesystem::path& file, uint64_t offset, uint64_t limit) {
-  auto source = std::make_unique<InflatedSource>(file, offset, limit);
+namespace {
+
+std::unique_ptr<ByteSource> StartInflating(std::unique_ptr<DcmInputStream> stream, uint64_t limit) {
+  auto source = std::make_unique<InflatedSource>(std::move(stream), limit);
   return source->Start() ? std::move(source) : nullptr;
+}
+
+}  // namespace
+
+std::unique_ptr<ByteSource> OpenInflatedSource(const std::filesystem::path& file, uint64_t offset, uint64_t limit) {
+  return StartInflating(
+      std::make_unique<DcmInputFileStream>(OFFilename(file.c_str()), static_cast<offile_off_t>(offset)), limit);
+}
+
+std::unique_ptr<ByteSource> OpenMemorySource(std::string_view bytes) {
+  return std::make_unique<MemorySource>(bytes);
+}
+
+std::unique_ptr<ByteSource> OpenInflatedSource(std::string_view deflated, uint64_t limit) {
+  auto stream = std::make_unique<DcmInputBufferStream>();
+  stream->setBuffer(deflated.data(), static_cast<offile_off_t>(deflated.size()));
+  stream->setEos();
+  return StartInflating(std::move(stream), limit);
 }
 
 std::string_view ByteReader::Peek(size_t count) {

@@ -9,7 +9,7 @@
 
 namespace trolley {
 
-// Bytes of a file from front to back, in constant memory. Throws kStorage when the file cannot be read.
+// Bytes from front to back, in constant memory. Throws kStorage when they cannot be read.
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
@@ -22,6 +22,10 @@ class ByteSource {
 std::unique_ptr<ByteSource> OpenFileSource(const std::filesystem::path& file);
 // Inflates what begins at `offset` (deflated transfer syntax), but not more than `limit` bytes. Null when it cannot.
 std::unique_ptr<ByteSource> OpenInflatedSource(const std::filesystem::path& file, uint64_t offset, uint64_t limit);
+
+// The same of bytes in memory, which must live as long as the source.
+std::unique_ptr<ByteSource> OpenMemorySource(std::string_view bytes);
+std::unique_ptr<ByteSource> OpenInflatedSource(std::string_view deflated, uint64_t limit);
 
 // Looks ahead into a source.
 class ByteReader {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string_view>
@@ -161,8 +162,11 @@ class ElementReader {
 
 class HeaderParser {
  public:
-  HeaderParser(const std::filesystem::path& file, std::unique_ptr<ByteSource> source)
-      : file_(file), elements_(ByteReader(std::move(source))) {}
+  // Opens what a deflated data set inflates to; it begins at `offset`.
+  using Inflate = std::function<std::unique_ptr<ByteSource>(uint64_t offset)>;
+
+  HeaderParser(std::unique_ptr<ByteSource> source, Inflate inflate)
+      : inflate_(std::move(inflate)), elements_(ByteReader(std::move(source))) {}
 
   std::optional<FileHeader> Parse() {
     if (!FindStart() || !ReadMeta() || !EnterDataSet()) {
@@ -247,7 +251,7 @@ class HeaderParser {
 
   bool EnterDataSet() {
     if (transfer_syntax_ == kDeflated) {
-      auto source = OpenInflatedSource(file_, elements_.bytes().position(), kMaxInflated);
+      auto source = inflate_(elements_.bytes().position());
       if (source == nullptr) {
         return false;
       }
@@ -304,7 +308,7 @@ class HeaderParser {
     return true;
   }
 
-  const std::filesystem::path& file_;
+  const Inflate inflate_;
   ElementReader elements_;
   std::string transfer_syntax_;
   std::string charset_;
@@ -319,7 +323,18 @@ std::optional<FileHeader> ReadFileHeader(const std::filesystem::path& file) {
   if (source == nullptr) {
     return std::nullopt;
   }
-  return HeaderParser(file, std::move(source)).Parse();
+  return HeaderParser(std::move(source),
+                      [&file](uint64_t offset) { return OpenInflatedSource(file, offset, kMaxInflated); })
+      .Parse();
+}
+
+std::optional<FileHeader> ParseFileHeader(std::span<const std::byte> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return HeaderParser(OpenMemorySource(text),
+                      [text](uint64_t offset) {
+                        return OpenInflatedSource(text.substr(static_cast<size_t>(offset)), kMaxInflated);
+                      })
+      .Parse();
 }
 
 }  // namespace trolley

@@ -182,20 +182,6 @@ std::string DicomDate(std::chrono::year_month_day day) {
   return text.data();
 }
 
-TagInfo RequireTag(std::string_view keyword) {
-  if (auto info = FindTag(keyword)) {
-    return *std::move(info);
-  }
-  const std::string nearest = NearestKeyword(keyword);
-  // A keyword that is none may be anything, a name typed at the wrong place too; but who mistyped it has to see it.
-  const bool printable = keyword.size() <= 64 && std::all_of(keyword.begin(), keyword.end(), [](char c) {
-                           return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-                         });
-  throw Error(ErrorCode::kInvalidArgument,
-              StrCat("Cannot use ", printable ? std::string(keyword) : Sensitive(keyword), ": not a DICOM keyword",
-                     nearest.empty() ? "" : "; did you mean ", nearest, nearest.empty() ? "" : "?"));
-}
-
 template <typename Vector, typename Value, typename Less>
 auto LowerBound(Vector& vector, const Value& value, Less less) {
   return std::lower_bound(vector.begin(), vector.end(), value, less);

@@ -1,5 +1,7 @@
 // DCMTK wants its configuration first.
 #include <dcmtk/config/osconfig.h>
+
+#include <algorithm>
 //
 #include <dcmtk/dcmdata/dcdicent.h>
 #include <dcmtk/dcmdata/dcdict.h>
@@ -9,6 +11,7 @@
 
 #include "base/text.h"
 #include "trolley/error.h"
+#include "trolley/log.h"
 #include "trolley/tag.h"
 
 namespace trolley {
@@ -164,6 +167,20 @@ std::string NearestKeyword(std::string_view keyword) {
     }
   }
   return Nearest(keyword, dictionary.keywords);
+}
+
+TagInfo RequireTag(std::string_view keyword) {
+  if (auto info = FindTag(keyword)) {
+    return *std::move(info);
+  }
+  const std::string nearest = NearestKeyword(keyword);
+  // A keyword that is none may be anything, a name typed at the wrong place too; but who mistyped it has to see it.
+  const bool printable = keyword.size() <= 64 && std::all_of(keyword.begin(), keyword.end(), [](char c) {
+                           return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+                         });
+  throw Error(ErrorCode::kInvalidArgument,
+              StrCat("Cannot use ", printable ? std::string(keyword) : Sensitive(keyword), ": not a DICOM keyword",
+                     nearest.empty() ? "" : "; did you mean ", nearest, nearest.empty() ? "" : "?"));
 }
 
 }  // namespace trolley

@@ -3,10 +3,8 @@ include(CMakePackageConfigHelpers)
 set(trolley_package ${CMAKE_INSTALL_LIBDIR}/cmake/trolley)
 install(TARGETS trolley EXPORT trolley-targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
-        INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/trolley)
-install(DIRECTORY src/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/trolley COMPONENT development
-        FILES_MATCHING PATTERN "*.h" PATTERN "*_impl.h" EXCLUDE PATTERN "http_curl.h" EXCLUDE
-        PATTERN "package" EXCLUDE)
+        INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY src/include/trolley DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 install(EXPORT trolley-targets NAMESPACE trolley:: DESTINATION ${trolley_package} COMPONENT development)
 configure_package_config_file(src/package/trolley-config.cmake.in ${PROJECT_BINARY_DIR}/trolley-config.cmake
                               INSTALL_DESTINATION ${trolley_package})

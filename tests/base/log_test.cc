@@ -11,6 +11,8 @@
 #include <fstream>
 #include <sstream>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "trolley/error.h"
@@ -192,6 +194,18 @@ TEST_F(LogTest, LevelsParseByName) {
   for (const char* bad : {"", "warn", "verbose", "1"}) {
     EXPECT_THROW(ParseLogLevel(bad), Error) << bad;
   }
+}
+
+TEST_F(LogTest, AProgramsOwnSinkTakesTheLines) {
+  std::vector<std::pair<LogLevel, std::string>> lines;
+  ConfigureLog({.level = LogLevel::kInfo,
+                .sink = [&lines](LogLevel level, std::string_view message) { lines.emplace_back(level, message); }});
+  LogDebug("below the level");
+  LogInfo("first");
+  LogWarning("second\nline");
+  ConfigureLog({.level = LogLevel::kWarning});
+  EXPECT_THAT(lines, testing::ElementsAre(testing::Pair(LogLevel::kInfo, "first"),
+                                          testing::Pair(LogLevel::kWarning, "second\\nline")));
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <map>
 #include <random>
 
+#include "trolley/error.h"
+
 namespace trolley {
 namespace {
 
@@ -246,6 +248,25 @@ TEST(AttributesTest, SurvivesMutatedBlobs) {
     }
   }
   EXPECT_GT(accepted, 0u);
+}
+
+TEST(AttributesTest, AreReadByKeyword) {
+  const Attributes attributes({{tag::kPatientName, "Doe^John"}, {tag::kModalitiesInStudy, "CT\\SR"}});
+  EXPECT_EQ(attributes.Get("PatientName"), "Doe^John");
+  EXPECT_EQ(attributes.First("ModalitiesInStudy"), "CT");
+  EXPECT_TRUE(attributes.Has("PatientName"));
+  EXPECT_EQ(attributes.Get("PatientID"), "");
+}
+
+TEST(AttributesTest, AMisspeltKeywordIsAnErrorThatNamesTheNearest) {
+  const Attributes attributes({{tag::kPatientName, "Doe^John"}});
+  try {
+    (void)attributes.Get("PatientNmae");
+    FAIL() << "taken for an absent attribute";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    EXPECT_NE(std::string(error.what()).find("PatientName"), std::string::npos) << error.what();
+  }
 }
 
 }  // namespace

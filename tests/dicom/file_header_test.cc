@@ -8,6 +8,7 @@
 #include <chrono>
 #include <fstream>
 #include <random>
+#include <span>
 
 #include "base/text.h"
 #include "dicom/synthetic.h"
@@ -52,9 +53,9 @@ std::string Meta(const std::string& syntax = "1.2.840.10008.1.2.1\0"s,
 const std::string kInstance = Element(0x00080018, "UI", "1.2.3.4\0"s);
 const std::string kUids = Element(0x0020000D, "UI", "1.2\0"s) + Element(0x0020000E, "UI", "1.2.3\0"s);
 
-class Part10Test : public testing::Test {
+class FileHeaderTest : public testing::Test {
  protected:
-  Part10Test() {
+  FileHeaderTest() {
     spec_.study_uid = "1.2";
     spec_.series_uid = "1.2.3";
   }
@@ -80,7 +81,7 @@ class Part10Test : public testing::Test {
   SyntheticInstances spec_;
 };
 
-TEST_F(Part10Test, ReadsTheHeaderOfAnImage) {
+TEST_F(FileHeaderTest, ReadsTheHeaderOfAnImage) {
   spec_.study_description = "Chest";
   const auto header = ReadFileHeader(Synthetic());
   ASSERT_TRUE(header.has_value());
@@ -97,7 +98,7 @@ TEST_F(Part10Test, ReadsTheHeaderOfAnImage) {
   EXPECT_FALSE(header->attributes.Has(tag::kTransferSyntaxUID));
 }
 
-TEST_F(Part10Test, DecodesTexts) {
+TEST_F(FileHeaderTest, DecodesTexts) {
   const std::pair<const char*, const char*> cases[] = {{"ISO_IR 100", "Müller^Jürgen"},
                                                        {"\\ISO 2022 IR 87", "Yamada^Tarou=山田^太郎=やまだ^たろう"},
                                                        {"ISO_IR 192", "王^小東"}};
@@ -109,7 +110,7 @@ TEST_F(Part10Test, DecodesTexts) {
 }
 
 // DCMTK reads the same from the same file, in every transfer syntax that differs in the header.
-TEST_F(Part10Test, ReadsEveryTransferSyntaxAsDcmtkDoes) {
+TEST_F(FileHeaderTest, ReadsEveryTransferSyntaxAsDcmtkDoes) {
   spec_.charset = "ISO_IR 100";
   spec_.patient_name = "Müller";
   const fs::path original = Synthetic();
@@ -130,6 +131,10 @@ TEST_F(Part10Test, ReadsEveryTransferSyntaxAsDcmtkDoes) {
       const auto header = ReadFileHeader(file);
       ASSERT_TRUE(header.has_value()) << DcmXfer(syntax).getXferName() << with_meta;
       EXPECT_EQ(header->attributes.Serialize(), expected) << DcmXfer(syntax).getXferName() << with_meta;
+      const std::string bytes = Bytes(file);
+      const auto parsed = ParseFileHeader(std::as_bytes(std::span(bytes)));
+      ASSERT_TRUE(parsed.has_value()) << DcmXfer(syntax).getXferName() << with_meta;
+      EXPECT_EQ(parsed->attributes.Serialize(), expected) << DcmXfer(syntax).getXferName() << with_meta;
       if (with_meta) {
         EXPECT_EQ(header->transfer_syntax_uid, DcmXfer(syntax).getXferID());
       }
@@ -137,7 +142,7 @@ TEST_F(Part10Test, ReadsEveryTransferSyntaxAsDcmtkDoes) {
   }
 }
 
-TEST_F(Part10Test, ReadsCompressedImagesAndReports) {
+TEST_F(FileHeaderTest, ReadsCompressedImagesAndReports) {
   spec_.compression = SyntheticInstances::Compression::kJpegLossless;
   EXPECT_EQ(ReadFileHeader(Synthetic())->transfer_syntax_uid, "1.2.840.10008.1.2.4.70");
   spec_.modality = "SR";
@@ -146,7 +151,7 @@ TEST_F(Part10Test, ReadsCompressedImagesAndReports) {
   EXPECT_FALSE(header->attributes.Has(Tag{0x0040A730}));
 }
 
-TEST_F(Part10Test, WritesNumbersInDecimal) {
+TEST_F(FileHeaderTest, WritesNumbersInDecimal) {
   EXPECT_EQ(TextOf(0x00189087, Element(0x00189087, "FD", Number(0x3FF8000000000000, 8))), "1.5");
   EXPECT_EQ(TextOf(0x00280010, Element(0x00280010, "US", Number(65535, 2))), "65535");
   EXPECT_EQ(TextOf(0x00280106, Element(0x00280106, "SS", Number(65535, 2) + Number(3, 2))), "-1\\3");
@@ -154,13 +159,13 @@ TEST_F(Part10Test, WritesNumbersInDecimal) {
   EXPECT_EQ(TextOf(0x00280010, Element(0x00280010, "US", "123")), "");  // no whole number of numbers
 }
 
-TEST_F(Part10Test, TakesOffPadding) {
+TEST_F(FileHeaderTest, TakesOffPadding) {
   EXPECT_EQ(TextOf(0x00080060, Element(0x00080060, "CS", "CT ")), "CT");
   EXPECT_EQ(TextOf(0x00080008, Element(0x00080008, "CS", "A \\ B\\")), "A\\B\\");
   EXPECT_EQ(TextOf(0x00104000, Element(0x00104000, "LT", "  a\\ \n b ")), "  a\\ \n b");
 }
 
-TEST_F(Part10Test, PassesOverSequencesAndWhatItDoesNotKeep) {
+TEST_F(FileHeaderTest, PassesOverSequencesAndWhatItDoesNotKeep) {
   const std::string nested = Element(0x00100020, "LO", "inner");
   const std::string cases[] = {
       Element(0x00081140, "SQ", ""),
@@ -187,30 +192,30 @@ TEST_F(Part10Test, PassesOverSequencesAndWhatItDoesNotKeep) {
   }
 }
 
-TEST_F(Part10Test, SkipsOnlyTheValuesThatAreTooLong) {
+TEST_F(FileHeaderTest, SkipsOnlyTheValuesThatAreTooLong) {
   const auto header =
       ReadWith(Element(0x00104000, "UT", std::string(1 << 20, 'x')) + Element(0x00104000 + 1, "PN", ""));
   ASSERT_TRUE(header.has_value());
   EXPECT_EQ(header->attributes.Get(tag::kStudyInstanceUID), "1.2");
 }
 
-TEST_F(Part10Test, ReadsWhatGatewaysWroteAsUn) {
+TEST_F(FileHeaderTest, ReadsWhatGatewaysWroteAsUn) {
   EXPECT_EQ(TextOf(0x00100020, Element(0x00100020, "UN", "P1")), "P1");
 }
 
-TEST_F(Part10Test, BelievesTheBytesRatherThanTheMetaGroup) {
+TEST_F(FileHeaderTest, BelievesTheBytesRatherThanTheMetaGroup) {
   const auto header = Read(Meta("1.2.840.10008.1.2\0"s) + kInstance + kUids);  // says implicit, is explicit
   ASSERT_TRUE(header.has_value());
   EXPECT_EQ(header->attributes.Get(tag::kStudyInstanceUID), "1.2");
 }
 
-TEST_F(Part10Test, AHeaderCutAfterItsUidsIsStillOne) {
+TEST_F(FileHeaderTest, AHeaderCutAfterItsUidsIsStillOne) {
   const std::string whole = Meta() + kInstance + kUids + Element(0x00200013, "IS", "1 ");
   EXPECT_TRUE(Read(whole.substr(0, whole.size() - 4)).has_value());
   EXPECT_FALSE(Read(whole.substr(0, whole.size() - 14)).has_value());
 }
 
-TEST_F(Part10Test, OtherFilesAreNotDicom) {
+TEST_F(FileHeaderTest, OtherFilesAreNotDicom) {
   const std::string cases[] = {
       "",
       "DICM",
@@ -230,13 +235,13 @@ TEST_F(Part10Test, OtherFilesAreNotDicom) {
   }
 }
 
-TEST_F(Part10Test, ANamedPipeIsNotDicomAndNotWaitedFor) {
+TEST_F(FileHeaderTest, ANamedPipeIsNotDicomAndNotWaitedFor) {
   ASSERT_EQ(mkfifo((directory_ / "pipe").c_str(), 0600), 0);
   EXPECT_FALSE(ReadFileHeader(directory_ / "pipe").has_value());
   EXPECT_FALSE(ReadFileHeader(directory_).has_value());
 }
 
-TEST_F(Part10Test, ThrowsWhenTheFileCannotBeRead) {
+TEST_F(FileHeaderTest, ThrowsWhenTheFileCannotBeRead) {
   try {
     ReadFileHeader(directory_ / "missing");
     FAIL();
@@ -247,7 +252,7 @@ TEST_F(Part10Test, ThrowsWhenTheFileCannotBeRead) {
 
 // Below: files that mean harm. Each would cost minutes, gigabytes or the process when taken at their word.
 
-TEST_F(Part10Test, SurvivesDeepNesting) {
+TEST_F(FileHeaderTest, SurvivesDeepNesting) {
   std::string deep;
   for (int i = 0; i < 300000; ++i) {
     deep += Undefined(0x00081140, "SQ") + kItemOpen;
@@ -259,7 +264,7 @@ TEST_F(Part10Test, SurvivesDeepNesting) {
   EXPECT_TRUE(ReadWith(deep).has_value());
 }
 
-TEST_F(Part10Test, SurvivesManyElements) {
+TEST_F(FileHeaderTest, SurvivesManyElements) {
   std::string many;
   for (int round = 0; round < 10; ++round) {
     for (uint32_t element = 0x20; element < 0xFFFF; ++element) {
@@ -270,7 +275,7 @@ TEST_F(Part10Test, SurvivesManyElements) {
   EXPECT_FALSE(header.has_value());  // its UIDs never come
 }
 
-TEST_F(Part10Test, BoundsWhatItKeeps) {
+TEST_F(FileHeaderTest, BoundsWhatItKeeps) {
   std::string many;
   for (uint32_t element = 0x10; element < 0x4000; ++element) {
     many += Element(0x00100000 + element, "LO", std::string(16000, 'x'));
@@ -283,7 +288,7 @@ TEST_F(Part10Test, BoundsWhatItKeeps) {
   EXPECT_LT(header->attributes.Serialize().size(), 300u * 1024);
 }
 
-TEST_F(Part10Test, SurvivesLengthsBeyondTheFile) {
+TEST_F(FileHeaderTest, SurvivesLengthsBeyondTheFile) {
   for (const std::string& vr : {"UT"s, "OB"s, "SQ"s, "UN"s}) {
     for (const std::string& length : {"\xFE\xFF\xFF\xFF"s, "\xFF\xFF\xFF\xFF"s, "\0\0\0\x80"s}) {
       EXPECT_FALSE(ReadWith(TagBytes(0x00104000) + vr + "\0\0"s + length).has_value());
@@ -291,7 +296,7 @@ TEST_F(Part10Test, SurvivesLengthsBeyondTheFile) {
   }
 }
 
-TEST_F(Part10Test, SurvivesMutations) {
+TEST_F(FileHeaderTest, SurvivesMutations) {
   spec_.modality = "SR";
   const std::string good = Bytes(Synthetic());
   DcmFileFormat format;
@@ -317,7 +322,7 @@ TEST_F(Part10Test, SurvivesMutations) {
 }
 
 // 2 GB, most of it a hole: the header alone is read.
-TEST_F(Part10Test, ReadsNoPixelData) {
+TEST_F(FileHeaderTest, ReadsNoPixelData) {
   const fs::path file = directory_ / "big";
   std::ofstream(file, std::ios::binary) << Meta() << kInstance << Element(0x00080020, "DA", "20200301") << kUids
                                         << TagBytes(0x7FE00010) + "OW\0\0"s + Number(0x7F000000, 4);

@@ -1,28 +1,22 @@
-// A program that knows the installed library only: it gets a study out of a folder. Usage: consumer EMPTY-DIRECTORY
-#include <cstdio>
-#include <filesystem>
+// Lists the studies of the patients named Doe and downloads them. Usage: consumer ARCHIVE DIRECTORY
+#include <trolley/trolley.h>
+
+#include <iostream>
 #include <memory>
 
-#include "dicom/synthetic.h"
-#include "trolley/client.h"
-#include "trolley/directory_storage.h"
-
-int main(int argc, char** argv) {
-  if (argc != 2) {
-    return 2;
+int main(int argc, char** argv) try {
+  const std::string name = argc == 3 ? argv[1] : "hospital";  // a configured name, a URL, or a folder
+  trolley::Trolley trolley(trolley::ResolveArchive(name, trolley::LoadConfig({})));
+  const auto studies = trolley.FindStudies(
+      trolley::Query().Where("PatientName", "Doe*").Include("StudyDate").Include("StudyDescription"));
+  for (const trolley::Study& study : *studies) {
+    std::cout << study.attributes.Get("StudyDate") << "  " << study.attributes.Get("StudyDescription") << "\n";
   }
-  const std::filesystem::path directory = argv[1];
-  trolley::SyntheticInstances spec;
-  spec.study_uid = "1.2.3";
-  spec.series_uid = "1.2.3.4";
-  spec.instances = 3;
-  trolley::WriteSyntheticSeries(spec, directory / "archive");
-
-  const auto archive = trolley::ResolveArchive((directory / "archive").string(), trolley::Config{});
-  trolley::Trolley trolley(
-      archive, std::make_shared<trolley::StorageDir>(trolley::DirectoryStorageOptions{.directory = directory / "out"}));
-  const auto studies = trolley.FindStudies(trolley::Query().Where("PatientName", "Doe*"));
-  const trolley::DownloadReport report = trolley.Download(studies);
-  std::printf("%u of %u\n", static_cast<unsigned>(report.total.done), static_cast<unsigned>(report.total.found));
-  return report.ok() && std::filesystem::exists(directory / "out/1.2.3/1.2.3.4/1.2.3.4.3.dcm") ? 0 : 1;
+  trolley::StorageDir storage({.directory = argc == 3 ? argv[2] : "doe"});  // doe/<study>/<series>/<instance>.dcm
+  const trolley::DownloadReport report = trolley.Download(studies, storage);
+  std::cout << report.total.done << " of " << report.total.found << " instances\n";
+  return report.ok() ? 0 : 1;
+} catch (const trolley::Error& error) {  // every failure; the message says what to do
+  std::cerr << error.what() << "\n";
+  return 1;
 }

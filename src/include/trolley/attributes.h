@@ -36,6 +36,11 @@ class Attributes {
   bool Has(Tag tag) const;
   // The first value when there are several.
   std::string_view First(Tag tag) const;
+  // The same by DICOM keyword, "PatientName". Throws kInvalidArgument with the nearest keyword for a misspelt one, as
+  // RequireTag; it is never taken for an absent attribute.
+  std::string_view Get(std::string_view keyword) const { return Get(RequireTag(keyword).tag); }
+  bool Has(std::string_view keyword) const { return Has(RequireTag(keyword).tag); }
+  std::string_view First(std::string_view keyword) const { return First(RequireTag(keyword).tag); }
   // First() as a number: digits with optional sign, blanks and a fraction of zeros ("3", " 3 ", "3.0"); else nullopt.
   std::optional<int64_t> Number(Tag tag) const;
 

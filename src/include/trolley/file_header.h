@@ -1,8 +1,10 @@
 #ifndef TROLLEY_FILE_HEADER_H_
 #define TROLLEY_FILE_HEADER_H_
 
+#include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "trolley/attributes.h"
@@ -19,6 +21,8 @@ struct FileHeader {
 // nullopt: the file is not DICOM (also: empty, a directory record file, without SOPInstanceUID or Study/Series UIDs).
 // Throws kStorage when it cannot be read (permission, I/O error). Only long values that are cut off are skipped.
 std::optional<FileHeader> ReadFileHeader(const std::filesystem::path& file);
+// The same of a file's bytes in memory, such as FetchedInstance::bytes; a part suffices that reaches to the pixel data.
+std::optional<FileHeader> ParseFileHeader(std::span<const std::byte> bytes);
 
 }  // namespace trolley
 

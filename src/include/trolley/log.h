@@ -2,6 +2,7 @@
 #define TROLLEY_LOG_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,10 +11,14 @@ namespace trolley {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
 
+// Takes log lines, one call at a time, from any thread. Must not log, and must not throw.
+using LogSink = std::function<void(LogLevel level, std::string_view message)>;
+
 struct LogOptions {
   LogLevel level = LogLevel::kInfo;
   bool show_patient_data = false;  // when false, Sensitive() hides its argument
-  std::string file;                // empty: standard error
+  std::string file = {};           // empty: standard error
+  LogSink sink = {};               // set: takes the lines instead of a file and standard error
 };
 
 // Called once at start (and again after daemonizing). Without it, warnings and errors go to standard error.

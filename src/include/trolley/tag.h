@@ -32,6 +32,8 @@ struct TagInfo {
 // that need the dictionary it throws kStorage when DCMTK did not find its dictionary file.
 std::optional<TagInfo> FindTag(std::string_view keyword_or_hex);
 std::optional<TagInfo> FindTag(Tag tag);
+// FindTag for a keyword that has to be right: throws kInvalidArgument with the nearest known keyword otherwise.
+TagInfo RequireTag(std::string_view keyword_or_hex);
 // The VR by which FindTag knows it, without copying; "UN" when it does not know it.
 std::string_view VrOf(Tag tag);
 // The keyword, or "(gggg,eeee)" when there is none.
