@@ -54,8 +54,9 @@ void FileSystem::Open(fuse_req* request, NodeId id, const fuse_file_info& info) 
     return;
   }
   const InstanceReference reference = view.node->file->reference();
-  if (auto instance = archive_.retriever().TryOpen(reference)) {
-    ReplyOpen(request, info, view, std::move(instance));
+  Retriever::Lookup lookup = archive_.retriever().TryOpen(reference);
+  if (lookup.instance != nullptr) {
+    ReplyOpen(request, info, view, std::move(lookup.instance));
     return;
   }
   if (auto instance = open_.ReadByKernel(id)) {
@@ -70,7 +71,7 @@ void FileSystem::Open(fuse_req* request, NodeId id, const fuse_file_info& info) 
     return;
   }
   BeginWaiting(pending, [&] {
-    archive_.retriever().Open(reference, pending->stop.get_token(),
+    archive_.retriever().Open(reference, std::move(lookup), pending->stop.get_token(),
                               [this, pending, info, view](const Retriever::Opened& opened) {
                                 pending_.Complete(pending, [&](fuse_req* waiting) {
                                   if (opened.error) {

@@ -245,6 +245,7 @@ InstanceCacheStatus InstanceCache::Impl::Status() {
   status.max_size = options_.max_size;
   status.evicted = evicted_;
   status.quarantined = quarantined_;
+  status.lookups = lookups_;
   try {
     lmdb_->Read([&](const LmdbTransaction& transaction) {
       status.instances = index_.Instances(transaction);

@@ -41,6 +41,7 @@ struct InstanceCacheStatus {
   uint64_t max_size = 0;
   uint64_t evicted = 0;      // since this process opened the cache
   uint64_t quarantined = 0;  // likewise: damaged files that were put aside
+  uint64_t lookups = 0;      // likewise: calls of Find()
 };
 
 // Some of the instances.

@@ -167,6 +167,7 @@ class InstanceCache::Impl {
   const std::string boot_id_;
   uint64_t last_commit_time_ = 0;  // the committer's alone
   std::atomic<uint64_t> evicted_{0};
+  std::atomic<uint64_t> lookups_{0};
   std::atomic<uint64_t> quarantined_{0};
   std::atomic<uint64_t> unchecked_{std::numeric_limits<uint64_t>::max() / 2};  // reserved in memory since the last look
 

@@ -57,6 +57,7 @@ UniqueFd OpenObject(const std::string& path) {
 
 std::optional<CachedInstance> InstanceCache::Impl::Find(const InstanceKey& key, InstanceCache::Verify verify,
                                                         const Context& context, bool* needs_verification) {
+  ++lookups_;
   if (auto found = FindPending(key)) {
     return found;
   }

@@ -49,14 +49,15 @@ DownloadReport DownloadRun::Run(std::span<const Reference> references) {
     } catch (...) {
       CallBack([] { throw; });
     }
-    const std::lock_guard lock(queue_mutex_);
+    const MutexLock lock(queue_mutex_);
     all_found_ = true;
-    queue_changed_.notify_all();
+    queue_changed_.NotifyAll();
   }
-  if (stop_.stop_requested() && !thrown_) {
+  if (stop_.stop_requested()) {
     StopBecause(Error(ErrorCode::kCancelled, "Cannot go on downloading: it was cancelled"));
   }
   ShowProgress(true);
+  const MutexLock lock(mutex_);
   if (thrown_) {
     std::rethrow_exception(thrown_);
   }
@@ -135,14 +136,15 @@ bool DownloadRun::AddWorker() {
 
 void DownloadRun::Push(Task task) {
   AddWorkers();
-  std::unique_lock lock(queue_mutex_);
+  MutexLock lock(queue_mutex_);
   // A few series ahead of the workers, so that they need not wait for questions.
-  queue_changed_.wait(lock, stop_.get_token(), [this] { return queue_.size() < 2 * workers_.size() + 2; });
+  queue_changed_.Wait(lock, stop_.get_token(),
+                      [this]() TROLLEY_REQUIRES(queue_mutex_) { return queue_.size() < 2 * workers_.size() + 2; });
   if (stop_.stop_requested()) {
     context_.Check("go on downloading");
   }
   queue_.push_back(std::move(task));
-  queue_changed_.notify_all();
+  queue_changed_.NotifyAll();
 }
 
 void DownloadRun::OnMissing(const Reference& reference) {
@@ -159,14 +161,15 @@ void DownloadRun::Work() {
   while (true) {
     Task task;
     {
-      std::unique_lock lock(queue_mutex_);
-      queue_changed_.wait(lock, stop_.get_token(), [this] { return !queue_.empty() || all_found_; });
+      MutexLock lock(queue_mutex_);
+      queue_changed_.Wait(lock, stop_.get_token(),
+                          [this]() TROLLEY_REQUIRES(queue_mutex_) { return !queue_.empty() || all_found_; });
       if (stop_.stop_requested() || queue_.empty()) {
         return;
       }
       task = std::move(queue_.front());
       queue_.pop_front();
-      queue_changed_.notify_all();
+      queue_changed_.NotifyAll();
     }
     try {
       std::visit([this](auto& chosen) { Process(std::move(chosen)); }, task);
@@ -289,11 +292,11 @@ bool DownloadRun::Pause(const Error& error, bool something_came, unsigned& fruit
   if (error.code() != ErrorCode::kUnavailable || fruitless >= kFruitlessAttempts) {
     return false;
   }
-  std::mutex mutex;
-  std::unique_lock lock(mutex);
-  std::condition_variable_any never;
+  Mutex mutex;
+  MutexLock lock(mutex);
+  StoppableCondition never;
   const auto pause = options_.retry_pause * (1U << (fruitless - 1));
-  never.wait_until(lock, stop_.get_token(), std::min(Clock::now() + pause, context_.deadline), [] { return false; });
+  never.WaitUntil(lock, stop_.get_token(), std::min(Clock::now() + pause, context_.deadline), [] { return false; });
   return !stop_.stop_requested() && Clock::now() < context_.deadline;
 }
 
@@ -327,7 +330,7 @@ void DownloadRun::AddBytes(uint64_t bytes) {
 
 void DownloadRun::Tell(DownloadResult result) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     switch (result.outcome) {
       case Outcome::kDone:
         ++report_.total.done;
@@ -347,7 +350,7 @@ void DownloadRun::Tell(DownloadResult result) {
     CallBack([&] { options_.on_result(result); });
   }
   if (result.outcome == Outcome::kMissing || result.outcome == Outcome::kFailed) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     report_.problems.push_back(std::move(result));
   }
   ShowProgress(false);
@@ -355,7 +358,7 @@ void DownloadRun::Tell(DownloadResult result) {
 
 void DownloadRun::StopBecause(const Error& error) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!report_.stopped_by) {
       report_.stopped_by = error;
     }
@@ -368,7 +371,7 @@ void DownloadRun::Abort() {
 }
 
 void DownloadRun::CallBack(const std::function<void()>& call) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (thrown_) {
     return;
   }
@@ -391,10 +394,9 @@ void DownloadRun::ShowProgress(bool at_end) {
   if (!at_end && (!due || !shown_at_.compare_exchange_strong(before, now.count()))) {
     return;
   }
-  CallBack([&] { options_.on_progress(Progress()); });
+  CallBack([this]() TROLLEY_REQUIRES(mutex_) { options_.on_progress(Progress()); });
 }
 
-// With mutex_ held, or when all threads have ended.
 DownloadProgress DownloadRun::Progress() const {
   DownloadProgress progress = report_.total;
   progress.found = found_;

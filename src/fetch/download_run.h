@@ -2,12 +2,10 @@
 #define TROLLEY_FETCH_DOWNLOAD_RUN_H_
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -15,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/mutex.h"
 #include "fetch/expand.h"
 #include "fetch/link_estimate.h"
 #include "trolley/download_report.h"
@@ -73,7 +72,7 @@ class DownloadRun : private ExpandSink {
   // Calls back, whatever that throws.
   void CallBack(const std::function<void()>& call);
   void ShowProgress(bool at_end);
-  DownloadProgress Progress() const;
+  DownloadProgress Progress() const TROLLEY_REQUIRES(mutex_);
 
   Searcher& searcher_;
   Downloader& downloader_;
@@ -85,9 +84,9 @@ class DownloadRun : private ExpandSink {
 
   std::vector<std::jthread> workers_;  // of the caller's thread alone
 
-  std::mutex queue_mutex_;
-  std::condition_variable_any queue_changed_;
-  std::deque<Task> queue_;
+  Mutex queue_mutex_;
+  StoppableCondition queue_changed_;
+  std::deque<Task> queue_ TROLLEY_GUARDED_BY(queue_mutex_);
   std::atomic<bool> all_found_ = false;  // written with queue_mutex_ held
 
   std::atomic<uint64_t> bytes_{0};
@@ -95,9 +94,9 @@ class DownloadRun : private ExpandSink {
   std::atomic<unsigned> unreached_{0};  // in a row
   std::atomic<Clock::rep> shown_at_{0};
 
-  std::mutex mutex_;  // the following, and the callbacks
-  DownloadReport report_;
-  std::exception_ptr thrown_;
+  Mutex mutex_;  // also held while calling back
+  DownloadReport report_ TROLLEY_GUARDED_BY(mutex_);
+  std::exception_ptr thrown_ TROLLEY_GUARDED_BY(mutex_);
 };
 
 }  // namespace trolley

@@ -52,39 +52,39 @@ bool LinkEstimate::StreamIsSlow(uint64_t bytes_each, size_t instances) const {
 }
 
 void ConcurrencyLimiter::NoteRoundTrip(Clock::duration round_trip) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   way_.NoteRoundTrip(round_trip);
 }
 
 void ConcurrencyLimiter::NoteRequest(Clock::duration latency, Clock::duration took, uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   way_.NoteRequest(latency, took, bytes, taken_);
 }
 
 bool ConcurrencyLimiter::IsHighLatency() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return way_.IsHighLatency();
 }
 
 bool ConcurrencyLimiter::StreamIsSlow(uint64_t bytes_each, size_t instances) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return most_ > 0 && way_.StreamIsSlow(bytes_each, instances);
 }
 
 bool ConcurrencyLimiter::Take() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const bool pays = taken_ < std::min(way_.parallel(), most_);
   taken_ += pays ? 1 : 0;
   return pays;
 }
 
 bool ConcurrencyLimiter::over_limit() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return taken_ > std::min(way_.parallel(), most_);
 }
 
 void ConcurrencyLimiter::Release() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --taken_;
 }
 

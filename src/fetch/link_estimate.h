@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 
+#include "base/mutex.h"
 #include "trolley/context.h"
 
 namespace trolley {
@@ -63,9 +63,9 @@ class ConcurrencyLimiter {
   static constexpr size_t kFew = 15;
 
   const size_t most_;
-  mutable std::mutex mutex_;
-  LinkEstimate way_;
-  size_t taken_ = 0;
+  mutable Mutex mutex_;
+  LinkEstimate way_ TROLLEY_GUARDED_BY(mutex_);
+  size_t taken_ TROLLEY_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace trolley

@@ -9,14 +9,18 @@
 #include "trolley/error.h"
 
 namespace trolley {
+namespace {
+
+Error NoWorker() {
+  return {ErrorCode::kUnavailable, "Cannot retrieve an instance: the system has no thread for it"};
+}
+
+}  // namespace
 
 Retriever::Impl::Impl(RetrieverOptions options, std::shared_ptr<Downloader> downloader,
                       std::shared_ptr<InstanceCache> cache)
     : options_(std::move(options)), downloader_(std::move(downloader)), cache_(std::move(cache)) {
   try {
-    for (uint32_t i = 0; i < std::max(1U, options_.connections); ++i) {
-      workers_.emplace_back([this] { Work(); });
-    }
     if (ReadsAhead()) {
       if (options_.following_series != nullptr) {
         // Their questions wait in a row with those of people.
@@ -37,7 +41,7 @@ Retriever::Impl::~Impl() {
 void Retriever::Impl::End() {
   std::vector<TransferPtr> open;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closing_ = true;
     for (const auto& [reference, slot] : active_) {
       open.push_back(slot.transfer);
@@ -51,13 +55,18 @@ void Retriever::Impl::End() {
     transfer->RequestStop();
   }
   verifiers_.reset();
-  plan_.notify_all();
-  wake_.notify_all();
+  plan_.NotifyAll();
+  wake_.NotifyAll();
   if (planner_.joinable()) {
     planner_.join();
   }
   followers_.reset();
-  for (std::thread& worker : workers_) {
+  std::vector<std::thread> workers;
+  {
+    const MutexLock lock(mutex_);
+    workers.swap(workers_);  // none is added while closing_
+  }
+  for (std::thread& worker : workers) {
     worker.join();
   }
   const Error closing(ErrorCode::kCancelled, "Cannot open an instance: the archive is being closed");
@@ -66,41 +75,47 @@ void Retriever::Impl::End() {
   }
 }
 
-std::shared_ptr<OpenedInstance> Retriever::Impl::TryOpen(const InstanceReference& instance, bool* needs_verification) {
+Retriever::Lookup Retriever::Impl::TryOpen(const InstanceReference& instance) {
+  Lookup lookup;
   TransferPtr transfer;
+  uint64_t arrivals = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
+    arrivals = arrivals_;
     if (const auto found = active_.find(instance); found != active_.end()) {
       transfer = found->second.transfer;
     }
   }
   if (transfer != nullptr) {
-    auto opened = transfer->TryOpen();
-    if (opened != nullptr) {
+    lookup.instance = transfer->TryOpen();
+    if (lookup.instance != nullptr) {
       NoteOpen(instance, false);
     }
-    return opened;
+    return lookup;
   }
   if (downloader_->capabilities().local_files || cache_ == nullptr) {
-    return nullptr;
+    return lookup;
   }
-  auto cached = cache_->Find(options_.archive, instance, InstanceCache::Verify::kOnlyIfCheap, {}, needs_verification);
-  if (!cached) {
-    return nullptr;
+  auto cached =
+      cache_->Find(options_.archive, instance, InstanceCache::Verify::kOnlyIfCheap, {}, &lookup.needs_verification);
+  if (cached) {
+    ++cache_hits_;
+    lookup.instance = MakeCompleteInstance(std::move(*cached), NoteOpen(instance, true));
+  } else if (!lookup.needs_verification) {
+    lookup.missed_at = arrivals;
   }
-  ++cache_hits_;
-  return MakeCompleteInstance(std::move(*cached), NoteOpen(instance, true));
+  return lookup;
 }
 
-void Retriever::Impl::Open(const InstanceReference& instance, const std::stop_token& stop, const OpenCallback& done) {
-  bool needs_verification = false;
-  if (auto opened = TryOpen(instance, &needs_verification)) {
-    done({std::move(opened), nullptr});
+void Retriever::Impl::Open(const InstanceReference& instance, Lookup lookup, const std::stop_token& stop,
+                           const OpenCallback& done) {
+  if (lookup.instance != nullptr) {
+    done({std::move(lookup.instance), nullptr});
     return;
   }
-  NoteOpen(instance, needs_verification);
+  NoteOpen(instance, lookup.needs_verification);
   while (true) {
-    const TransferPtr transfer = FindOrStart(instance, needs_verification);
+    const TransferPtr transfer = FindOrStart(instance, lookup);
     if (transfer == nullptr) {
       const Error closing(ErrorCode::kCancelled, "Cannot open an instance: the archive is being closed");
       done({nullptr, std::make_exception_ptr(closing)});
@@ -109,14 +124,15 @@ void Retriever::Impl::Open(const InstanceReference& instance, const std::stop_to
     if (transfer->AddOpener(stop, done)) {
       return;
     }
-    Forget(transfer);  // it is being given up
+    Forget(transfer);  // it is being cancelled, and may be whole all the same
+    lookup.missed_at.reset();
   }
 }
 
-Retriever::Impl::TransferPtr Retriever::Impl::FindOrStart(const InstanceReference& instance, bool needs_verification) {
+Retriever::Impl::TransferPtr Retriever::Impl::FindOrStart(const InstanceReference& instance, const Lookup& lookup) {
   TransferPtr transfer;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (closing_) {
       return nullptr;
     }
@@ -130,34 +146,53 @@ Retriever::Impl::TransferPtr Retriever::Impl::FindOrStart(const InstanceReferenc
     }
     transfer = std::make_shared<Transfer>(instance, reading ? reading->use : nullptr);
     slot.transfer = transfer;
-    if (!needs_verification && Covered(instance)) {
+    // The look into the cache counts when nothing arrived between it and this transfer; from here on this instance
+    // arrives by this transfer only.
+    slot.missed = lookup.missed_at == arrivals_;
+    if (!lookup.needs_verification && Covered(instance)) {
       reading->waiting.push_back(transfer);
       ScheduleReview(reading);
       return transfer;
     }
-    if (!needs_verification) {
-      EnqueueLocked(transfer);
+    if (!lookup.needs_verification && EnqueueLocked(transfer)) {
       return transfer;
     }
+  }
+  if (!lookup.needs_verification) {
+    Fail(transfer, NoWorker());
+    return transfer;
   }
   verifiers_->Submit([this, transfer](const std::stop_token& /*pool_stop*/) { Verify(transfer); });
   return transfer;
 }
 
 void Retriever::Impl::Enqueue(const TransferPtr& transfer) {
-  const std::lock_guard lock(mutex_);
-  EnqueueLocked(transfer);
+  bool queued = false;
+  {
+    const MutexLock lock(mutex_);
+    queued = EnqueueLocked(transfer);
+  }
+  if (!queued) {
+    Fail(transfer, NoWorker());
+  }
 }
 
-void Retriever::Impl::EnqueueLocked(const TransferPtr& transfer) {
+// False: there is no thread to fetch it, and none can be made.
+bool Retriever::Impl::EnqueueLocked(const TransferPtr& transfer) {
   queue_.push_back(transfer);
-  // With one connection, what is fetched ahead has to make way.
-  if (prefetching_ >= Limit()) {
+  AddWorkerIfNeeded();
+  if (workers_.empty() && !closing_) {
+    queue_.pop_back();
+    return false;
+  }
+  // A prefetch stops when it holds the only connection, or all threads that could be made.
+  if (prefetching_ >= std::min(Limit(), workers_.size())) {
     for (const auto& [series, reading] : readings_) {
       StopJobs(*reading);
     }
   }
-  wake_.notify_one();
+  wake_.NotifyOne();
+  return true;
 }
 
 void Retriever::Impl::Verify(const TransferPtr& transfer) {
@@ -184,7 +219,7 @@ void Retriever::Impl::Verify(const TransferPtr& transfer) {
 std::optional<uint64_t> Retriever::Impl::KnownSize(const InstanceReference& instance) {
   TransferPtr transfer;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (const auto found = active_.find(instance); found != active_.end()) {
       transfer = found->second.transfer;
     }
@@ -198,7 +233,7 @@ std::optional<uint64_t> Retriever::Impl::KnownSize(const InstanceReference& inst
 }
 
 RetrieverStatus Retriever::Impl::Status() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   uint64_t waiting = queue_.size();
   for (const auto& [series, reading] : readings_) {
     waiting += reading->waiting.size();
@@ -213,12 +248,17 @@ Retriever::Retriever(RetrieverOptions options, std::shared_ptr<Downloader> downl
 
 Retriever::~Retriever() = default;
 
-std::shared_ptr<OpenedInstance> Retriever::TryOpen(const InstanceReference& instance) {
-  return impl_->TryOpen(instance, nullptr);
+Retriever::Lookup Retriever::TryOpen(const InstanceReference& instance) {
+  return impl_->TryOpen(instance);
 }
 
 void Retriever::Open(const InstanceReference& instance, const std::stop_token& stop, const OpenCallback& done) {
-  impl_->Open(instance, stop, done);
+  impl_->Open(instance, impl_->TryOpen(instance), stop, done);
+}
+
+void Retriever::Open(const InstanceReference& instance, Lookup lookup, const std::stop_token& stop,
+                     const OpenCallback& done) {
+  impl_->Open(instance, std::move(lookup), stop, done);
 }
 
 void Retriever::Expect(const SeriesReference& series, const std::vector<Uid>& instances) {
@@ -230,7 +270,7 @@ std::shared_ptr<OpenedInstance> Retriever::Open(const InstanceReference& instanc
   const std::stop_callback pass_on(context.stop, [&give_up] { give_up.request_stop(); });
   const auto promise = std::make_shared<std::promise<Opened>>();
   std::future<Opened> future = promise->get_future();
-  impl_->Open(instance, give_up.get_token(), [promise](Opened opened) { promise->set_value(std::move(opened)); });
+  Open(instance, give_up.get_token(), [promise](Opened opened) { promise->set_value(std::move(opened)); });
   const bool timed_out = context.deadline != Clock::time_point::max() &&
                          future.wait_until(context.deadline) == std::future_status::timeout;
   if (timed_out) {

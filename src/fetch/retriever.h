@@ -91,11 +91,20 @@ class Retriever {
   Retriever(RetrieverOptions options, std::shared_ptr<Downloader> downloader, std::shared_ptr<InstanceCache> cache);
   ~Retriever();  // fails what still waits with kCancelled, stops transfers, joins
 
-  // Without waiting: the instance when it is cached or already arriving (its length known); null otherwise.
-  std::shared_ptr<OpenedInstance> TryOpen(const InstanceReference& instance);
+  // What TryOpen() learned, for Open(), which then does not look into the cache again.
+  struct Lookup {
+    std::shared_ptr<OpenedInstance> instance;  // null: it has to be fetched, verified or waited for
+    bool needs_verification = false;           // it is cached, and checking it takes time
+    std::optional<uint64_t> missed_at;         // it was not cached; the retriever's count of arrivals before that look
+  };
+
+  // Without waiting: gives the instance when it is cached or already arriving (its length known).
+  Lookup TryOpen(const InstanceReference& instance);
   // `done` is called exactly once, on this or another thread: when the length is known, or with a failure. A caller
   // that has given up requests `stop`: its callback then comes soon, with kCancelled.
   void Open(const InstanceReference& instance, const std::stop_token& stop, const OpenCallback& done);
+  // The same, after a TryOpen() of this instance.
+  void Open(const InstanceReference& instance, Lookup lookup, const std::stop_token& stop, const OpenCallback& done);
   // Waits. nullptr: the archive says there is none.
   std::shared_ptr<OpenedInstance> Open(const InstanceReference& instance, const Context& context);
   // These are about to be opened: what is not cached is fetched in the way that is best for many.

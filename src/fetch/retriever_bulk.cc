@@ -25,7 +25,7 @@ class Retriever::Impl::BatchSink : public DownloadSink {
     retriever_.WaitUntilRead(job_);
     current_ = retriever_.ClaimForBatch(job_, instance);
     if (current_ == nullptr) {
-      const std::lock_guard lock(retriever_.mutex_);
+      const MutexLock lock(retriever_.mutex_);
       if (retriever_.HasNothingLeft(*job_->reading)) {
         throw Error(ErrorCode::kCancelled, "Cannot fetch ahead: all has come by itself");
       }
@@ -59,7 +59,7 @@ class Retriever::Impl::BatchSink : public DownloadSink {
       current_->End();
       ++arrived_;
       retriever_.NoteHere(current_->reference(), current_->arrived());
-      const std::lock_guard lock(retriever_.mutex_);
+      const MutexLock lock(retriever_.mutex_);
       retriever_.ForgetLocked(current_);
       job_->reading->pace.NoteEnd(Clock::now());
       job_->part_began = Clock::time_point::max();
@@ -72,13 +72,13 @@ class Retriever::Impl::BatchSink : public DownloadSink {
       retriever_.Forget(transfer);
       transfer->EndMissing();
     }
-    const std::lock_guard lock(retriever_.mutex_);
+    const MutexLock lock(retriever_.mutex_);
     GiveUpItem(instance);
   }
 
   void OnFailed(const InstanceReference& instance, const Error& error) override {
     {
-      const std::lock_guard lock(retriever_.mutex_);
+      const MutexLock lock(retriever_.mutex_);
       GiveUpItem(instance);
     }
     if (current_ != nullptr && current_->reference() == instance) {
@@ -130,7 +130,7 @@ void Retriever::Impl::Run(const JobPtr& job) {
     while (RunBatch(job)) {
     }
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase(job->reading->jobs, job);
   ScheduleReview(job->reading);
 }
@@ -152,7 +152,7 @@ bool Retriever::Impl::RunBatch(const JobPtr& job) {
   } catch (const std::exception& error) {
     failure = Error(ErrorCode::kProtocol, StrCat("Cannot fetch ahead: ", error.what()));
   }
-  if (const std::lock_guard lock(mutex_); failure && HasNothingLeft(*job->reading)) {
+  if (const MutexLock lock(mutex_); failure && HasNothingLeft(*job->reading)) {
     failure.reset();
   }
   sink.Cut(failure.value_or(Error(ErrorCode::kProtocol, "Cannot fetch ahead: an instance did not end")));
@@ -166,7 +166,7 @@ bool Retriever::Impl::RunBatch(const JobPtr& job) {
 
 std::vector<InstanceReference> Retriever::Impl::Assign(const JobPtr& job) {
   std::vector<InstanceReference> instances;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Reading& reading = *job->reading;
   if (job->stop.stop_requested() || closing_) {
     return instances;
@@ -220,7 +220,7 @@ std::vector<InstanceReference> Retriever::Impl::Assign(const JobPtr& job) {
 
 // What the batch did not bring is wanted still; who waits for it gets it directly.
 void Retriever::Impl::Conclude(const JobPtr& job, const std::optional<Error>& failure, size_t arrived) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Reading& reading = *job->reading;
   for (size_t i = 0; i < reading.items.size(); ++i) {
     if (reading.items[i].state == Reading::State::kAssigned && reading.items[i].job == job->number) {
@@ -236,7 +236,7 @@ void Retriever::Impl::Conclude(const JobPtr& job, const std::optional<Error>& fa
 }
 
 Retriever::Impl::TransferPtr Retriever::Impl::ClaimForBatch(const JobPtr& job, const InstanceReference& instance) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Reading& reading = *job->reading;
   const auto index = reading.IndexOf(instance.instance);
   if (!index) {
@@ -277,13 +277,13 @@ bool Retriever::Impl::HasNothingLeft(const Reading& reading) const {
 // A part did not come as it should: whoever has it open gets it by a request of its own.
 void Retriever::Impl::FailPart(const TransferPtr& transfer, const Error& error) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto slot = active_.find(transfer->reference());
     const bool known = slot != active_.end() && slot->second.transfer == transfer;
     if (known && !closing_ && !transfer->ended() && !transfer->Unpin()) {
       transfer->RestartFromZero();
-      slot->second = {transfer, nullptr, false, false};
-      EnqueueLocked(transfer);
+      slot->second = {transfer, nullptr, false, false, false};
+      EnqueueLocked(transfer);  // this is a worker: there is one
       return;
     }
   }
@@ -293,13 +293,14 @@ void Retriever::Impl::FailPart(const TransferPtr& transfer, const Error& error) 
 // What was fetched ahead and is not read yet fills the disk: the archive is kept waiting until somebody reads on. Not
 // with a series that nobody reads yet: that would take the place of one that is.
 void Retriever::Impl::WaitUntilRead(const JobPtr& job) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   Reading& reading = *job->reading;
   if (IsFarEnough(reading)) {
     job->enough = true;
     job->stop.request_stop();
   }
-  read_on_.wait(lock, job->stop.get_token(), [&] { return closing_ || reading.unread < MaxUnread(reading); });
+  read_on_.Wait(lock, job->stop.get_token(),
+                [&]() TROLLEY_REQUIRES(mutex_) { return closing_ || reading.unread < MaxUnread(reading); });
   if (job->stop.stop_requested() || closing_) {
     throw Error(ErrorCode::kCancelled, "Cannot fetch ahead: nobody reads on");
   }
@@ -309,7 +310,7 @@ void Retriever::Impl::RunSingles(const JobPtr& job) {
   while (const TransferPtr transfer = NextSingle(job)) {
     const std::stop_callback pass_on(job->stop.get_token(), [&transfer] { transfer->CancelIfUnused(); });
     Fetch(transfer);
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto index = job->reading->IndexOf(transfer->reference().instance);
     if (job->stop.stop_requested() && job->reading->items[*index].state == Reading::State::kFailed) {
       job->reading->SetState(*index, Reading::State::kWanted);
@@ -318,7 +319,7 @@ void Retriever::Impl::RunSingles(const JobPtr& job) {
 }
 
 Retriever::Impl::TransferPtr Retriever::Impl::NextSingle(const JobPtr& job) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Reading& reading = *job->reading;
   if (job->stop.stop_requested() || closing_ || !queue_.empty() || reading.unread >= MaxUnread(reading) ||
       IsFarEnough(reading)) {

@@ -69,19 +69,21 @@ class Retriever::Impl::FetchSink : public DownloadSink {
 };
 
 void Retriever::Impl::Work() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] {
+    ++idle_;
+    wake_.Wait(lock, [this]() TROLLEY_REQUIRES(mutex_) {
       const bool work = !queue_.empty() || (!prefetch_.empty() && prefetching_ < AheadLimit());
       return closing_ || (work && running_ < Limit());
     });
+    --idle_;
     if (!queue_.empty()) {
       const TransferPtr transfer = std::move(queue_.front());
       queue_.pop_front();
       ++running_;
-      lock.unlock();
+      lock.Unlock();
       Fetch(transfer);
-      lock.lock();
+      lock.Lock();
       --running_;
       continue;
     }
@@ -91,20 +93,27 @@ void Retriever::Impl::Work() {
     const JobPtr job = NextJob();
     ++running_;
     ++prefetching_;
-    lock.unlock();
+    lock.Unlock();
     Run(job);
-    lock.lock();
+    lock.Lock();
     --running_;
     --prefetching_;
     if (!prefetch_.empty()) {
-      wake_.notify_one();
+      wake_.NotifyOne();
     }
   }
 }
 
-// Beyond those that there are always: for what is fetched ahead over a long way.
+// Makes one worker when work finds none idle, up to the configured concurrency.
+void Retriever::Impl::AddWorkerIfNeeded() {
+  if (queue_.size() + prefetch_.size() > idle_ && workers_.size() < BaseLimit()) {
+    AddWorker();
+  }
+}
+
+// Without a thread, the workers that exist do the work.
 void Retriever::Impl::AddWorker() {
-  if (!way_.IsHighLatency() || workers_.size() >= MostConnections()) {
+  if (closing_) {
     return;
   }
   try {
@@ -163,8 +172,9 @@ bool Retriever::Impl::TooLate(const TransferPtr& transfer, Clock::time_point now
 
 void Retriever::Impl::FetchRemote(const TransferPtr& transfer, const RequestPtr& request) {
   const std::stop_callback pass_on(transfer->stop_token(), [&request] { request->stop.request_stop(); });
-  // It may have come between the opener's look into the cache and the begin of this transfer.
-  if (!transfer->begun()) {
+  // The opener's look counts. Transfers without one (prefetches, those that another instance's arrival overlapped)
+  // look here.
+  if (!request->missed && !transfer->begun()) {
     if (auto cached = cache_->Find(options_.archive, transfer->reference(), InstanceCache::Verify::kOnlyIfCheap)) {
       if (Settle(request, transfer)) {
         transfer->EndWith(std::move(*cached));
@@ -198,7 +208,7 @@ void Retriever::Impl::FetchLocal(const TransferPtr& transfer) {
 
 // False: a batch was faster.
 bool Retriever::Impl::ClaimFor(const RequestPtr& request, const TransferPtr& transfer) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto slot = active_.find(transfer->reference());
   if (!request->overtaken && slot != active_.end() && slot->second.transfer == transfer) {
     slot->second.begun = true;
@@ -207,18 +217,19 @@ bool Retriever::Impl::ClaimFor(const RequestPtr& request, const TransferPtr& tra
 }
 
 bool Retriever::Impl::Register(const RequestPtr& request, const TransferPtr& transfer) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = active_.find(transfer->reference());
   if (found == active_.end() || found->second.transfer != transfer || found->second.batch ||
       found->second.request != nullptr) {
     return false;
   }
   found->second.request = request;
+  request->missed = found->second.missed;
   return true;
 }
 
 bool Retriever::Impl::Settle(const RequestPtr& request, const TransferPtr& transfer) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (request != nullptr && request->overtaken) {
     return false;
   }
@@ -263,8 +274,8 @@ void Retriever::Impl::FailQueued(const Error& error, Clock::time_point queued_un
   // those who came since: they may have heard of the failure, and are trying again.
   std::vector<TransferPtr> failed;
   {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(queue_, [&](const TransferPtr& transfer) {
+    const MutexLock lock(mutex_);
+    std::erase_if(queue_, [&](const TransferPtr& transfer) TROLLEY_REQUIRES(mutex_) {
       const auto slot = active_.find(transfer->reference());
       const bool taken = slot != active_.end() && slot->second.transfer == transfer &&
                          (slot->second.batch || slot->second.request != nullptr);
@@ -282,7 +293,7 @@ void Retriever::Impl::FailQueued(const Error& error, Clock::time_point queued_un
 }
 
 void Retriever::Impl::Forget(const TransferPtr& transfer) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ForgetLocked(transfer);
 }
 
@@ -295,7 +306,7 @@ void Retriever::Impl::ForgetLocked(const TransferPtr& transfer) {
 
 void Retriever::Impl::NoteRequest(const InstanceReference& instance, Clock::duration latency, Clock::duration took,
                                   uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const size_t before = way_.parallel();
   if (const auto round_trip = downloader_->capabilities().round_trip) {
     way_.NoteRoundTrip(*round_trip);

@@ -3,17 +3,16 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/thread_pool.h"
 #include "fetch/access_pattern.h"
 #include "fetch/link_estimate.h"
@@ -28,8 +27,8 @@ class Retriever::Impl {
   Impl(RetrieverOptions options, std::shared_ptr<Downloader> downloader, std::shared_ptr<InstanceCache> cache);
   ~Impl();
 
-  std::shared_ptr<OpenedInstance> TryOpen(const InstanceReference& instance, bool* needs_verification);
-  void Open(const InstanceReference& instance, const std::stop_token& stop, const OpenCallback& done);
+  Lookup TryOpen(const InstanceReference& instance);
+  void Open(const InstanceReference& instance, Lookup lookup, const std::stop_token& stop, const OpenCallback& done);
   void Expect(const SeriesReference& series, const std::vector<Uid>& instances);
   std::optional<uint64_t> KnownSize(const InstanceReference& instance);
   RetrieverStatus Status() const;
@@ -44,14 +43,16 @@ class Retriever::Impl {
   struct Request {
     std::stop_source stop;
     bool overtaken = false;
+    bool missed = false;  // as in its slot
   };
   using RequestPtr = std::shared_ptr<Request>;
 
   struct Slot {
     TransferPtr transfer;
-    RequestPtr request;  // of its own, while it runs
-    bool begun = false;  // that request has brought its begin
-    bool batch = false;  // a batch fills it
+    RequestPtr request;   // of its own, while it runs
+    bool begun = false;   // that request has brought its begin
+    bool batch = false;   // a batch fills it
+    bool missed = false;  // its opener has looked into the cache: it is not there
   };
 
   // A series of which instances are opened.
@@ -132,14 +133,15 @@ class Retriever::Impl {
 
   // retriever.cc
   void End();
-  TransferPtr FindOrStart(const InstanceReference& instance, bool needs_verification);
+  TransferPtr FindOrStart(const InstanceReference& instance, const Lookup& lookup);
   void Enqueue(const TransferPtr& transfer);
-  void EnqueueLocked(const TransferPtr& transfer);
+  bool EnqueueLocked(const TransferPtr& transfer) TROLLEY_REQUIRES(mutex_);
   void Verify(const TransferPtr& transfer);
 
   // retriever_fetch.cc: one instance
   void Work();
-  void AddWorker();
+  void AddWorkerIfNeeded() TROLLEY_REQUIRES(mutex_);
+  void AddWorker() TROLLEY_REQUIRES(mutex_);
   void Fetch(const TransferPtr& transfer);
   bool TooLate(const TransferPtr& transfer, Clock::time_point now);
   void FetchLocal(const TransferPtr& transfer);
@@ -153,7 +155,7 @@ class Retriever::Impl {
   void Fail(const TransferPtr& transfer, const Error& error);
   void FailQueued(const Error& error, Clock::time_point queued_until);
   void Forget(const TransferPtr& transfer);
-  void ForgetLocked(const TransferPtr& transfer);
+  void ForgetLocked(const TransferPtr& transfer) TROLLEY_REQUIRES(mutex_);
   void NoteHere(const InstanceReference& instance, uint64_t size);
   void NoteRequest(const InstanceReference& instance, Clock::duration latency, Clock::duration took, uint64_t bytes);
   void NoteBytes(size_t bytes);
@@ -163,30 +165,30 @@ class Retriever::Impl {
     return cache_ != nullptr && !downloader_->capabilities().local_files && options_.series_list != nullptr;
   }
   std::shared_ptr<SeriesUse> NoteOpen(const InstanceReference& instance, bool cached);
-  ReadingPtr ReadingOf(const SeriesReference& series);
-  bool Covered(const InstanceReference& instance);
-  void ScheduleReview(const ReadingPtr& reading);
+  ReadingPtr ReadingOf(const SeriesReference& series) TROLLEY_REQUIRES(mutex_);
+  bool Covered(const InstanceReference& instance) TROLLEY_REQUIRES(mutex_);
+  void ScheduleReview(const ReadingPtr& reading) TROLLEY_REQUIRES(mutex_);
   void PlanLoop();
-  bool Plan(const ReadingPtr& reading, std::unique_lock<std::mutex>& lock);
-  void LoadList(const ReadingPtr& reading, std::unique_lock<std::mutex>& lock);
-  void SetList(Reading& reading, SeriesList list, const std::vector<bool>& cached);
-  void Launch(const ReadingPtr& reading);
-  void StartJob(const ReadingPtr& reading, Job::Kind kind, bool from_end);
-  bool StreamNeedsHelp(const Reading& reading) const;
-  bool IsIdle(const Reading& reading, Clock::time_point now) const;
-  void StopJobs(Reading& reading);
-  void Overtake(Reading& reading, Clock::time_point now);
-  void Sweep(Clock::time_point now);
+  bool Plan(const ReadingPtr& reading) TROLLEY_REQUIRES(mutex_);
+  void LoadList(const ReadingPtr& reading) TROLLEY_REQUIRES(mutex_);
+  void SetList(Reading& reading, SeriesList list, const std::vector<bool>& cached) TROLLEY_REQUIRES(mutex_);
+  void Launch(const ReadingPtr& reading) TROLLEY_REQUIRES(mutex_);
+  void StartJob(const ReadingPtr& reading, Job::Kind kind, bool from_end) TROLLEY_REQUIRES(mutex_);
+  bool StreamNeedsHelp(const Reading& reading) const TROLLEY_REQUIRES(mutex_);
+  bool IsIdle(const Reading& reading, Clock::time_point now) const TROLLEY_REQUIRES(mutex_);
+  void StopJobs(Reading& reading) TROLLEY_REQUIRES(mutex_);
+  void Overtake(Reading& reading, Clock::time_point now) TROLLEY_REQUIRES(mutex_);
+  void Sweep(Clock::time_point now) TROLLEY_REQUIRES(mutex_);
 
   // retriever_following.cc: the series that follow the one that is read
-  bool IsReadThrough(const Uid& study, Clock::time_point now) const;
-  void NoteReadToEnd(const ReadingPtr& reading, Clock::time_point now);
+  bool IsReadThrough(const Uid& study, Clock::time_point now) const TROLLEY_REQUIRES(mutex_);
+  void NoteReadToEnd(const ReadingPtr& reading, Clock::time_point now) TROLLEY_REQUIRES(mutex_);
   void FetchFollowing(const SeriesReference& series, const std::shared_ptr<SeriesUse>& use, size_t count);
   void ListAhead(const ReadingPtr& reading, const std::stop_token& stop);
   uint64_t MaxUnread(const Reading& reading) const;
   // What is fetched of it ahead of its reader is enough, or keeps others waiting that are read already.
-  bool IsFarEnough(const Reading& reading) const;
-  JobPtr NextJob();
+  bool IsFarEnough(const Reading& reading) const TROLLEY_REQUIRES(mutex_);
+  JobPtr NextJob() TROLLEY_REQUIRES(mutex_);
 
   // retriever_batch.cc
   void Run(const JobPtr& job);
@@ -203,33 +205,38 @@ class Retriever::Impl {
   uint32_t PrefetchLimit() const { return std::max(2U, options_.connections) - 1; }
   uint32_t MostConnections() const { return std::max({1U, options_.connections, options_.max_connections}); }
   // Transfers at a time; of these ahead of who opens something, to whom one is left.
-  size_t Limit() const { return way_.IsHighLatency() ? workers_.size() : std::max(1U, options_.connections); }
-  size_t AheadLimit() const { return std::max<size_t>(Limit(), 2) - 1; }
+  size_t Limit() const TROLLEY_REQUIRES(mutex_) {
+    return way_.IsHighLatency() ? std::max<size_t>(BaseLimit(), workers_.size()) : BaseLimit();
+  }
+  size_t BaseLimit() const { return std::max(1U, options_.connections); }
+  size_t AheadLimit() const TROLLEY_REQUIRES(mutex_) { return std::max<size_t>(Limit(), 2) - 1; }
 
   const RetrieverOptions options_;
   const std::shared_ptr<Downloader> downloader_;
   const std::shared_ptr<InstanceCache> cache_;
 
-  mutable std::mutex mutex_;  // taken before a transfer's own; guards the following
-  std::condition_variable wake_;
-  std::unordered_map<InstanceReference, Slot> active_;
-  std::deque<TransferPtr> queue_;  // opened, to be requested directly
-  std::deque<JobPtr> prefetch_;
-  bool closing_ = false;
-  uint64_t running_ = 0;      // workers that fetch
-  uint64_t prefetching_ = 0;  // of these, for nobody yet
-  std::unordered_map<SeriesReference, ReadingPtr> readings_;
-  std::vector<ReadingPtr> attention_;
-  std::condition_variable plan_;
-  bool plan_now_ = false;
-  std::condition_variable_any read_on_;  // something that was fetched ahead is opened
-  uint32_t last_job_ = 0;
+  mutable Mutex mutex_;  // taken before a transfer's own
+  Condition wake_;
+  std::unordered_map<InstanceReference, Slot> active_ TROLLEY_GUARDED_BY(mutex_);
+  std::deque<TransferPtr> queue_ TROLLEY_GUARDED_BY(mutex_);  // opened, to be requested directly
+  std::deque<JobPtr> prefetch_ TROLLEY_GUARDED_BY(mutex_);
+  bool closing_ TROLLEY_GUARDED_BY(mutex_) = false;
+  size_t idle_ TROLLEY_GUARDED_BY(mutex_) = 0;           // workers that wait for work
+  uint64_t arrivals_ TROLLEY_GUARDED_BY(mutex_) = 0;     // instances that came whole
+  uint64_t running_ TROLLEY_GUARDED_BY(mutex_) = 0;      // workers that fetch
+  uint64_t prefetching_ TROLLEY_GUARDED_BY(mutex_) = 0;  // of these, for nobody yet
+  std::unordered_map<SeriesReference, ReadingPtr> readings_ TROLLEY_GUARDED_BY(mutex_);
+  std::vector<ReadingPtr> attention_ TROLLEY_GUARDED_BY(mutex_);
+  Condition plan_;
+  bool plan_now_ TROLLEY_GUARDED_BY(mutex_) = false;
+  StoppableCondition read_on_;  // something that was fetched ahead is opened
+  uint32_t last_job_ TROLLEY_GUARDED_BY(mutex_) = 0;
   // This series was read to its end, at this time, and so were others of its study before: the next will be, too.
-  std::optional<SeriesReference> read_through_;
-  Clock::time_point read_through_at_{};
-  size_t in_a_row_ = 0;  // with this one
-  std::shared_ptr<SeriesUse> study_use_;
-  LinkEstimate way_{PrefetchLimit(), std::max(PrefetchLimit(), MostConnections() - 1)};
+  std::optional<SeriesReference> read_through_ TROLLEY_GUARDED_BY(mutex_);
+  Clock::time_point read_through_at_ TROLLEY_GUARDED_BY(mutex_){};
+  size_t in_a_row_ TROLLEY_GUARDED_BY(mutex_) = 0;  // with this one
+  std::shared_ptr<SeriesUse> study_use_ TROLLEY_GUARDED_BY(mutex_);
+  LinkEstimate way_ TROLLEY_GUARDED_BY(mutex_){PrefetchLimit(), std::max(PrefetchLimit(), MostConnections() - 1)};
 
   std::atomic<Clock::rep> last_progress_{Clock::now().time_since_epoch().count()};  // bytes came, of whatever instance
   std::atomic<uint64_t> transfers_{0};
@@ -243,7 +250,7 @@ class Retriever::Impl {
   std::unique_ptr<ThreadPool> verifiers_ = std::make_unique<ThreadPool>(2, "verify");
   // Listing the series that follow waits for the archive.
   std::unique_ptr<ThreadPool> followers_;
-  std::vector<std::thread> workers_;
+  std::vector<std::thread> workers_ TROLLEY_GUARDED_BY(mutex_);
   std::thread planner_;
 };
 

@@ -47,7 +47,7 @@ void Retriever::Impl::NoteReadToEnd(const ReadingPtr& reading, Clock::time_point
 void Retriever::Impl::FetchFollowing(const SeriesReference& series, const std::shared_ptr<SeriesUse>& use,
                                      size_t count) {
   const std::vector<SeriesReference> following = options_.following_series(series, count);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (closing_ || Clock::now() - use->at() >= options_.idle_stop) {
     return;
   }
@@ -67,7 +67,7 @@ void Retriever::Impl::FetchFollowing(const SeriesReference& series, const std::s
 void Retriever::Impl::ListAhead(const ReadingPtr& reading, const std::stop_token& stop) {
   std::stop_source listing;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     listing = reading->listing;
   }
   try {
@@ -78,7 +78,7 @@ void Retriever::Impl::ListAhead(const ReadingPtr& reading, const std::stop_token
   } catch (const std::exception& error) {
     LogDebug(StrCat("Cannot fetch series ", reading->series.series.str(), " ahead: ", error.what()));
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   reading->being_listed = false;
   ScheduleReview(reading);
 }

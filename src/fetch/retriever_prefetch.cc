@@ -46,7 +46,7 @@ std::shared_ptr<SeriesUse> Retriever::Impl::NoteOpen(const InstanceReference& in
   if (!ReadsAhead()) {
     return nullptr;
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const ReadingPtr reading = ReadingOf(instance.series_reference());
   reading->use->Touch();
   if (study_use_ != nullptr && read_through_->study == instance.study) {
@@ -62,7 +62,7 @@ std::shared_ptr<SeriesUse> Retriever::Impl::NoteOpen(const InstanceReference& in
     const Reading::Item& item = reading->items[*index];
     if (!reading->pattern->opened(*index) && item.state == Reading::State::kHere) {
       reading->unread -= std::min(reading->unread, item.size);
-      read_on_.notify_all();
+      read_on_.NotifyAll();
     }
     reading->pattern->NoteOpen(*index);
   }
@@ -95,11 +95,11 @@ void Retriever::Impl::Expect(const SeriesReference& series, const std::vector<Ui
   if (!ReadsAhead() || instances.empty()) {
     return;
   }
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   const ReadingPtr reading = ReadingOf(series);
   reading->use->Touch();
   if (reading->list == nullptr) {
-    LoadList(reading, lock);
+    LoadList(reading);
   }
   if (reading->list == nullptr) {
     return;
@@ -137,17 +137,17 @@ void Retriever::Impl::ScheduleReview(const ReadingPtr& reading) {
     attention_.push_back(reading);
   }
   plan_now_ = true;
-  plan_.notify_one();
+  plan_.NotifyOne();
 }
 
 void Retriever::Impl::PlanLoop() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!closing_) {
     plan_now_ = false;
     Clock::duration nap = readings_.empty() ? std::chrono::hours(1) : kForgetReading;
     for (const ReadingPtr& reading : std::exchange(attention_, {})) {
       reading->attended = false;
-      if (Plan(reading, lock)) {
+      if (Plan(reading)) {
         if (!reading->attended) {
           reading->attended = true;
           attention_.push_back(reading);
@@ -155,7 +155,7 @@ void Retriever::Impl::PlanLoop() {
         nap = std::min(nap, reading->waiting.empty() ? kSlowTick : kTick);
       }
     }
-    plan_.wait_for(lock, nap, [this] { return closing_ || plan_now_; });
+    plan_.WaitFor(lock, nap, [this]() TROLLEY_REQUIRES(mutex_) { return closing_ || plan_now_; });
     if (!plan_now_ && attention_.empty()) {
       Sweep(Clock::now());
     }
@@ -163,9 +163,9 @@ void Retriever::Impl::PlanLoop() {
 }
 
 // True while the series has to be looked at again soon.
-bool Retriever::Impl::Plan(const ReadingPtr& reading, std::unique_lock<std::mutex>& lock) {
+bool Retriever::Impl::Plan(const ReadingPtr& reading) {
   if (reading->list == nullptr && !reading->being_listed) {
-    LoadList(reading, lock);
+    LoadList(reading);
   }
   const auto now = Clock::now();
   if (IsIdle(*reading, now) || closing_) {
@@ -191,9 +191,9 @@ bool Retriever::Impl::Plan(const ReadingPtr& reading, std::unique_lock<std::mute
          (reading->IsAheadOfReader() && reading->wanted > 0);
 }
 
-void Retriever::Impl::LoadList(const ReadingPtr& reading, std::unique_lock<std::mutex>& lock) {
+void Retriever::Impl::LoadList(const ReadingPtr& reading) {
   reading->loading = true;
-  lock.unlock();
+  mutex_.Unlock();
   SeriesList list;
   std::vector<bool> cached;
   try {
@@ -205,7 +205,7 @@ void Retriever::Impl::LoadList(const ReadingPtr& reading, std::unique_lock<std::
     LogDebug(StrCat("Cannot read ahead in series ", reading->series.series.str(), ": ", error.what()));
     list = nullptr;
   }
-  lock.lock();
+  mutex_.Lock();
   reading->loading = false;
   if (list != nullptr && reading->list == nullptr) {
     SetList(*reading, std::move(list), cached);
@@ -302,10 +302,12 @@ void Retriever::Impl::StartJob(const ReadingPtr& reading, Job::Kind kind, bool f
   job->from_end = from_end;
   reading->jobs.push_back(job);
   prefetch_.push_back(std::move(job));
-  if (running_ + prefetch_.size() > AheadLimit()) {
-    AddWorker();
+  AddWorkerIfNeeded();
+  if (running_ + prefetch_.size() > AheadLimit() && way_.IsHighLatency() && workers_.size() >= BaseLimit() &&
+      workers_.size() < MostConnections()) {
+    AddWorker();  // more than usual, on a high-latency link
   }
-  wake_.notify_one();
+  wake_.NotifyOne();
 }
 
 bool Retriever::Impl::IsIdle(const Reading& reading, Clock::time_point now) const {
@@ -336,7 +338,7 @@ void Retriever::Impl::StopJobs(Reading& reading) {
 
 // Requests directly what somebody waits for and the batch does not bring soon.
 void Retriever::Impl::Overtake(Reading& reading, Clock::time_point now) {
-  const auto slot_of = [&](const TransferPtr& transfer) -> const Slot* {
+  const auto slot_of = [&](const TransferPtr& transfer) TROLLEY_REQUIRES(mutex_) -> const Slot* {
     const auto slot = active_.find(transfer->reference());
     return slot != active_.end() && slot->second.transfer == transfer ? &slot->second : nullptr;
   };
@@ -345,11 +347,11 @@ void Retriever::Impl::Overtake(Reading& reading, Clock::time_point now) {
   const size_t remaining = downloader_->capabilities().parallel_lists
                                ? std::min<size_t>(reading.assigned, 2 * PrefetchLimit())
                                : reading.assigned;
-  std::erase_if(reading.overtaking, [&](const TransferPtr& transfer) {
+  std::erase_if(reading.overtaking, [&](const TransferPtr& transfer) TROLLEY_REQUIRES(mutex_) {
     const Slot* slot = slot_of(transfer);
     return slot == nullptr || slot->batch;
   });
-  std::erase_if(reading.waiting, [&](const TransferPtr& transfer) {
+  std::erase_if(reading.waiting, [&](const TransferPtr& transfer) TROLLEY_REQUIRES(mutex_) {
     const Slot* slot = slot_of(transfer);
     if (slot == nullptr || slot->batch) {
       return true;
@@ -388,7 +390,8 @@ void Retriever::Impl::Sweep(Clock::time_point now) {
 }
 
 void Retriever::Impl::NoteHere(const InstanceReference& instance, uint64_t size) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
+  ++arrivals_;
   const auto found = readings_.find(instance.series_reference());
   if (found == readings_.end()) {
     return;

@@ -35,13 +35,21 @@ void SeriesStream::Run() {
     });
     Stream(stop_stream_.get_token());
   }
-  left_ = std::exchange(refused_, {});
-  std::erase_if(left_, [this](const Uid& uid) { return closed_.contains(uid); });
-  if (std::any_of(left_.begin(), left_.end(), [this](const Uid& uid) { return cut_ || passed_over_.contains(uid); })) {
+  bool again = false;
+  {
+    const MutexLock lock(mutex_);
+    left_ = std::exchange(refused_, {});
+    std::erase_if(left_, [this](const Uid& uid) { return closed_.contains(uid); });
+    again = std::any_of(left_.begin(), left_.end(),
+                        [this](const Uid& uid) TROLLEY_REQUIRES(mutex_) { return cut_ || passed_over_.contains(uid); });
+    if (again) {
+      claimed_ = closed_;
+      listed_ = false;
+    }
+  }
+  if (again) {
     LogInfo(StrCat("The archive refused single instances of series ", series_.series.str(),
-                   ", it is asked for as a whole once more"));
-    claimed_ = closed_;
-    listed_ = false;
+                   ", the whole series is requested once more"));
     Stream(parts_.context.stop);
     std::erase_if(left_, [this](const Uid& uid) { return closed_.contains(uid); });
   }
@@ -56,7 +64,7 @@ void SeriesStream::Stream(const std::stop_token& stop) {
   try {
     parts_.downloader.DownloadSeries(series_, *this, {stop, parts_.context.deadline});
   } catch (const Error&) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (parts_.context.stop.stop_requested() || sink_.full() || !HasAllElse() || streaming_) {
       throw;
     }
@@ -66,7 +74,7 @@ void SeriesStream::Stream(const std::stop_token& stop) {
 
 void SeriesStream::OnBegin(const InstanceReference& instance, std::optional<uint64_t> length) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     dropped_ = !claimed_.insert(instance.instance).second;
     streaming_ = !dropped_;
     if (dropped_) {
@@ -96,7 +104,7 @@ void SeriesStream::OnEnd() {
   }
   sink_.OnEnd();
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     streaming_ = false;
     StartHelpers();
   }
@@ -109,7 +117,7 @@ void SeriesStream::OnMissing(const InstanceReference& instance) {
 
 void SeriesStream::OnFailed(const InstanceReference& instance, const Error& error) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     // A part that began was claimed by OnBegin; one that a helper has is its.
     if (!std::exchange(streaming_, false) && !claimed_.insert(instance.instance).second) {
       return;
@@ -127,7 +135,7 @@ void SeriesStream::AskForHelp(uint64_t bytes_each) {
     parts_.way.NoteRoundTrip(*round_trip);
   }
   if (parts_.way.StreamIsSlow(bytes_each, count_)) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     Spawn(&SeriesStream::List);
   }
 }
@@ -136,7 +144,7 @@ void SeriesStream::List() {
   try {
     std::vector<WantedInstance> list =
         ListSeries(series_, parts_.searcher, {stop_list_.get_token(), parts_.context.deadline});
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     list_ = std::move(list);
     listed_ = true;
     StartHelpers();
@@ -171,7 +179,7 @@ void SeriesStream::Help() {
   try {
     while (const auto instance = Next()) {
       const bool stored = Fetch(*instance);
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (stored) {
         closed_.insert(instance->instance);
         StartHelpers();
@@ -183,7 +191,7 @@ void SeriesStream::Help() {
   } catch (...) {
     parts_.run.Abort();
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --helping_;
   parts_.way.Release();
   if (helping_ == 0 && HasAllElse() && !streaming_) {
@@ -195,7 +203,7 @@ std::optional<InstanceReference> SeriesStream::Next() {
   if (parts_.way.over_limit()) {
     return std::nullopt;
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   while (!ended_ && refused_.empty() && !list_.empty()) {
     InstanceReference instance = std::move(list_.back().reference);
     list_.pop_back();
@@ -223,7 +231,7 @@ void SeriesStream::EndHelpers() {
   stop_list_.request_stop();
   std::vector<std::thread> threads;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ended_ = true;  // and so there will be no more of them
     threads.swap(threads_);
   }

@@ -2,13 +2,13 @@
 #define TROLLEY_FETCH_SERIES_STREAM_H_
 
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <thread>
 #include <unordered_set>
 #include <vector>
 
+#include "base/mutex.h"
 #include "fetch/expand.h"
 #include "fetch/link_estimate.h"
 #include "fetch/storing_sink.h"
@@ -49,13 +49,12 @@ class SeriesStream : private DownloadSink {
   void Stream(const std::stop_token& stop);
   void AskForHelp(uint64_t bytes_each);
   void List();
-  // With the lock held.
-  void StartHelpers();
-  bool Spawn(void (SeriesStream::*work)());
+  void StartHelpers() TROLLEY_REQUIRES(mutex_);
+  bool Spawn(void (SeriesStream::*work)()) TROLLEY_REQUIRES(mutex_);
   void Help();
   std::optional<InstanceReference> Next();
   bool Fetch(const InstanceReference& instance);
-  bool HasAllElse() const { return listed_ && list_.empty() && refused_.empty(); }  // with the lock held
+  bool HasAllElse() const TROLLEY_REQUIRES(mutex_) { return listed_ && list_.empty() && refused_.empty(); }
   void EndHelpers();
 
   const SeriesReference series_;
@@ -67,19 +66,19 @@ class SeriesStream : private DownloadSink {
   std::stop_source stop_stream_;
   std::stop_source stop_list_;
 
-  std::mutex mutex_;  // the following
-  bool ended_ = false;
-  std::unordered_set<Uid> claimed_;  // brought, or being brought, by the stream or a helper
+  Mutex mutex_;
+  bool ended_ TROLLEY_GUARDED_BY(mutex_) = false;
+  std::unordered_set<Uid> claimed_ TROLLEY_GUARDED_BY(mutex_);  // brought, or being brought, by the stream or a helper
   std::unordered_set<Uid> closed_;
-  std::vector<WantedInstance> list_;  // what helpers may still take, from its end
-  bool listed_ = false;
-  std::vector<Uid> refused_;             // to requests; since then all is left to the stream
-  std::unordered_set<Uid> passed_over_;  // by the stream: they were claimed
-  bool cut_ = false;                     // the stream, because all else had come
-  std::vector<Uid> left_;
-  bool streaming_ = false;  // it is bringing something that is wanted
-  size_t helping_ = 0;
-  std::vector<std::thread> threads_;
+  std::vector<WantedInstance> list_ TROLLEY_GUARDED_BY(mutex_);  // what helpers may still take, from its end
+  bool listed_ TROLLEY_GUARDED_BY(mutex_) = false;
+  std::vector<Uid> refused_ TROLLEY_GUARDED_BY(mutex_);             // to requests; since then all is left to the stream
+  std::unordered_set<Uid> passed_over_ TROLLEY_GUARDED_BY(mutex_);  // by the stream: they were claimed
+  bool cut_ TROLLEY_GUARDED_BY(mutex_) = false;                     // the stream, because all else had come
+  std::vector<Uid> left_;                                           // of the caller's thread alone
+  bool streaming_ TROLLEY_GUARDED_BY(mutex_) = false;               // it is bringing something that is wanted
+  size_t helping_ TROLLEY_GUARDED_BY(mutex_) = 0;
+  std::vector<std::thread> threads_ TROLLEY_GUARDED_BY(mutex_);
 };
 
 }  // namespace trolley

@@ -54,7 +54,7 @@ bool Transfer::AddOpener(std::stop_token stop, Retriever::OpenCallback done) {
   auto waiter = std::make_shared<OpenWaiter>();
   waiter->done = std::move(done);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stop_.stop_requested() && state_ != State::kWhole) {
       return false;
     }
@@ -77,7 +77,7 @@ void Transfer::CancelOpener(const std::shared_ptr<OpenWaiter>& waiter) {
     return;
   }
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     openers_.remove(waiter);
     StopIfUnwanted();
   }
@@ -89,7 +89,7 @@ void Transfer::AnswerOpeners() {
   std::list<std::shared_ptr<OpenWaiter>> waiters;
   Retriever::Opened opened;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (state_ == State::kWaiting || (state_ == State::kArriving && !length_)) {
       return;
     }
@@ -121,40 +121,40 @@ std::shared_ptr<OpenedInstance> Transfer::MakeOpened() {
 }
 
 std::shared_ptr<OpenedInstance> Transfer::TryOpen() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const bool open = (state_ == State::kArriving || state_ == State::kWhole) && length_ && !stop_.stop_requested();
   return open ? MakeOpened() : nullptr;
 }
 
 std::optional<uint64_t> Transfer::KnownSize() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return state_ == State::kArriving || state_ == State::kWhole ? length_ : std::nullopt;
 }
 
 bool Transfer::wanted() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return readers_ > 0 || !openers_.empty();
 }
 
 bool Transfer::awaited() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return !openers_.empty() || !read_waiters_.empty();
 }
 
 bool Transfer::Keep() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   kept_ = !stop_.stop_requested();
   return kept_;
 }
 
 void Transfer::CancelIfUnused() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   kept_ = false;
   StopIfUnwanted();
 }
 
 bool Transfer::Unpin() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (readers_ > 0 || !openers_.empty()) {
     return false;
   }
@@ -163,22 +163,22 @@ bool Transfer::Unpin() {
 }
 
 bool Transfer::begun() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return state_ != State::kWaiting;
 }
 
 bool Transfer::ended() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return state_ != State::kWaiting && state_ != State::kArriving;
 }
 
 uint64_t Transfer::arrived() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return arrived_;
 }
 
 void Transfer::DropReader() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --readers_;
   StopIfUnwanted();
 }
@@ -204,7 +204,7 @@ void Transfer::End() {
   }
   ReadWaiters ready;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     staged_.reset();
     length_ = arrived_;
     state_ = State::kWhole;
@@ -217,7 +217,7 @@ void Transfer::End() {
 void Transfer::EndWith(CachedInstance whole) {
   ReadWaiters ready;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (state_ != State::kWaiting && state_ != State::kArriving) {
       return;
     }
@@ -236,7 +236,7 @@ void Transfer::EndWith(CachedInstance whole) {
 
 void Transfer::EndMissing() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (state_ == State::kWaiting) {
       state_ = State::kMissing;
     }
@@ -251,7 +251,7 @@ void Transfer::EndMissing() {
 void Transfer::Fail(std::exception_ptr error) {
   ReadWaiters ready;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (state_ != State::kWaiting && state_ != State::kArriving) {
       return;
     }
@@ -299,7 +299,7 @@ std::optional<size_t> Transfer::TryRead(uint64_t offset, std::span<std::byte> ou
   std::shared_ptr<const std::string> bytes;
   uint64_t size = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (state_ == State::kFailed) {
       std::rethrow_exception(error_);
     }
@@ -329,7 +329,7 @@ void Transfer::WhenReadable(uint64_t offset, size_t length, std::stop_token stop
   waiter->ready = std::move(ready);
   bool readable = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     readable = Readable(offset, length);
     if (!readable) {
       read_waiters_.push_back(waiter);
@@ -351,12 +351,12 @@ void Transfer::WhenReadable(uint64_t offset, size_t length, std::stop_token stop
 }
 
 void Transfer::CancelRead(const std::shared_ptr<ReadWaiter>& waiter) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   read_waiters_.remove(waiter);  // not the last owner: the caller has one
 }
 
 int Transfer::CompleteFd() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return state_ == State::kWhole && fd_ != nullptr ? fd_->get() : -1;
 }
 

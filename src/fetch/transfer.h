@@ -7,12 +7,12 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/unique_fd.h"
 #include "cache/instance_cache.h"
 #include "fetch/opened_instance.h"
@@ -97,32 +97,32 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   std::span<const std::byte> CheckAgain(std::span<const std::byte> piece);
   void AnswerOpeners();
 
-  // These are called with the lock held.
-  bool Readable(uint64_t offset, size_t length) const;
-  void StopIfUnwanted();
-  std::shared_ptr<OpenedInstance> MakeOpened();
-  ReadWaiters TakeReady();
+  bool Readable(uint64_t offset, size_t length) const TROLLEY_REQUIRES(mutex_);
+  void StopIfUnwanted() TROLLEY_REQUIRES(mutex_);
+  std::shared_ptr<OpenedInstance> MakeOpened() TROLLEY_REQUIRES(mutex_);
+  ReadWaiters TakeReady() TROLLEY_REQUIRES(mutex_);
 
   const InstanceReference reference_;
   const std::shared_ptr<SeriesUse> use_;
   const Clock::time_point created_at_ = Clock::now();
   std::stop_source stop_;
 
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
+  // The worker alone changes state_, length_, arrived_, staged_, fd_ and bytes_, with the lock; it reads them without.
   State state_ = State::kWaiting;
   std::optional<uint64_t> length_;  // exact
   uint64_t arrived_ = 0;
   uint64_t repeated_ = 0;    // after RestartFromZero(): what came again of
   uint64_t repeat_end_ = 0;  // what was there already
-  bool kept_ = false;
+  bool kept_ TROLLEY_GUARDED_BY(mutex_) = false;
   std::unique_ptr<StagedInstance> staged_;    // null when the disk is full, and after the end
   std::shared_ptr<UniqueFd> fd_;              // what readers read; of small ones instead:
   std::shared_ptr<const std::string> bytes_;  // else null
-  std::exception_ptr error_;
-  size_t readers_ = 0;
-  std::list<std::shared_ptr<OpenWaiter>> openers_;
-  ReadWaiters read_waiters_;
-  std::weak_ptr<OpenedInstance> opened_;
+  std::exception_ptr error_ TROLLEY_GUARDED_BY(mutex_);
+  size_t readers_ TROLLEY_GUARDED_BY(mutex_) = 0;
+  std::list<std::shared_ptr<OpenWaiter>> openers_ TROLLEY_GUARDED_BY(mutex_);
+  ReadWaiters read_waiters_ TROLLEY_GUARDED_BY(mutex_);
+  std::weak_ptr<OpenedInstance> opened_ TROLLEY_GUARDED_BY(mutex_);
 };
 
 }  // namespace trolley

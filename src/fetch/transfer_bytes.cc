@@ -30,7 +30,7 @@ std::shared_ptr<UniqueFd> ReaderOf(const StagedInstance& staged) {
 void Transfer::Begin(std::unique_ptr<StagedInstance> staged, std::optional<uint64_t> length) {
   const std::shared_ptr<UniqueFd> fd = staged == nullptr ? MakeMemoryFile(length) : ReaderOf(*staged);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     fd_ = fd;
     bytes_ = staged != nullptr ? staged->bytes() : nullptr;
     staged_ = std::move(staged);
@@ -51,7 +51,7 @@ void Transfer::Append(std::span<const std::byte> piece) {
   Store(piece);
   ReadWaiters ready;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     arrived_ += piece.size();
     ready = TakeReady();
   }
@@ -67,7 +67,7 @@ void Transfer::Store(std::span<const std::byte> piece) {
       staged_->Append(piece);
       if (fd_ == nullptr && staged_->fd() >= 0) {
         auto fd = ReaderOf(*staged_);
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         fd_ = std::move(fd);
         bytes_ = nullptr;
       }
@@ -83,7 +83,7 @@ void Transfer::Store(std::span<const std::byte> piece) {
 }
 
 void Transfer::RestartFromZero() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   kept_ = false;
   if (state_ == State::kArriving) {
     repeated_ = 0;
@@ -131,7 +131,7 @@ void Transfer::MoveToMemory() {
     WriteFully(memory->get(), offset, piece);
     offset += piece.size();
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   fd_ = memory;
   bytes_ = nullptr;
   staged_.reset();

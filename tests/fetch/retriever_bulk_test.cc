@@ -177,7 +177,7 @@ TEST_F(RetrieverBatchTest, ASecondBatchGoesOnWithWhatIsReadAlready) {
   gate_.Open();
   ASSERT_TRUE(other_gate_.Reached());
   for (int i = 0; i < 1000 && Batches() < 2; ++i) {  // it waits a second before it tries again
-    ASSERT_NE(retriever().TryOpen(At(2)), nullptr);
+    ASSERT_NE(retriever().TryOpen(At(2)).instance, nullptr);
     std::this_thread::sleep_for(10ms);
   }
   EXPECT_EQ(Read(*opened), Content(At(2)));

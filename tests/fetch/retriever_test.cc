@@ -86,6 +86,15 @@ class RetrieverTest : public testing::Test {
     return ErrorCode::kInvalidArgument;
   }
 
+  // After this, an open of what was fetched is served by the cache and not by the transfer.
+  void WaitUntilIdle() const {
+    const auto deadline = Clock::now() + 20s;
+    while (retriever_->Status().running > 0 && Clock::now() < deadline) {
+      std::this_thread::yield();
+    }
+    ASSERT_EQ(retriever_->Status().running, 0U);
+  }
+
   // Reads as the mount does: waits where the bytes have not come yet.
   static std::string Read(OpenedInstance& opened, uint64_t offset, size_t length) {
     std::string out(length, '?');
@@ -140,11 +149,39 @@ TEST_F(RetrieverTest, FetchesOnceForFiftyOpeners) {
   EXPECT_EQ(downloader_->calls, 1);
 }
 
+TEST_F(RetrieverTest, LooksIntoTheCacheOnceForEachOpen) {
+  ArchiveHolds("abc");
+  Read(*Open(), 0, 3);
+  EXPECT_EQ(cache_->Status().lookups, 1U) << "a cold open";
+  WaitUntilIdle();
+  Read(*Open(), 0, 3);
+  EXPECT_EQ(cache_->Status().lookups, 2U) << "a cached one";
+  // As the mount does.
+  Retriever::Lookup lookup = retriever_->TryOpen(kOther);
+  ASSERT_EQ(lookup.instance, nullptr);
+  std::promise<Retriever::Opened> opened;
+  retriever_->Open(kOther, std::move(lookup), {}, [&](Retriever::Opened o) { opened.set_value(std::move(o)); });
+  EXPECT_NE(opened.get_future().get().instance, nullptr);
+  EXPECT_EQ(cache_->Status().lookups, 3U);
+}
+
+TEST_F(RetrieverTest, AnOpenDoesNotTrustALookFromBeforeAnArrival) {
+  ArchiveHolds("abc");
+  Retriever::Lookup lookup = retriever_->TryOpen(kInstance);
+  ASSERT_EQ(lookup.instance, nullptr);
+  Read(*Open(), 0, 3);
+  WaitUntilIdle();
+  std::promise<Retriever::Opened> opened;
+  retriever_->Open(kInstance, std::move(lookup), {}, [&](Retriever::Opened o) { opened.set_value(std::move(o)); });
+  EXPECT_NE(opened.get_future().get().instance, nullptr);
+  EXPECT_EQ(downloader_->calls, 1);
+}
+
 TEST_F(RetrieverTest, AnswersTheSecondOpenFromTheCache) {
   ArchiveHolds("abc");
   Read(*Open(), 0, 3);
   EXPECT_EQ(Read(*Open(), 0, 3), "abc");
-  EXPECT_NE(retriever_->TryOpen(kInstance), nullptr);
+  EXPECT_NE(retriever_->TryOpen(kInstance).instance, nullptr);
   EXPECT_EQ(retriever_->KnownSize(kInstance), 3U);
   EXPECT_EQ(downloader_->calls, 1);
 }
