@@ -59,7 +59,7 @@ struct DimseMessage {
   CommandSet command;
 };
 
-// How we answer a peer that calls us.
+// How we respond to a peer that calls us.
 struct AssociationAcceptor {
   uint32_t max_pdu = 131072;                       // bytes of a P-DATA-TF PDU that we accept
   std::chrono::milliseconds stall_timeout{60000};  // no byte in either direction for so long: kTimedOut
@@ -68,7 +68,7 @@ struct AssociationAcceptor {
   std::function<std::string(const std::string& abstract_syntax, const std::vector<std::string>& proposed)> choose;
 };
 
-// One association with a peer that we called, or that called us; used by one thread at a time. Every call ends with
+// One association with a peer that we called, or that called us; not thread-safe. Every call ends with
 // Error: kCancelled as soon as stop is requested, kTimedOut (the context's deadline, or no byte within stall_timeout),
 // kUnavailable (connection lost, aborted or released by the peer), kProtocol (not DICOM). After kCancelled and
 // kTimedOut while receiving it may go on where it was: broken() tells.
@@ -79,7 +79,7 @@ class Association {
   // number of contexts accepted, also none.
   static std::unique_ptr<Association> Open(const DicomPeer& peer, const AssociationRequest& request,
                                            const Context& context);
-  // Answers the request that a peer makes on a `connection` that it opened. Errors as above; kAccessDenied: we
+  // Responds to the request that a peer makes on a `connection` that it opened. Errors as above; kAccessDenied: we
   // rejected it.
   static std::unique_ptr<Association> Accept(UniqueFd connection, const AssociationAcceptor& acceptor,
                                              const Context& context);
@@ -93,7 +93,7 @@ class Association {
   // The first accepted context of that abstract syntax; throws kUnsupported when the peer accepted none.
   const AcceptedContext& ContextFor(std::string_view abstract_syntax) const;
   const AcceptedContext* FindContext(uint8_t id) const;  // null: not accepted
-  // What the peer answered to an extended negotiation; empty: nothing.
+  // The peer's response to an extended negotiation; empty: nothing.
   std::string Extended(std::string_view sop_class) const;
   uint16_t NextMessageId();
 
@@ -109,13 +109,13 @@ class Association {
   // The whole data set; over `max_bytes`: kProtocol.
   std::string ReceiveDataSet(size_t max_bytes, const Context& context);
   // Waits until something arrives; it may be the connection's end, too.
-  void WaitForAnswer(const Context& context);
+  void WaitForResponse(const Context& context);
   // Something arrived; asks at once.
   bool Readable();
   // Throws when what arrives next is the end of the association; waits for its first bytes.
   void CheckAlive(const Context& context);
 
-  // Asks the peer to end the operation (C-CANCEL); answers still come until its final one.
+  // Asks the peer to end the operation (C-CANCEL); responses still come until its final one.
   void SendCancel(uint8_t context_id, uint16_t message_id, const Context& context);
 
   // What a packet takes to the peer and back, as TCP has measured it.

@@ -66,7 +66,7 @@ void Await(int fd, short events, const DicomPeer& peer, const Context& context, 
     case Waited::kDeadline:
       Fail(ErrorCode::kTimedOut, peer, "it took longer than allowed");
     case Waited::kNothing:
-      Fail(ErrorCode::kTimedOut, peer, StrCat("no answer within ", peer.connect_timeout.count(), " ms"));
+      Fail(ErrorCode::kTimedOut, peer, StrCat("no response within ", peer.connect_timeout.count(), " ms"));
   }
 }
 

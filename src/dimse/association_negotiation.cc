@@ -97,15 +97,15 @@ void Wipe(AssociatePdu& proposal) {
   }
 }
 
-Negotiated Evaluate(const AssociationRequest& request, const AssociatePdu& answer) {
+Negotiated Evaluate(const AssociationRequest& request, const AssociatePdu& response) {
   Negotiated out;
-  out.extended = answer.extended;
-  out.max_pdu = answer.max_pdu;
+  out.extended = response.extended;
+  out.max_pdu = response.max_pdu;
   for (size_t i = 0; i < request.contexts.size(); ++i) {
     const ProposedContext& proposed = request.contexts[i];
-    const auto found = std::find_if(answer.contexts.begin(), answer.contexts.end(),
+    const auto found = std::find_if(response.contexts.begin(), response.contexts.end(),
                                     [&](const PduContext& context) { return context.id == ContextId(i); });
-    if (found == answer.contexts.end() || found->result != 0 || found->transfer_syntaxes.size() != 1) {
+    if (found == response.contexts.end() || found->result != 0 || found->transfer_syntaxes.size() != 1) {
       continue;
     }
     const std::string& syntax = found->transfer_syntaxes.front();
@@ -113,9 +113,9 @@ Negotiated Evaluate(const AssociationRequest& request, const AssociatePdu& answe
     if (std::find(offered.begin(), offered.end(), syntax) == offered.end()) {
       continue;
     }
-    const auto role = answer.roles.find(proposed.abstract_syntax);
+    const auto role = response.roles.find(proposed.abstract_syntax);
     out.contexts.push_back({ContextId(i), proposed.abstract_syntax, syntax,
-                            proposed.scp_role && role != answer.roles.end() && role->second.scp});
+                            proposed.scp_role && role != response.roles.end() && role->second.scp});
   }
   return out;
 }
@@ -123,21 +123,21 @@ Negotiated Evaluate(const AssociationRequest& request, const AssociatePdu& answe
 AssociateReply MakeAssociateReply(const AssociatePdu& proposal, const AssociationAcceptor& acceptor) {
   constexpr uint8_t kAccepted = 0;
   constexpr uint8_t kAbstractSyntaxNotSupported = 3;
-  AssociateReply answer;
-  answer.pdu.called_aet = proposal.called_aet;
-  answer.pdu.calling_aet = proposal.calling_aet;
-  answer.pdu.max_pdu = acceptor.max_pdu;
-  answer.negotiated.max_pdu = proposal.max_pdu;
+  AssociateReply response;
+  response.pdu.called_aet = proposal.called_aet;
+  response.pdu.calling_aet = proposal.calling_aet;
+  response.pdu.max_pdu = acceptor.max_pdu;
+  response.negotiated.max_pdu = proposal.max_pdu;
   for (const PduContext& proposed : proposal.contexts) {
     const std::string syntax = acceptor.choose(proposed.abstract_syntax, proposed.transfer_syntaxes);
     const uint8_t result = syntax.empty() ? kAbstractSyntaxNotSupported : kAccepted;
-    answer.pdu.contexts.push_back(
+    response.pdu.contexts.push_back(
         {proposed.id, result, {}, {syntax.empty() ? std::string(kImplicitVrLittleEndian) : syntax}});
     if (result == kAccepted) {
-      answer.negotiated.contexts.push_back({proposed.id, proposed.abstract_syntax, syntax});
+      response.negotiated.contexts.push_back({proposed.id, proposed.abstract_syntax, syntax});
     }
   }
-  return answer;
+  return response;
 }
 
 void ThrowRejection(const DicomPeer& peer, std::string_view body) {

@@ -25,9 +25,9 @@ AssociatePdu MakeProposal(const DicomPeer& peer, const AssociationRequest& reque
 // Overwrites its secret.
 void Wipe(AssociatePdu& proposal);
 // Believes nothing that was not asked for.
-Negotiated Evaluate(const AssociationRequest& request, const AssociatePdu& answer);
+Negotiated Evaluate(const AssociationRequest& request, const AssociatePdu& response);
 
-// What we answer to a `proposal`, and what comes of it.
+// What we respond to a `proposal`, and what comes of it.
 struct AssociateReply {
   AssociatePdu pdu;
   Negotiated negotiated;

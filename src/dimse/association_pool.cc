@@ -1,3 +1,5 @@
+// Associations are leased to the threads of searchers and downloaders, which wait here for a free slot. The mutex is
+// never held during network I/O.
 #include "dimse/association_pool.h"
 
 #include <algorithm>
@@ -102,7 +104,7 @@ std::unique_ptr<Association> AssociationLease::Shared::TakeSlot(const Associatio
       std::erase_if(idle, [](const Idle& one) { return one.association == nullptr; });
     }
     if (found == nullptr && !is_query) {
-      // Some archives serve few associations at a time and keep others waiting without a word (Orthanc: 4).
+      // Some archives serve few concurrent associations and keep others waiting without a word (Orthanc: 4).
       for (Idle& one : idle) {
         if (!IsTransfer(one.association->request())) {
           unwanted.push_back(std::move(one.association));
@@ -242,7 +244,7 @@ AssociationLease AssociationPool::Ask(const AssociationRequest& request, const s
     AssociationLease lease = LeaseOne(request, context, fresh);
     try {
       ask(*lease);
-      lease->WaitForAnswer(context);
+      lease->WaitForResponse(context);
       if (!lease.fresh_) {
         lease->CheckAlive(context);
       }

@@ -32,7 +32,7 @@ class AssociationLease {
   bool keep_ = false;
 };
 
-// The associations with one peer: at most max_associations at a time, idle ones kept for idle_time. Thread-safe.
+// The associations with one peer: at most max_associations, idle ones kept for idle_time. Thread-safe.
 class AssociationPool {
  public:
   explicit AssociationPool(DicomPeer peer);
@@ -44,15 +44,15 @@ class AssociationPool {
   // The shortest that was measured when an association was opened; zero before the first.
   Clock::duration round_trip() const;
 
-  // An idle association whose request had all that is wanted, or a new one; waits while all are in use: questions go
-  // before requests on which the peer would send instances, and an idle association for questions makes room for one
+  // An idle association whose request had all that is wanted, or a new one; waits while all are in use: queries go
+  // before requests on which the peer would send instances, and an idle association for queries makes room for one
   // of the latter. A transient rejection (local limit exceeded, temporary congestion) is tried again, more and more
   // slowly, for congestion_time; then kUnavailable. Otherwise Errors as from Association::Open.
   AssociationLease Lease(const AssociationRequest& request, const Context& context);
 
-  // Leases one, lets `ask` send a request on it and waits for the first byte of the answer. A kept association that
+  // Leases one, lets `ask` send a request on it and waits for the first byte of the response. A kept association that
   // turns out to be closed by the peer meanwhile is replaced, once, by a fresh one: `ask` is then called again. When
-  // the context ends before the answer begins, `give_up` can still say so to the peer.
+  // the context ends before the response begins, `give_up` can still say so to the peer.
   AssociationLease Ask(const AssociationRequest& request, const std::function<void(Association&)>& ask,
                        const Context& context, const std::function<void(Association&)>& give_up = {});
 
@@ -62,7 +62,7 @@ class AssociationPool {
   const std::shared_ptr<AssociationLease::Shared> shared_;
 };
 
-// C-ECHO: whether the peer answers at all, for `trolleyfs check`. Throws as the above, kProtocol for a failure status.
+// C-ECHO: whether the peer responds at all, for `trolleyfs check`. Throws as the above, kProtocol for a failure status.
 void Echo(AssociationPool& pool, const Context& context);
 
 }  // namespace trolley

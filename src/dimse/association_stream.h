@@ -14,7 +14,7 @@
 
 namespace trolley::internal {
 
-// A channel's answer to one attempt that does not wait.
+// A channel's response to one attempt that does not wait.
 struct Attempt {
   enum State { kDone, kWantsToRead, kWantsToWrite, kEnd };
   State state = kDone;

@@ -75,7 +75,7 @@ std::string CommandSet::Text(uint16_t element) const {
 uint16_t CommandSet::status() const {
   const std::optional<uint16_t> status = Number(dimse::kStatus);
   if (!status) {
-    throw Error(ErrorCode::kProtocol, "Cannot read the peer's answer: it has no status");
+    throw Error(ErrorCode::kProtocol, "Cannot read the peer's response: it has no status");
   }
   return *status;
 }

@@ -13,7 +13,7 @@ namespace trolley::internal {
 
 // The protocol data units of the DICOM upper layer (PS3.8 §9.3): bytes to values and back, nothing else. DCMTK's upper
 // layer is not used: it waits in name resolution and connect() with time-outs that are the whole process's and cannot
-// be interrupted, and an answer that names a context nobody proposed makes it read memory that was never set.
+// be interrupted, and a response that names a context nobody proposed makes it read memory that was never set.
 
 enum class PduType : uint8_t {
   kAssociateRq = 1,
@@ -35,7 +35,7 @@ uint32_t ReadBigEndian32(std::string_view bytes);  // of the first four
 
 struct PduContext {
   uint8_t id = 0;
-  uint8_t result = 0;  // in an answer: 0 is acceptance
+  uint8_t result = 0;  // in a response: 0 is acceptance
   std::string abstract_syntax = {};
   std::vector<std::string> transfer_syntaxes = {};
 };

@@ -15,7 +15,7 @@
 
 namespace trolley {
 
-// What a C-STORE request says, PS3.7 §9.3.1.1.
+// A C-STORE request, PS3.7 §9.3.1.1.
 struct StoreRequest {
   std::string sop_class;
   std::string sop_instance;
@@ -30,14 +30,14 @@ struct StoreRequest {
 using DataSetReader =
     std::function<void(const std::function<void(std::span<const std::byte>)>& take, const Context& context)>;
 
-// Takes what is sent. Called from several threads, one for each association.
+// Receives the instances. Called from several threads, one for each association.
 class StoreHandler {
  public:
   virtual ~StoreHandler() = default;
-  // In which of the `proposed` transfer syntaxes (at least one) a presentation context is accepted.
+  // Returns the one of the `proposed` transfer syntaxes (at least one) in which to accept a presentation context.
   virtual std::string ChooseSyntax(const std::vector<std::string>& proposed) { return proposed.front(); }
-  // Gives the status of the answer (0000: stored). What was not read of the data set is dropped. What it throws aborts
-  // the association.
+  // Returns the status of the response (0000: stored). What was not read of the data set is dropped. What it throws
+  // aborts the association.
   virtual uint16_t OnStore(const StoreRequest& request, const DataSetReader& read) = 0;
 };
 
@@ -49,12 +49,12 @@ struct StorageScpOptions {
   std::chrono::milliseconds stall_timeout{60000};        // a silent peer is hung up on
   std::chrono::milliseconds negotiation_timeout{10000};  // so is one that does not say by then what it wants
   std::chrono::milliseconds idle_time{60000};            // and one that stores nothing for so long
-  size_t max_associations = 16;                          // at a time; more have to wait
+  size_t max_associations = 16;                          // concurrently; more have to wait
 };
 
 // Listens for archives that send us instances: takes every storage class, also unknown and private ones, and
-// answers C-ECHO. Several associations at a time. Who sends is not
-// checked beyond the title that it calls: the handler has to know what it asked for.
+// responds to C-ECHO. Serves several associations concurrently. The sender is not checked beyond the title that it
+// calls: the handler has to know what it requested.
 class StorageScp {
  public:
   // Throws kUnavailable when the port is in use, kInvalidArgument for a bad address. `handler` must outlive it.

@@ -17,7 +17,7 @@ FileReceiver::FileReceiver(std::span<const InstanceReference> wanted, DownloadSi
 FileReceiver::FileReceiver(SeriesReference all_of, DownloadSink& sink) : all_of_(std::move(all_of)), sink_(sink) {}
 
 template <typename Function>
-void FileReceiver::Tell(Function function) {
+void FileReceiver::CallSink(Function function) {
   sink_failed_ = true;  // unless the sink returns
   function();
   sink_failed_ = false;
@@ -42,7 +42,7 @@ void FileReceiver::Add(std::span<const std::byte> piece) {
       }
       return;
     case File::kTaken:
-      Tell([&] { sink_.OnData(piece); });
+      CallSink([&] { sink_.OnData(piece); });
       return;
     case File::kNone:
     case File::kDropped:
@@ -65,7 +65,7 @@ void FileReceiver::Peek(std::span<const std::byte> all) {
     return;
   }
   const Uid& uid = peek.meta->sop_instance_uid;
-  if (all_of_ && !came_.contains(uid)) {
+  if (all_of_ && !arrived_.contains(uid)) {
     wanted_.try_emplace(uid, InstanceReference{all_of_->study, all_of_->series, uid});
   }
   const auto wanted = wanted_.find(uid);
@@ -77,7 +77,7 @@ void FileReceiver::Peek(std::span<const std::byte> all) {
   file_ = File::kTaken;
   taken_ = uid;
   taken_ended_ = false;
-  Tell([&] {
+  CallSink([&] {
     sink_.OnBegin(wanted->second, length_);
     sink_.OnData(all);
   });
@@ -106,10 +106,10 @@ void FileReceiver::Confirm() {
   wanted_.erase(*taken_);
   ++delivered_;
   if (all_of_) {
-    came_.insert(*taken_);
+    arrived_.insert(*taken_);
   }
   taken_.reset();
-  Tell([&] { sink_.OnEnd(); });
+  CallSink([&] { sink_.OnEnd(); });
 }
 
 std::vector<InstanceReference> FileReceiver::Remaining() const {

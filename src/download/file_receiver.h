@@ -38,7 +38,7 @@ class FileReceiver {
   bool done() const { return wanted_.empty() && !all_of_; }
   // Instances that came whole.
   size_t delivered() const { return delivered_; }
-  // An exception came from the sink, not from the answer.
+  // An exception came from the sink, not from the response.
   bool sink_failed() const { return sink_failed_; }
 
  private:
@@ -47,11 +47,11 @@ class FileReceiver {
   void Peek(std::span<const std::byte> all);
   void Drop(std::string reason);
   template <typename Function>
-  void Tell(Function function);
+  void CallSink(Function function);
 
   std::map<Uid, InstanceReference> wanted_;  // not yet whole
   std::optional<SeriesReference> all_of_;
-  std::set<Uid> came_;  // whole, of all_of_
+  std::set<Uid> arrived_;  // whole, of all_of_
   size_t delivered_ = 0;
   DownloadSink& sink_;
   bool sink_failed_ = false;

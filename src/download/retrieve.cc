@@ -140,7 +140,7 @@ class ClassRows {
   bool reliable_ = true;
 };
 
-// One C-FIND; each row's data set goes to `take`. False: the archive does not answer such questions.
+// One C-FIND; each row's data set goes to `take`. False: the archive does not support such queries.
 bool Find(AssociationPool& pool, const RetrieveModel& model, const Elements& keys,
           const std::function<void(const std::string&)>& take, const Context& context) {
   const std::string identifier = Encode(keys);
@@ -160,7 +160,7 @@ bool Find(AssociationPool& pool, const RetrieveModel& model, const Elements& key
       const DimseMessage message = lease->ReceiveCommand(context);
       if (message.command.field() != dimse::kCFindRsp ||
           message.command.Number(dimse::kMessageIdBeingRespondedTo) != message_id) {
-        throw Error(ErrorCode::kProtocol, "Cannot look up instances: the archive answered with something else");
+        throw Error(ErrorCode::kProtocol, "Cannot look up instances: the archive responded with something else");
       }
       if (!IsPending(message.command)) {
         lease.Keep();
@@ -258,9 +258,9 @@ std::optional<SopClasses> FindSopClasses(AssociationPool& pool, const RetrieveMo
   Elements keys = Keys(series, instances);
   keys[tag::kSOPClassUID] = "";
   ClassRows rows(instances);
-  const bool answered = Find(
+  const bool supported = Find(
       pool, model, keys, [&](const std::string& row) { rows.Add(row); }, context);
-  return answered ? rows.Take() : std::nullopt;
+  return supported ? rows.Take() : std::nullopt;
 }
 
 std::string FindModality(AssociationPool& pool, const RetrieveModel& model, const SeriesReference& series,

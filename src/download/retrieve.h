@@ -41,7 +41,11 @@ struct RetrieveResult {
   std::set<Uid> failed_instances;  // where the archive lists them, (0008,0058)
 
   bool some_failed() const { return status != dimse::kSuccess || failed > 0; }
-  // The other side of the coin may be tried: another syntax, another association.
+  // The archive refused the request itself: no sub-operation was tried.
+  bool refused() const { return status != dimse::kSuccess && !sub_operations_failed() && completed == 0; }
+  // The archive reports that there was nothing to send.
+  bool nothing_to_send() const { return counted && !some_failed() && completed == 0 && warnings == 0; }
+  // Sending failed: another transfer syntax or another association may help.
   bool sub_operations_failed() const;
 };
 // Reads the rest of the final response `message`.
@@ -52,7 +56,7 @@ bool IsPending(const CommandSet& response);
 Error ResultError(const RetrieveResult& result, const std::string& doing);
 
 // Asks by C-FIND which of `instances` of `series` exist, and of which storage class they are ("" when the archive does
-// not say). nullopt: the archive does not answer such questions, or not reliably.
+// not say). nullopt: the archive does not support such queries, or not reliably.
 using SopClasses = std::map<Uid, std::string>;
 std::optional<SopClasses> FindSopClasses(AssociationPool& pool, const RetrieveModel& model,
                                          const SeriesReference& series, std::span<const InstanceReference> instances,

@@ -59,7 +59,7 @@ FakeScp::Script Rejecting(uint8_t result, uint8_t source, uint8_t reason) {
 }
 
 // Accepts, waits for a message, then sends these bytes.
-FakeScp::Script AnsweringWith(std::string bytes) {
+FakeScp::Script RespondingWith(std::string bytes) {
   return [bytes = std::move(bytes)](FakeConversation& conversation) {
     conversation.Accept(conversation.ReceiveRequest());
     conversation.Receive();
@@ -68,7 +68,7 @@ FakeScp::Script AnsweringWith(std::string bytes) {
   };
 }
 
-void AnswerEcho(FakeConversation& conversation, const FakeMessage& message) {
+void RespondToEcho(FakeConversation& conversation, const FakeMessage& message) {
   conversation.Respond(message, dimse::kSuccess);
 }
 
@@ -81,19 +81,19 @@ DicomPeer With(DicomPeer peer, void (*change)(DicomPeer&)) {
 
 TEST(AssociationTest, NegotiatesWhatWasAskedFor) {
   FakeScp scp([](FakeConversation& conversation) {
-    internal::AssociatePdu answer = conversation.ReceiveRequest();
-    EXPECT_EQ(answer.called_aet, "FAKE");
-    EXPECT_EQ(answer.calling_aet, "TROLLEYFS");
-    EXPECT_EQ(answer.max_pdu, 131072u);
-    EXPECT_TRUE(answer.roles.at(kCtStorage).scp);
-    EXPECT_EQ(answer.extended.at(kVerification), "\1");
-    ASSERT_EQ(answer.contexts.size(), 4u);
-    answer.contexts[0].transfer_syntaxes = {"1.2.840.10008.1.2.1"};
-    answer.contexts[1].transfer_syntaxes = {"1.2.840.10008.1.2.4.50"};
-    answer.contexts[2].result = 4;
-    answer.contexts[3].transfer_syntaxes = {"1.2.3"};               // was not offered
-    answer.contexts.push_back({99, 0, "", {"1.2.840.10008.1.2"}});  // nor was this
-    conversation.Respond(answer);
+    internal::AssociatePdu response = conversation.ReceiveRequest();
+    EXPECT_EQ(response.called_aet, "FAKE");
+    EXPECT_EQ(response.calling_aet, "TROLLEYFS");
+    EXPECT_EQ(response.max_pdu, 131072u);
+    EXPECT_TRUE(response.roles.at(kCtStorage).scp);
+    EXPECT_EQ(response.extended.at(kVerification), "\1");
+    ASSERT_EQ(response.contexts.size(), 4u);
+    response.contexts[0].transfer_syntaxes = {"1.2.840.10008.1.2.1"};
+    response.contexts[1].transfer_syntaxes = {"1.2.840.10008.1.2.4.50"};
+    response.contexts[2].result = 4;
+    response.contexts[3].transfer_syntaxes = {"1.2.3"};               // was not offered
+    response.contexts.push_back({99, 0, "", {"1.2.840.10008.1.2"}});  // nor was this
+    conversation.Respond(response);
     conversation.WaitForEnd();
   });
   const AssociationRequest request{{{kVerification, {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}},
@@ -225,7 +225,7 @@ class AssociationMessageTest : public testing::Test {
     command.SetNumber(dimse::kMessageId, association_->NextMessageId());
     association_->Send(1, command, {});
   }
-  ErrorCode AnswerFailure(FakeScp::Script script) {
+  ErrorCode ResponseFailure(FakeScp::Script script) {
     Open(std::move(script));
     SendEcho();
     return FailureOf([&] {
@@ -343,10 +343,10 @@ TEST_F(AssociationMessageTest, EndsInTimeAlthoughThePeerNeverPauses) {
 }
 
 TEST_F(AssociationMessageTest, TellsHowThePeerEndedIt) {
-  EXPECT_EQ(AnswerFailure(AnsweringWith(internal::EncodeShort(PduType::kAbort, 0, 2, 2))), ErrorCode::kUnavailable);
-  EXPECT_EQ(AnswerFailure(AnsweringWith(internal::EncodeShort(PduType::kReleaseRq))), ErrorCode::kUnavailable);
+  EXPECT_EQ(ResponseFailure(RespondingWith(internal::EncodeShort(PduType::kAbort, 0, 2, 2))), ErrorCode::kUnavailable);
+  EXPECT_EQ(ResponseFailure(RespondingWith(internal::EncodeShort(PduType::kReleaseRq))), ErrorCode::kUnavailable);
   EXPECT_TRUE(association_->broken());
-  EXPECT_EQ(AnswerFailure([](FakeConversation& conversation) {
+  EXPECT_EQ(ResponseFailure([](FakeConversation& conversation) {
               conversation.Accept(conversation.ReceiveRequest());
               conversation.Receive();
               conversation.SendBytes(std::string("\4\0\0\0\1", 5));
@@ -358,7 +358,7 @@ TEST_F(AssociationMessageTest, RefusesHostileMessages) {
   const std::string command = CommandSet(dimse::kCStoreRq).SetNumber(dimse::kCommandDataSetType, 1).Encode();
   const auto size = static_cast<uint32_t>(command.size());
   const std::string good = Pdv(size + 6, size + 2, std::string("\1\3", 2) + command);
-  const std::vector<std::string> answers = {
+  const std::vector<std::string> responses = {
       Pdv(6, 0xFFFFFFFF, std::string("\1\3", 2)),                    // longer than its PDU
       Pdv(6, 1, std::string("\1\3", 2)),                             // shorter than its header
       std::string("\4\0\0\0\0\3xyz", 9),                             // no room for a header
@@ -371,15 +371,15 @@ TEST_F(AssociationMessageTest, RefusesHostileMessages) {
       Pdv(100'006, 100'002, std::string("\1\1", 2) + std::string(100'000, 'x')),  // a command without end
       std::string("\6\0\0\0\0\4\0\0\0\0", 10),                                    // a release that nobody asked for
   };
-  for (size_t i = 0; i < answers.size(); ++i) {
-    EXPECT_EQ(AnswerFailure(AnsweringWith(answers[i])), ErrorCode::kProtocol) << i;
+  for (size_t i = 0; i < responses.size(); ++i) {
+    EXPECT_EQ(ResponseFailure(RespondingWith(responses[i])), ErrorCode::kProtocol) << i;
   }
 }
 
 // --- The pool ---
 
 TEST(AssociationPoolTest, UsesAnIdleAssociationAgain) {
-  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  FakeScp scp(FakeScp::Serving(RespondToEcho));
   {
     AssociationPool pool(scp.Peer());
     Echo(pool, {});
@@ -395,7 +395,7 @@ TEST(AssociationPoolTest, UsesAnIdleAssociationAgain) {
 }
 
 TEST(AssociationPoolTest, TakesNoWiderProposalForANarrowOneOfCGet) {
-  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  FakeScp scp(FakeScp::Serving(RespondToEcho));
   AssociationPool pool(scp.Peer());
   const ProposedContext narrow{kCtStorage, {"1.2.840.10008.1.2"}, true};
   const ProposedContext other{kCtStorage, {"1.2.840.10008.1.2.4.50"}, true};
@@ -407,14 +407,14 @@ TEST(AssociationPoolTest, TakesNoWiderProposalForANarrowOneOfCGet) {
 }
 
 TEST(AssociationPoolTest, AbortsWhatWasNotBroughtToItsEnd) {
-  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  FakeScp scp(FakeScp::Serving(RespondToEcho));
   AssociationPool pool(scp.Peer());
   { const AssociationLease lease = pool.Lease(kRequest, {}); }
   EXPECT_EQ(scp.WaitForEnds(1).front(), "abort");
 }
 
 TEST(AssociationPoolTest, ReleasesAnIdleAssociationAfterAWhile) {
-  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  FakeScp scp(FakeScp::Serving(RespondToEcho));
   AssociationPool pool(With(scp.Peer(), [](DicomPeer& peer) { peer.idle_time = 20ms; }));
   Echo(pool, {});
   EXPECT_EQ(scp.WaitForEnds(1).front(), "release");
@@ -422,7 +422,7 @@ TEST(AssociationPoolTest, ReleasesAnIdleAssociationAfterAWhile) {
 }
 
 TEST(AssociationPoolTest, NeverOpensMoreThanAllowed) {
-  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  FakeScp scp(FakeScp::Serving(RespondToEcho));
   AssociationPool pool(With(scp.Peer(), [](DicomPeer& peer) { peer.max_associations = 1; }));
   std::optional<AssociationLease> first(pool.Lease(kRequest, {}));
   EXPECT_EQ(FailureOf([&] { pool.Lease(kRequest, Context::WithTimeout(20ms)); }).code, ErrorCode::kTimedOut);
@@ -440,7 +440,7 @@ TEST(AssociationPoolTest, NeverOpensMoreThanAllowed) {
 }
 
 TEST(AssociationPoolTest, KnowsHowLongTheWayIs) {
-  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  FakeScp scp(FakeScp::Serving(RespondToEcho));
   AssociationPool pool(scp.Peer());
   EXPECT_EQ(pool.round_trip(), Clock::duration::zero());
   Echo(pool, {});
@@ -449,7 +449,7 @@ TEST(AssociationPoolTest, KnowsHowLongTheWayIs) {
 }
 
 TEST(AssociationPoolTest, AnIdleAssociationForQuestionsMakesRoomForATransfer) {
-  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  FakeScp scp(FakeScp::Serving(RespondToEcho));
   AssociationPool pool(scp.Peer());
   Echo(pool, {});
   const AssociationLease transfer = pool.Lease({{{kCtStorage, {"1.2.840.10008.1.2"}, true}}}, {});
@@ -457,7 +457,7 @@ TEST(AssociationPoolTest, AnIdleAssociationForQuestionsMakesRoomForATransfer) {
 }
 
 TEST(AssociationPoolTest, AQuestionGoesBeforeTransfersThatWait) {
-  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  FakeScp scp(FakeScp::Serving(RespondToEcho));
   AssociationPool pool(With(scp.Peer(), [](DicomPeer& peer) { peer.max_associations = 1; }));
   const AssociationRequest transfer{{{kCtStorage, {"1.2.840.10008.1.2"}, true}}};
   std::optional<AssociationLease> running(pool.Lease(transfer, {}));
@@ -478,14 +478,14 @@ TEST(AssociationPoolTest, AQuestionGoesBeforeTransfersThatWait) {
     std::this_thread::sleep_for(50ms);
     threads.emplace_back([&] {
       const AssociationLease lease = pool.Lease(kRequest, {});
-      note("question");
+      note("query");
     });
     std::this_thread::sleep_for(50ms);
     running.reset();
   }
   ASSERT_EQ(order.size(), 4U);
-  EXPECT_EQ(order.front(), "question");
-  // A question that gave up holds nobody back.
+  EXPECT_EQ(order.front(), "query");
+  // A cancelled query does not block the others.
   std::optional<AssociationLease> again(pool.Lease(transfer, {}));
   EXPECT_EQ(FailureOf([&] { pool.Lease(kRequest, Context::WithTimeout(20ms)); }).code, ErrorCode::kTimedOut);
   again.reset();
@@ -493,7 +493,7 @@ TEST(AssociationPoolTest, AQuestionGoesBeforeTransfersThatWait) {
 }
 
 TEST(AssociationPoolTest, AsksNoMoreOftenThanThePaceAllows) {
-  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  FakeScp scp(FakeScp::Serving(RespondToEcho));
   AssociationPool pool(With(scp.Peer(), [](DicomPeer& peer) {
     peer.pace = std::make_shared<RateLimiter>(1);
     peer.max_associations = 1;
@@ -510,7 +510,7 @@ TEST(AssociationPoolTest, AsksNoMoreOftenThanThePaceAllows) {
 }
 
 TEST(AssociationPoolTest, ReplacesAKeptAssociationThatThePeerHadClosed) {
-  // Answers one request on each connection; the next one it meets with its end.
+  // Responds to one request on each connection; the next one it meets with its end.
   for (const bool release : {true, false}) {
     FakeScp scp([&](FakeConversation& conversation) {
       conversation.Accept(conversation.ReceiveRequest());
@@ -545,7 +545,7 @@ TEST(AssociationPoolTest, TriesAgainWhenThePeerIsCongested) {
       case 1:
         return Rejecting(1, 3, 1)(conversation);  // congestion, called permanent
       default:
-        return FakeScp::Serving(AnswerEcho)(conversation);
+        return FakeScp::Serving(RespondToEcho)(conversation);
     }
   });
   AssociationPool pool(scp.Peer());
@@ -573,7 +573,7 @@ TEST(AssociationPoolTest, TellsAFailureStatusOfAnEcho) {
 }
 
 TEST(AssociationPoolTest, ServesManyThreads) {
-  FakeScp scp(FakeScp::Serving(AnswerEcho));
+  FakeScp scp(FakeScp::Serving(RespondToEcho));
   AssociationPool pool(scp.Peer());
   std::vector<std::jthread> threads;
   for (int i = 0; i < 8; ++i) {

@@ -25,7 +25,7 @@ enum class DownloadCase {
   kOne,        // one instance: exact bytes
   kMany,       // many of two series, in one call
   kNone,       // an instance that the archive does not have
-  kRefused,    // nobody answers
+  kRefused,    // nobody responds
   kTimeout,    // the archive falls silent in the middle
   kTruncated,  // the archive ends in the middle
   kCancelled,  // the caller gives up while it waits
@@ -44,11 +44,11 @@ class DownloadWorld {
   virtual Downloader& downloader() = 0;
   // All that the archive holds: at least two series, one of them with more than ten instances.
   virtual const std::map<InstanceReference, std::string>& content() const = 0;
-  // From now on nobody answers.
+  // From now on nobody responds.
   virtual void Refuse() {}
-  // From now on an answer stops after its first half, the connection stays.
+  // From now on a response stops after its first half, the connection stays.
   virtual void FallSilent() {}
-  // From now on an answer ends after its first half.
+  // From now on a response ends after its first half.
   virtual void CutOff() {}
   // All is well again.
   virtual void Recover() {}

@@ -1,3 +1,5 @@
+// MakeCGetDownloader() of downloaders.h: splits a download into C-GET requests, a list of instances or a whole series
+// each; c_get_fetch.h performs them. Thread-safe: each call of Download runs on the thread of its caller.
 #include <algorithm>
 #include <span>
 #include <utility>

@@ -1,3 +1,6 @@
+// The strategy of C-GET: which storage classes and transfer syntaxes to propose, in which order, and what to do when
+// the archive refuses. Runs on the thread that downloads; CGetExperience carries what it learns to the next call. Every
+// wanted instance is reported to the sink exactly once, unless an error ends the whole call.
 #include "download/c_get/c_get_fetch.h"
 
 #include <algorithm>
@@ -44,10 +47,10 @@ class Fetch {
   void Run() {
     const std::vector<std::string> likely = LikelyClasses();
     bool others = likely.empty() || FetchClasses(likely, Remaining());
-    if (others && !wanted_.empty() && !told_) {  // what others of the series are says nothing of these
-      told_ = !ClassOfSample().empty();
+    if (others && !wanted_.empty() && !class_reported_) {  // what others of the series are says nothing of these
+      class_reported_ = !ClassOfSample().empty();
     }
-    if (!told_) {
+    if (!class_reported_) {
       for (const std::vector<std::string>& group : StorageClassGroups()) {
         if (wanted_.empty() || !others) {
           break;
@@ -56,12 +59,12 @@ class Fetch {
       }
     }
     if (!wanted_.empty()) {
-      Settle();
+      Finish();
     }
   }
 
  private:
-  struct NoContext {};  // the archive accepted none of the storage classes
+  struct NoContext {};  // leaves AssociationPool::Ask when there is nothing to request; only Request() sees it
 
   Instances Remaining() const {
     Instances remaining;
@@ -80,18 +83,18 @@ class Fetch {
 
   std::string Doing() const { return StrCat("download instances of series ", series_.series.str()); }
 
-  // The class that the series is of; when the archive does not tell, those that its modality suggests.
+  // The class that the series is of; when the archive does not report it, those that its modality suggests.
   std::vector<std::string> LikelyClasses() {
     std::string sop_class = experience_.ClassOf(series_);
     if (sop_class.empty()) {
       sop_class = ClassOfSample();
-      told_ = !sop_class.empty();
+      class_reported_ = !sop_class.empty();
     }
     return sop_class.empty() ? StorageClassesOf(FindModality(pool_, model_, series_, context_))
                              : std::vector<std::string>{sop_class};
   }
 
-  // As the archive tells; empty: it does not.
+  // As the archive reports it; empty: it does not.
   std::string ClassOfSample() {
     const Instances all = Remaining();
     const auto found =
@@ -109,33 +112,28 @@ class Fetch {
     RetrieveResult result = FetchWithChoices(classes, instances);
     instances = StillWanted(instances);
     // Left out without a word; or the archive does not send series.
-    if (series_first && !instances.empty() && (!result.some_failed() || IsRefused(result))) {
+    if (series_first && !instances.empty() && (!result.some_failed() || result.refused())) {
       result = FetchWithChoices(classes, instances);
       instances = StillWanted(instances);
     }
     // Some archives refuse a list that names an instance which they do not have (Orthanc).
-    if (IsRefused(result) && instances.size() > 1 && asking_ != CGetAsking::kSeries && TellAbsent(instances)) {
+    if (result.refused() && instances.size() > 1 && asking_ != CGetAsking::kSeries && ReportAbsent(instances)) {
       instances = StillWanted(instances);
       if (!instances.empty()) {
         result = FetchWithChoices(classes, instances);
         instances = StillWanted(instances);
       }
     }
-    if (IsRefused(result) && instances.size() > 1 && asking_ != CGetAsking::kSeries) {
+    if (result.refused() && instances.size() > 1 && asking_ != CGetAsking::kSeries) {
       const size_t before = wanted_.size();
       FetchWithChoices(classes, {instances.front()});
       if (wanted_.size() < before) {
-        LogInfo("The archive takes no lists of instances: they are asked for one by one");
+        LogInfo("The archive takes no lists of instances: they are requested one by one");
         experience_.RememberNoLists();
         return FetchOneByOne(classes, StillWanted(instances));
       }
     }
     return result.some_failed();
-  }
-
-  // Nothing went wrong underneath, it is the request that is not liked.
-  static bool IsRefused(const RetrieveResult& result) {
-    return result.status != dimse::kSuccess && !result.sub_operations_failed() && result.completed == 0;
   }
 
   bool FetchOneByOne(const std::vector<std::string>& classes, const Instances& instances) {
@@ -161,9 +159,9 @@ class Fetch {
           choices.begin() + static_cast<std::ptrdiff_t>(i)) {
         continue;
       }
-      try {
-        result = Request(classes, choice, instances, accepted);
-      } catch (const NoContext&) {
+      if (std::optional<RetrieveResult> requested = Request(classes, choice, instances, accepted)) {
+        result = *std::move(requested);
+      } else {
         if (choice == kEachSyntax) {
           reason_ = Error(ErrorCode::kUnsupported,
                           StrCat("Cannot ", Doing(), ": the archive does not send ", SopClassForLog(key), " by C-GET"));
@@ -201,9 +199,10 @@ class Fetch {
     return result;
   }
 
-  // One C-GET. `accepted` becomes the transfer syntaxes that the archive took.
-  RetrieveResult Request(const std::vector<std::string>& classes, const SyntaxChoice& choice,
-                         const Instances& instances, std::vector<std::string>& accepted) {
+  // One C-GET. `accepted` becomes the transfer syntaxes that the archive accepted; when it accepts none of the storage
+  // classes, nothing is requested: nullopt.
+  std::optional<RetrieveResult> Request(const std::vector<std::string>& classes, const SyntaxChoice& choice,
+                                        const Instances& instances, std::vector<std::string>& accepted) {
     AssociationRequest request{{{std::string(model_.get), {std::string(kImplicitVrLittleEndian)}}}};
     std::vector<ProposedContext> storage = StorageContexts(classes, choice);
     request.contexts.insert(request.contexts.end(), storage.begin(), storage.end());
@@ -228,7 +227,13 @@ class Fetch {
           .SetNumber(dimse::kPriority, 0);
       association.Send(context_id, command, identifier, context_);
     };
-    AssociationLease lease = pool_.Ask(request, ask, context_);
+    std::optional<AssociationLease> leased;
+    try {
+      leased.emplace(pool_.Ask(request, ask, context_));
+    } catch (const NoContext&) {
+      return std::nullopt;
+    }
+    AssociationLease& lease = *leased;
     asking_ = asking_ == CGetAsking::kSeries ? CGetAsking::kSeries : CGetAsking::kList;
     for (;;) {
       const DimseMessage message = lease->ReceiveCommand(context_);
@@ -236,7 +241,7 @@ class Fetch {
         Receive(*lease, message);
       } else if (message.command.field() != dimse::kCGetRsp ||
                  message.command.Number(dimse::kMessageIdBeingRespondedTo) != message_id) {
-        throw Error(ErrorCode::kProtocol, StrCat("Cannot ", Doing(), ": the archive answered with something else"));
+        throw Error(ErrorCode::kProtocol, StrCat("Cannot ", Doing(), ": the archive responded with something else"));
       } else if (!IsPending(message.command)) {
         RetrieveResult result = ReadResult(*lease, message, context_);
         failed_.insert(result.failed_instances.begin(), result.failed_instances.end());
@@ -261,7 +266,7 @@ class Fetch {
     const auto wanted = uid && has_class ? wanted_.find(*uid) : wanted_.end();
     uint16_t status = has_class ? dimse::kSuccess : kDataSetMismatch;
     if (wanted == wanted_.end()) {
-      LogDebug(StrCat("Dropped an instance that was not asked for: ", uid ? uid->str() : "one without a proper UID"));
+      LogDebug(StrCat("Dropped an instance that was not requested: ", uid ? uid->str() : "one without a proper UID"));
       association.ReceiveDataSet([](std::span<const std::byte>) {}, context_);
     } else {
       const InstanceReference instance = wanted->second;
@@ -285,17 +290,17 @@ class Fetch {
   }
 
   // What did not come: it does not exist, is of another class than expected, or failed.
-  void Settle() {
+  void Finish() {
     const Instances remaining = Remaining();
     const std::optional<SopClasses> found = FindSopClasses(pool_, model_, series_, remaining, context_);
     if (!found) {
       for (const InstanceReference& instance : remaining) {
-        SettleWithoutLookup(instance);
+        FinishWithoutLookup(instance);
       }
       return;
     }
     std::map<std::string, Instances> untried;
-    TellAbsent(remaining, *found);
+    ReportAbsent(remaining, *found);
     for (const InstanceReference& instance : StillWanted(remaining)) {
       const auto row = found->find(instance.instance);
       if (row != found->end() && !row->second.empty() && !tried_.contains(row->second)) {
@@ -309,17 +314,17 @@ class Fetch {
   }
 
   // True when there were some.
-  bool TellAbsent(const Instances& instances) {
+  bool ReportAbsent(const Instances& instances) {
     const auto found = FindSopClasses(pool_, model_, series_, instances, context_);
-    return found && TellAbsent(instances, *found);
+    return found && ReportAbsent(instances, *found);
   }
-  bool TellAbsent(const Instances& instances, const SopClasses& found) {
+  bool ReportAbsent(const Instances& instances, const SopClasses& found) {
     const size_t before = wanted_.size();
     for (const InstanceReference& instance : instances) {
-      // Archives that do not match lists of UIDs answer a single one.
+      // Archives that do not match lists of UIDs respond to a single one.
       if (!found.contains(instance.instance) && !failed_.contains(instance.instance) &&
           (instances.size() == 1 || IsAbsent(instance))) {
-        Tell(instance, std::nullopt);
+        Report(instance, std::nullopt);
       }
     }
     return wanted_.size() < before;
@@ -331,35 +336,35 @@ class Fetch {
   }
 
   // An archive without C-FIND: asked for this instance alone, it says that there was nothing to send.
-  void SettleWithoutLookup(const InstanceReference& instance) {
+  void FinishWithoutLookup(const InstanceReference& instance) {
     std::vector<std::string> accepted;
     const std::vector<std::string> classes(tried_.begin(), tried_.end());
     asking_ = CGetAsking::kList;
-    try {
-      const RetrieveResult result = Request(classes, SyntaxChoice(kEachSyntax), {instance}, accepted);
+    const std::optional<RetrieveResult> result = Request(classes, SyntaxChoice(kEachSyntax), {instance}, accepted);
+    if (result) {
       if (!wanted_.contains(instance.instance)) {
         return;
       }
-      if (result.counted && !result.some_failed() && result.completed == 0 && result.warnings == 0) {
-        Tell(instance, std::nullopt);
+      if (result->nothing_to_send()) {
+        Report(instance, std::nullopt);
         return;
       }
-      reason_ = ResultError(result, Doing());
-    } catch (const NoContext&) {
+      reason_ = ResultError(*result, Doing());
     }
-    Tell(instance, reason_);
+    Report(instance, reason_);
   }
 
   void FailTheRest() {
     for (const InstanceReference& instance : Remaining()) {
-      Tell(instance, reason_ ? *reason_
-                             : Error(ErrorCode::kProtocol, StrCat("Cannot download instance ", instance.instance.str(),
-                                                                  ": the archive lists it and did not send it")));
+      Report(instance, reason_
+                           ? *reason_
+                           : Error(ErrorCode::kProtocol, StrCat("Cannot download instance ", instance.instance.str(),
+                                                                ": the archive lists it and did not send it")));
     }
   }
 
   // nullopt: the archive has no such instance.
-  void Tell(const InstanceReference& instance, const std::optional<Error>& failure) {
+  void Report(const InstanceReference& instance, const std::optional<Error>& failure) {
     wanted_.erase(instance.instance);
     if (failure) {
       sink_.OnFailed(instance, *failure);
@@ -375,11 +380,11 @@ class Fetch {
   CGetAsking asking_;  // the next time
   DownloadSink& sink_;
   const Context& context_;
-  std::map<Uid, InstanceReference> wanted_;  // of which the sink was not told yet
+  std::map<Uid, InstanceReference> wanted_;  // not yet reported to the sink
   std::set<std::string> tried_;              // classes that were proposed
   std::set<Uid> failed_;                     // that the archive named as such, so that they exist
   size_t delivered_ = 0;
-  bool told_ = false;            // the archive itself told the class, in this run
+  bool class_reported_ = false;  // the archive itself reported the class, in this run
   std::optional<Error> reason_;  // why the latest request brought not all
 };
 

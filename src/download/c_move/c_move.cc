@@ -1,3 +1,6 @@
+// MakeCMoveDownloader() of downloaders.h: C-MOVE to our own storage SCP. The thread that calls Download sends the
+// request and waits; the instances arrive on the SCP's threads, in move_receiver.h. The final response is not trusted:
+// archives send it before the last instance, or never.
 #include <algorithm>
 #include <span>
 #include <stop_token>
@@ -60,9 +63,9 @@ class Fetch {
       result = Move(expected_.Remaining());
     }
     if (!expected_.Complete()) {
-      Settle(result);
+      Finish(result);
     }
-    while (expected_.some_on_their_way()) {  // came while it was settled
+    while (expected_.some_on_their_way()) {  // arrived in the meantime
       expected_.AwaitMore(options_.late, context_);
     }
     expected_.Check();
@@ -123,7 +126,7 @@ class Fetch {
         const DimseMessage message = lease->ReceiveCommand(context_);
         if (message.command.field() != dimse::kCMoveRsp ||
             message.command.Number(dimse::kMessageIdBeingRespondedTo) != message_id) {
-          throw Error(ErrorCode::kProtocol, StrCat("Cannot ", Doing(), ": the archive answered with something else"));
+          throw Error(ErrorCode::kProtocol, StrCat("Cannot ", Doing(), ": the archive responded with something else"));
         }
         if (!IsPending(message.command)) {
           RetrieveResult result = ReadResult(*lease, message, context_);
@@ -144,14 +147,14 @@ class Fetch {
     std::stop_source wake;
     const std::stop_callback on_stop(context_.stop, [&wake] { wake.request_stop(); });
     const std::stop_callback on_over(expected_.over(), [&wake] { wake.request_stop(); });
-    asked_at_ = Clock::now();
+    requested_at_ = Clock::now();
     for (;;) {
       expected_.Check();
       const bool complete = expected_.Complete();
       constexpr std::chrono::seconds kStep{1};
       const Clock::time_point until = Clock::now() + (complete ? options_.late : kStep);
       try {
-        association.WaitForAnswer({complete ? context_.stop : wake.get_token(), std::min(until, context_.deadline)});
+        association.WaitForResponse({complete ? context_.stop : wake.get_token(), std::min(until, context_.deadline)});
         return true;
       } catch (const Error& error) {
         if (error.code() != ErrorCode::kTimedOut && error.code() != ErrorCode::kCancelled) {
@@ -170,12 +173,13 @@ class Fetch {
   }
 
   bool IsSilent() const {
-    return Clock::now() - std::max(asked_at_, expected_.last_activity()) >= pool_.peer().stall_timeout;
+    return Clock::now() - std::max(requested_at_, expected_.last_activity()) >= pool_.peer().stall_timeout;
   }
 
   Error Silence() const {
-    return {ErrorCode::kTimedOut, StrCat("Cannot ", Doing(), ": the archive neither sent an instance nor answered for ",
-                                         pool_.peer().stall_timeout.count(), " ms")};
+    return {ErrorCode::kTimedOut,
+            StrCat("Cannot ", Doing(), ": the archive neither sent an instance nor responded for ",
+                   pool_.peer().stall_timeout.count(), " ms")};
   }
 
   static void Cancel(Association& association, uint8_t context_id, uint16_t message_id) noexcept {
@@ -188,7 +192,7 @@ class Fetch {
   }
 
   // What did not come: it does not exist, or failed.
-  void Settle(const RetrieveResult& result) {
+  void Finish(const RetrieveResult& result) {
     const Instances remaining = expected_.Remaining();
     if (remaining.empty()) {
       return;
@@ -196,25 +200,24 @@ class Fetch {
     const std::optional<SopClasses> found = FindSopClasses(pool_, model_, series_, remaining, context_);
     for (const InstanceReference& instance : remaining) {
       if (!found && remaining.size() > 1) {
-        SettleAlone(instance, Move({instance}));
+        FinishOne(instance, Move({instance}));
       } else if (!found) {
-        SettleAlone(instance, result);
+        FinishOne(instance, result);
       } else if (!found->contains(instance.instance) && !result.failed_instances.contains(instance.instance) &&
                  (remaining.size() == 1 || IsAbsent(instance))) {
-        expected_.Tell(instance, std::nullopt, context_);
+        expected_.Report(instance, std::nullopt, context_);
       } else {
-        expected_.Tell(instance, Reason(result), context_);
+        expected_.Report(instance, Reason(result), context_);
       }
     }
   }
 
   // `result` of a request for this instance.
-  void SettleAlone(const InstanceReference& instance, const RetrieveResult& result) {
-    const bool none = result.counted && !result.some_failed() && result.completed == 0 && result.warnings == 0;
-    expected_.Tell(instance, none ? std::nullopt : std::optional(Reason(result)), context_);
+  void FinishOne(const InstanceReference& instance, const RetrieveResult& result) {
+    expected_.Report(instance, result.nothing_to_send() ? std::nullopt : std::optional(Reason(result)), context_);
   }
 
-  // Archives that do not match lists of UIDs answer a single one.
+  // Archives that do not match lists of UIDs respond to a single one.
   bool IsAbsent(const InstanceReference& instance) const {
     const auto found = FindSopClasses(pool_, model_, series_, {&instance, 1}, context_);
     return found && found->empty();
@@ -237,8 +240,8 @@ class Fetch {
   MoveReceiver& receiver_;
   ExpectedInstances expected_;
   const Context& context_;
-  Clock::time_point asked_at_;
-  bool was_silent_ = false;  // when it had answered at last
+  Clock::time_point requested_at_;
+  bool was_silent_ = false;  // when it had responded at last
 };
 
 class CMove : public Downloader {

@@ -1,3 +1,5 @@
+// Called from two sides: ExpectedInstances by the thread that downloads, MoveReceiver by the threads of StorageScp, one
+// for each association. The sink is never called with the mutex held.
 #include "download/c_move/move_receiver.h"
 
 #include <algorithm>
@@ -18,10 +20,11 @@ constexpr uint16_t kDataSetMismatch = 0xA900;
 
 }  // namespace
 
+// The receiver's mutex guards every member that changes. (An annotation cannot say so: one mutex guards all states.)
 struct ExpectedInstances::State {
   explicit State(DownloadSink& s) : sink(s) {}
 
-  DownloadSink& sink;  // used by whoever has set sink_busy
+  DownloadSink& sink;  // used by the thread that has set sink_busy
   bool sink_busy = false;
   std::exception_ptr sink_error;
   std::map<Uid, InstanceReference> wanted;  // not claimed
@@ -40,14 +43,16 @@ struct MoveReceiver::Claim {
   InstanceReference instance;
 };
 
-// The sink is ours as long as this lives. Begun under the lock and ended without it.
+// Exclusive use of the sink while it lives. Constructed under the lock, destroyed without it.
 class MoveReceiver::Turn {
  public:
-  Turn(MoveReceiver& receiver, State& state) : receiver_(receiver), state_(state) { state.sink_busy = true; }
+  Turn(MoveReceiver& receiver, State& state) TROLLEY_REQUIRES(receiver.mutex_) : receiver_(receiver), state_(state) {
+    state.sink_busy = true;
+  }
   ~Turn() {
-    const std::lock_guard lock(receiver_.mutex_);
+    const MutexLock lock(receiver_.mutex_);
     state_.sink_busy = false;
-    receiver_.changed_.notify_all();
+    receiver_.changed_.NotifyAll();
   }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
@@ -63,29 +68,29 @@ ExpectedInstances::ExpectedInstances(MoveReceiver& receiver, std::span<const Ins
   for (const InstanceReference& instance : wanted) {
     state_->wanted.emplace(instance.instance, instance);
   }
-  const std::lock_guard lock(receiver_.mutex_);
+  const MutexLock lock(receiver_.mutex_);
   receiver_.expected_.push_back(state_);
 }
 
 ExpectedInstances::~ExpectedInstances() {
   {
-    const std::lock_guard lock(receiver_.mutex_);
+    const MutexLock lock(receiver_.mutex_);
     std::erase(receiver_.expected_, state_);
   }
   state_->closing.request_stop();
-  std::unique_lock lock(receiver_.mutex_);
-  receiver_.changed_.wait(lock, [&] { return state_->claimed == 0; });
+  MutexLock lock(receiver_.mutex_);
+  receiver_.changed_.Wait(lock, [&] { return state_->claimed == 0; });
 }
 
 uint16_t ExpectedInstances::NewMessageId() {
-  const std::lock_guard lock(receiver_.mutex_);
+  const MutexLock lock(receiver_.mutex_);
   receiver_.message_id_ = static_cast<uint16_t>(receiver_.message_id_ % 0xFFFF + 1);
   state_->message_id = receiver_.message_id_;
   return receiver_.message_id_;
 }
 
 std::vector<InstanceReference> ExpectedInstances::Remaining() const {
-  const std::lock_guard lock(receiver_.mutex_);
+  const MutexLock lock(receiver_.mutex_);
   std::vector<InstanceReference> remaining;
   for (const auto& [uid, instance] : state_->wanted) {
     remaining.push_back(instance);
@@ -94,27 +99,27 @@ std::vector<InstanceReference> ExpectedInstances::Remaining() const {
 }
 
 bool ExpectedInstances::Complete() const {
-  const std::lock_guard lock(receiver_.mutex_);
+  const MutexLock lock(receiver_.mutex_);
   return state_->complete();
 }
 
 size_t ExpectedInstances::received() const {
-  const std::lock_guard lock(receiver_.mutex_);
+  const MutexLock lock(receiver_.mutex_);
   return state_->received;
 }
 
 size_t ExpectedInstances::arrived() const {
-  const std::lock_guard lock(receiver_.mutex_);
+  const MutexLock lock(receiver_.mutex_);
   return state_->received - state_->claimed;
 }
 
 bool ExpectedInstances::some_on_their_way() const {
-  const std::lock_guard lock(receiver_.mutex_);
+  const MutexLock lock(receiver_.mutex_);
   return state_->claimed > 0;
 }
 
 Clock::time_point ExpectedInstances::last_activity() const {
-  const std::lock_guard lock(receiver_.mutex_);
+  const MutexLock lock(receiver_.mutex_);
   return state_->last_activity;
 }
 
@@ -123,19 +128,19 @@ std::stop_token ExpectedInstances::over() const {
 }
 
 void ExpectedInstances::Check() const {
-  const std::lock_guard lock(receiver_.mutex_);
+  const MutexLock lock(receiver_.mutex_);
   if (state_->sink_error) {
     std::rethrow_exception(state_->sink_error);
   }
 }
 
 bool ExpectedInstances::AwaitMore(std::chrono::milliseconds patience, const Context& context) {
-  std::unique_lock lock(receiver_.mutex_);
+  MutexLock lock(receiver_.mutex_);
   const size_t before = state_->received - state_->claimed;
   const auto came = [&] { return state_->complete() || state_->received - state_->claimed != before; };
   for (;;) {
     const Clock::time_point patient_until = (state_->claimed > 0 ? Clock::now() : state_->last_activity) + patience;
-    if (receiver_.changed_.wait_until(lock, context.stop, std::min(patient_until, context.deadline), came)) {
+    if (receiver_.changed_.WaitUntil(lock, context.stop, std::min(patient_until, context.deadline), came)) {
       return true;
     }
     context.Check("wait for instances");
@@ -146,19 +151,19 @@ bool ExpectedInstances::AwaitMore(std::chrono::milliseconds patience, const Cont
   }
 }
 
-void ExpectedInstances::Tell(const InstanceReference& instance, const std::optional<Error>& failure,
-                             const Context& context) {
-  std::unique_lock lock(receiver_.mutex_);
+void ExpectedInstances::Report(const InstanceReference& instance, const std::optional<Error>& failure,
+                               const Context& context) {
+  MutexLock lock(receiver_.mutex_);
   const auto free = [&] { return !state_->sink_busy; };
-  while (!receiver_.changed_.wait_until(lock, context.stop,
-                                        std::min(context.deadline, Clock::now() + std::chrono::hours(1)), free)) {
+  while (!receiver_.changed_.WaitUntil(lock, context.stop,
+                                       std::min(context.deadline, Clock::now() + std::chrono::hours(1)), free)) {
     context.Check("wait for instances");
   }
   if (state_->wanted.erase(instance.instance) == 0) {
     return;  // it came after all
   }
   const MoveReceiver::Turn turn(receiver_, *state_);
-  lock.unlock();
+  lock.Unlock();
   failure ? state_->sink.OnFailed(instance, *failure) : state_->sink.OnMissing(instance);
 }
 
@@ -166,7 +171,7 @@ std::string MoveReceiver::ChooseSyntax(const std::vector<std::string>& proposed)
   const auto uncompressed = std::find_if(proposed.begin(), proposed.end(), [](const std::string& syntax) {
     return syntax == kExplicitVrLittleEndian || syntax == kImplicitVrLittleEndian;
   });
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (uncompressed == proposed.end() || uncompressed == proposed.begin()) {
     return proposed.front();
   }
@@ -175,12 +180,12 @@ std::string MoveReceiver::ChooseSyntax(const std::vector<std::string>& proposed)
 }
 
 bool MoveReceiver::prefers_uncompressed() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return prefer_uncompressed_;
 }
 
 bool MoveReceiver::ChooseOtherwise(bool preferred_uncompressed) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (had_choice_ && prefer_uncompressed_ == preferred_uncompressed) {
     prefer_uncompressed_ = !prefer_uncompressed_;
   }
@@ -195,7 +200,7 @@ uint16_t MoveReceiver::OnStore(const StoreRequest& request, const DataSetReader&
   }
   const std::optional<Claim> claim = ClaimFor(request);
   if (!claim) {
-    LogDebug(StrCat("Dropped an instance that was not asked for, or not any longer, sent by ",
+    LogDebug(StrCat("Dropped an instance that was not requested, or is no longer wanted, sent by ",
                     request.calling_aet.empty() ? "an archive" : request.calling_aet));
     read([](std::span<const std::byte>) {}, {});
     return dimse::kSuccess;
@@ -212,7 +217,7 @@ uint16_t MoveReceiver::OnStore(const StoreRequest& request, const DataSetReader&
 
 std::optional<MoveReceiver::Claim> MoveReceiver::ClaimFor(const StoreRequest& request) {
   const std::optional<Uid> uid = Uid::Parse(request.sop_instance);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::shared_ptr<State> chosen;
   std::shared_ptr<State> originator;
   for (const std::shared_ptr<State>& state : expected_) {
@@ -229,7 +234,7 @@ std::optional<MoveReceiver::Claim> MoveReceiver::ClaimFor(const StoreRequest& re
       ++originator->received;
       originator->last_activity = Clock::now();
     }
-    changed_.notify_all();
+    changed_.NotifyAll();
     return std::nullopt;
   }
   Claim claim{chosen, chosen->wanted.extract(*uid).mapped()};
@@ -242,32 +247,33 @@ std::optional<MoveReceiver::Claim> MoveReceiver::ClaimFor(const StoreRequest& re
 uint16_t MoveReceiver::Receive(const Claim& claim, const StoreRequest& request, const DataSetReader& read) {
   State& state = *claim.state;
   const Context context{state.closing.get_token()};
-  std::unique_lock wait_lock(mutex_);
-  if (!changed_.wait(wait_lock, context.stop, [&] { return !state.sink_busy; }) || state.sink_error) {
+  MutexLock wait_lock(mutex_);
+  if (!changed_.Wait(wait_lock, context.stop, [&] { return !state.sink_busy; }) || state.sink_error) {
     return kOutOfResources;
   }
   const Turn turn(*this, state);
-  wait_lock.unlock();
-  struct SinkFailed {};
+  wait_lock.Unlock();
+  // What the sink throws is kept for the thread that downloads.
+  bool sink_failed = false;
   const auto in_sink = [&](const auto& function) {
     try {
       function();
     } catch (...) {
-      {
-        const std::lock_guard lock(mutex_);
-        state.sink_error = std::current_exception();
-      }
-      throw SinkFailed();
+      sink_failed = true;
+      const MutexLock lock(mutex_);
+      state.sink_error = std::current_exception();
+    }
+  };
+  const auto abort_if_sink_failed = [&] {
+    if (sink_failed) {
+      throw Error(ErrorCode::kCancelled, "Cannot take an instance: its download was given up");
     }
   };
   InstanceReceiver receiver(claim.instance, {claim.instance.instance, request.sop_class, request.transfer_syntax},
                             state.sink);
   const auto fail = [&](const Error& error) {
-    if (!context.stop.stop_requested()) {
-      try {
-        in_sink([&] { receiver.Fail(error); });
-      } catch (const SinkFailed&) {  // it is kept for the thread that downloads
-      }
+    if (!sink_failed && !context.stop.stop_requested()) {
+      in_sink([&] { receiver.Fail(error); });
     }
   };
   uint16_t status = dimse::kSuccess;
@@ -275,10 +281,11 @@ uint16_t MoveReceiver::Receive(const Claim& claim, const StoreRequest& request, 
     read(
         [&](std::span<const std::byte> piece) {
           {
-            const std::lock_guard lock(mutex_);
+            const MutexLock lock(mutex_);
             state.last_activity = Clock::now();
           }
           in_sink([&] { receiver.Take(piece); });
+          abort_if_sink_failed();
         },
         context);
     in_sink([&] {
@@ -287,8 +294,7 @@ uint16_t MoveReceiver::Receive(const Claim& claim, const StoreRequest& request, 
         receiver.Fail(*problem);
       }
     });
-  } catch (const SinkFailed&) {
-    throw Error(ErrorCode::kCancelled, "Cannot take an instance: its download was given up");
+    abort_if_sink_failed();
   } catch (const Error& error) {
     fail(error);
     throw;
@@ -303,11 +309,11 @@ void MoveReceiver::Release(const Claim& claim) {
   State& state = *claim.state;
   bool over = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     --state.claimed;
     state.last_activity = Clock::now();
     over = state.complete() || state.sink_error;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   if (over) {
     state.over.request_stop();

@@ -1,17 +1,16 @@
 #ifndef TROLLEY_DOWNLOAD_C_MOVE_MOVE_RECEIVER_H_
 #define TROLLEY_DOWNLOAD_C_MOVE_MOVE_RECEIVER_H_
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "dimse/storage_scp.h"
 #include "trolley/context.h"
 #include "trolley/downloader.h"
@@ -22,8 +21,8 @@ namespace trolley {
 
 class MoveReceiver;
 
-// What a C-MOVE asked for, while it arrives. Instances are handed to the sink one after another, whatever the number of
-// associations; one whose turn has not come is not read from. Used by the thread that downloads.
+// The instances that one C-MOVE requested, while they arrive. The sink gets them one after another, whatever the number
+// of associations; an association is read only when its turn has come. Used by the thread that downloads.
 class ExpectedInstances {
  public:
   // `wanted` of one series. The receiver's threads use the sink as long as this lives.
@@ -32,10 +31,10 @@ class ExpectedInstances {
   ExpectedInstances(const ExpectedInstances&) = delete;
   ExpectedInstances& operator=(const ExpectedInstances&) = delete;
 
-  // A message ID for the request that brings them, which no other request has at the time: it tells those apart that
-  // ask for the same.
+  // A message ID for the request that brings them, unique among current requests: it distinguishes requests for the
+  // same instance.
   uint16_t NewMessageId();
-  // Of which the sink was not told yet, and which are not on their way.
+  // Neither reported to the sink yet nor on their way.
   std::vector<InstanceReference> Remaining() const;
   // Nothing remains and nothing is on its way.
   bool Complete() const;
@@ -51,9 +50,9 @@ class ExpectedInstances {
   void Check() const;
   // Waits until another object came whole, or nothing has come for `patience`: false. Throws when the context ends.
   bool AwaitMore(std::chrono::milliseconds patience, const Context& context);
-  // Tells the sink what became of a remaining instance; nullopt: the archive has none. Throws when the context ends
-  // before the sink is free.
-  void Tell(const InstanceReference& instance, const std::optional<Error>& failure, const Context& context);
+  // Reports the outcome of a remaining instance to the sink; nullopt: the archive has none. Throws when the context
+  // ends before the sink is free.
+  void Report(const InstanceReference& instance, const std::optional<Error>& failure, const Context& context);
 
  private:
   friend class MoveReceiver;
@@ -62,15 +61,15 @@ class ExpectedInstances {
   const std::shared_ptr<State> state_;
 };
 
-// Sorts what archives send to us to those who asked for it: by SOPInstanceUID, and by the C-MOVE's message ID where
-// several asked for the same. What nobody asked for, or not any longer, is dropped.
+// Gives each instance that an archive sends to the download that requested it: by SOPInstanceUID, and by the C-MOVE's
+// message ID where several requested the same. Drops instances that no download wants (any more). Thread-safe.
 class MoveReceiver : public StoreHandler {
  public:
   // An archive that offers several syntaxes in one context and cannot convert fails what is stored in another one: then
   // the other choice is worth a try. What comes first is the archive's own preference, mostly a compressed one.
   std::string ChooseSyntax(const std::vector<std::string>& proposed) override;
   bool prefers_uncompressed();
-  // For somebody who failed with that preference. True when an archive offered a choice that would turn out otherwise
+  // Call it after a failure with that preference. True when an archive offered a choice that would turn out otherwise
   // now, by this or since another one failed.
   bool ChooseOtherwise(bool preferred_uncompressed);
   uint16_t OnStore(const StoreRequest& request, const DataSetReader& read) override;
@@ -85,12 +84,12 @@ class MoveReceiver : public StoreHandler {
   uint16_t Receive(const Claim& claim, const StoreRequest& request, const DataSetReader& read);
   void Release(const Claim& claim);
 
-  std::mutex mutex_;  // of this and of all states
-  std::condition_variable_any changed_;
-  std::vector<std::shared_ptr<State>> expected_;
-  bool prefer_uncompressed_ = false;
-  bool had_choice_ = false;
-  uint16_t message_id_ = 0;  // the latest
+  Mutex mutex_;  // also guards the contents of all states
+  StoppableCondition changed_;
+  std::vector<std::shared_ptr<State>> expected_ TROLLEY_GUARDED_BY(mutex_);
+  bool prefer_uncompressed_ TROLLEY_GUARDED_BY(mutex_) = false;
+  bool had_choice_ TROLLEY_GUARDED_BY(mutex_) = false;
+  uint16_t message_id_ TROLLEY_GUARDED_BY(mutex_) = 0;  // the latest
 };
 
 }  // namespace trolley

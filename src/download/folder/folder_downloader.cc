@@ -1,3 +1,5 @@
+// MakeFolderDownloader() of downloaders.h: reads the files of a folder as an archive. Files may change at any
+// time: one that changed while it was read is a failed instance, never wrong bytes. Thread-safe.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,3 +1,6 @@
+// MakeRad69Downloader() of downloaders.h: IHE RAD-69 (Retrieve Imaging Document Set), many instances in one request.
+// This part classifies the errors of a response and repeats requests while the server is busy; rad69_receiver.h takes
+// the files. Thread-safe: each call of Download has its own Retrieval.
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -61,19 +64,19 @@ std::string DoingFor(const Instances& instances) {
 }
 
 // The server's own words, unless nobody may see them: servers quote names of patients.
-std::string_view Said(std::string_view text) {
+std::string_view Quotable(std::string_view text) {
   return Sensitive(text) == text ? text : std::string_view();
 }
 
 // "Receiver: disk on fire"
-std::string FaultSaid(std::string_view fault) {
+std::string QuotableFault(std::string_view fault) {
   const std::string_view code = fault.substr(0, fault.find(": "));
-  const std::string_view reason = Said(fault.substr(code.size()));
+  const std::string_view reason = Quotable(fault.substr(code.size()));
   return StrCat(code, reason);
 }
 
-// What the errors of one answer say about the instances that did not come.
-struct Verdict {
+// The errors of one response, for the instances that did not arrive.
+struct ErrorsByInstance {
   std::map<Uid, Rad69Error> own;      // each its own
   std::optional<Rad69Error> general;  // about no one of them
 };
@@ -86,13 +89,15 @@ std::set<Uid> UidsOf(const Instances& instances) {
   return uids;
 }
 
-Verdict Attribute(const std::vector<Rad69Error>& errors, const Instances& asked, const Instances& remaining) {
-  Verdict verdict;
-  const std::set<Uid> all = UidsOf(asked);
+ErrorsByInstance Attribute(const std::vector<Rad69Error>& errors, const Instances& requested,
+                           const Instances& remaining) {
+  ErrorsByInstance by_instance;
+  const std::set<Uid> all = UidsOf(requested);
   const std::set<Uid> uids = UidsOf(remaining);
   for (const Rad69Error& error : errors) {
     if (error.warning) {
-      LogInfo(StrCat("The archive warns: ", error.code, Said(error.context).empty() ? "" : " ", Said(error.context)));
+      LogInfo(StrCat("The archive warns: ", error.code, Quotable(error.context).empty() ? "" : " ",
+                     Quotable(error.context)));
       continue;
     }
     // "1.2.3", "urn:oid:1.2.3"
@@ -101,12 +106,12 @@ Verdict Attribute(const std::vector<Rad69Error>& errors, const Instances& asked,
       uid = remaining.front().instance;
     }
     if (uid && uids.contains(*uid)) {
-      verdict.own.try_emplace(*uid, error);
-    } else if ((!uid || !all.contains(*uid)) && !verdict.general) {
-      verdict.general = error;
+      by_instance.own.try_emplace(*uid, error);
+    } else if ((!uid || !all.contains(*uid)) && !by_instance.general) {
+      by_instance.general = error;
     }
   }
-  return verdict;
+  return by_instance;
 }
 
 // One call of Download.
@@ -137,7 +142,7 @@ class Retrieval {
       if (instances.empty()) {
         return;
       }
-      LogInfo(StrCat("The archive is busy: ", instances.size(), " of ", before, " instances are asked for again in ",
+      LogInfo(StrCat("The archive is busy: ", instances.size(), " of ", before, " instances are requested again in ",
                      pause.count(), " ms"));
       WaitFor(-1, 0, context_, pause);
     }
@@ -169,19 +174,20 @@ class Retrieval {
       return {};
     }
     CheckHttp(receiver, doing);
-    return busy_ ? Again(instances, *std::exchange(busy_, std::nullopt)) : Judge(receiver, instances, doing);
+    return busy_response_ ? RetryUnlessLast(instances, *std::exchange(busy_response_, std::nullopt))
+                          : ReportOutcomes(receiver, instances, doing);
   }
 
-  // Throws for an answer that is a failure as a whole; sets busy_ for one that is only for now.
+  // Throws for a response that is a failure as a whole; sets busy_response_ for one that is only for now.
   void CheckHttp(const Rad69Receiver& receiver, const std::string& doing) {
     const int status = receiver.head().status;
-    const std::optional<Rad69Response>& answer = receiver.answer();
+    const std::optional<Rad69Response>& response = receiver.response();
     const bool success = status >= 200 && status <= 299;
-    if (answer && answer->fault) {
-      const bool ours = answer->fault->starts_with("Sender") || answer->fault->starts_with("Client");
+    if (response && response->fault) {
+      const bool ours = response->fault->starts_with("Sender") || response->fault->starts_with("Client");
       const Error failure(
           ours ? ErrorCode::kProtocol : ErrorCode::kUnavailable,
-          StrCat("Cannot ", doing, ": the server answered with a SOAP fault, ", FaultSaid(*answer->fault)));
+          StrCat("Cannot ", doing, ": the server responded with a SOAP fault, ", QuotableFault(*response->fault)));
       if (success || status == 400 || status == 500) {
         throw failure;
       }
@@ -205,37 +211,37 @@ class Retrieval {
       if (status != 503 && status != 429) {
         throw;
       }
-      busy_ = error;
+      busy_response_ = error;
       return;
     }
-    throw Error(ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server answered HTTP ", status));
+    throw Error(ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server responded with HTTP ", status));
   }
 
   // All of `instances`, unless it was the last try.
-  Instances Again(const Instances& instances, const Error& error) const {
+  Instances RetryUnlessLast(const Instances& instances, const Error& error) const {
     if (last_) {
       throw error;
     }
     return instances;
   }
 
-  // Tells what became of each instance that did not come.
-  Instances Judge(const Rad69Receiver& receiver, const Instances& instances, const std::string& doing) {
+  // Reports each instance that did not arrive. Returns those that are worth another try.
+  Instances ReportOutcomes(const Rad69Receiver& receiver, const Instances& instances, const std::string& doing) {
     const Instances remaining = receiver.Remaining();
     if (remaining.empty()) {
       return {};
     }
-    const Rad69Response answer = receiver.answer().value_or(Rad69Response());
-    const Verdict verdict = Attribute(answer.errors, instances, remaining);
+    const Rad69Response response = receiver.response().value_or(Rad69Response());
+    const ErrorsByInstance by_instance = Attribute(response.errors, instances, remaining);
     const std::map<Uid, std::string> bad_parts = receiver.BadParts();
-    Instances again;
+    Instances retry;
     Instances unexplained;
     for (const InstanceReference& instance : remaining) {
-      const auto own = verdict.own.find(instance.instance);
+      const auto own = by_instance.own.find(instance.instance);
       const auto bad = bad_parts.find(instance.instance);
-      if (own != verdict.own.end()) {
+      if (own != by_instance.own.end()) {
         if (!last_ && IsBusy(own->second) && !IsIgnored(own->second)) {
-          again.push_back(instance);
+          retry.push_back(instance);
         } else {
           Report(instance, own->second);
         }
@@ -246,25 +252,26 @@ class Retrieval {
       }
     }
     if (unexplained.empty()) {
-      return again;
+      return retry;
     }
     const bool nothing = remaining.size() == instances.size() && unexplained.size() == remaining.size();
-    if (verdict.general) {
-      const Instances more = JudgeGeneral(*verdict.general, unexplained, nothing, doing);
-      again.insert(again.end(), more.begin(), more.end());
-      return again;
+    if (by_instance.general) {
+      const Instances more = ClassifyGeneralError(*by_instance.general, unexplained, nothing, doing);
+      retry.insert(retry.end(), more.begin(), more.end());
+      return retry;
     }
-    if (nothing && answer.status == Rad69Response::Status::kNone && instances.size() > 1) {
+    if (nothing && response.status == Rad69Response::Status::kNone && instances.size() > 1) {
       throw Error(ErrorCode::kProtocol, StrCat("Cannot ", doing, ": ", Reason(receiver)));
     }
     for (const InstanceReference& instance : unexplained) {
       Fail(instance, Reason(receiver));
     }
-    return again;
+    return retry;
   }
 
-  // An error that names no instance. `nothing`: nothing else is known of this answer.
-  Instances JudgeGeneral(const Rad69Error& error, const Instances& instances, bool nothing, const std::string& doing) {
+  // An error that names no instance. `nothing`: nothing else is known of this response.
+  Instances ClassifyGeneralError(const Rad69Error& error, const Instances& instances, bool nothing,
+                                 const std::string& doing) {
     if (!IsIgnored(error)) {
       if (IsBusy(error) && !last_) {
         return instances;
@@ -284,9 +291,9 @@ class Retrieval {
     if (!receiver.problem().empty()) {
       return receiver.problem();
     }
-    return receiver.answer() && receiver.answer()->status != Rad69Response::Status::kNone
+    return receiver.response() && receiver.response()->status != Rad69Response::Status::kNone
                ? "the server left it out without saying why"
-               : "the answer has neither documents nor errors";
+               : "the response has neither documents nor errors";
   }
 
   // --- One instance ---
@@ -325,8 +332,8 @@ class Retrieval {
   }
 
   static std::string Describe(const Rad69Error& error) {
-    const std::string_view said = Said(error.context);
-    return StrCat("the server answered ", error.code.empty() ? "with an error" : error.code, said.empty() ? "" : " (",
+    const std::string_view said = Quotable(error.context);
+    return StrCat("the server responded with ", error.code.empty() ? "an error" : error.code, said.empty() ? "" : " (",
                   said, said.empty() ? "" : ")", Advice(error));
   }
 
@@ -335,7 +342,7 @@ class Retrieval {
   DownloadSink& sink_;
   const Context& context_;
   bool last_ = false;                      // there will be no other try
-  std::optional<Error> busy_;              // the latest answer, as a whole
+  std::optional<Error> busy_response_;     // the latest response, as a whole
   std::map<std::string, size_t> ignored_;  // by error code
 };
 
@@ -362,7 +369,7 @@ class Rad69 : public Downloader {
         requests.push_back(std::move(batch.instances));
         continue;
       }
-      // Servers answer a SOPInstanceUID once, also when it is in two series.
+      // Servers send a SOPInstanceUID once, also when it is in two series.
       for (const InstanceReference& instance : batch.instances) {
         size_t at = 0;
         while (at < uids.size() && uids[at].contains(instance.instance)) {

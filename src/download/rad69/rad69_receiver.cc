@@ -1,3 +1,4 @@
+// Called by the HTTP client on the thread that downloads. It buffers the SOAP envelope, but no file outside of it.
 #include "download/rad69/rad69_receiver.h"
 
 #include <algorithm>
@@ -28,7 +29,7 @@ bool IsSoap(const std::optional<MediaType>& type) {
 }
 
 [[noreturn]] void NoRad69(std::string_view type) {
-  throw Error(ErrorCode::kProtocol, StrCat("the server answered ", type.empty() ? "something" : type,
+  throw Error(ErrorCode::kProtocol, StrCat("the server responded with ", type.empty() ? "something" : type,
                                            " instead of a SOAP envelope; check the URL of the archive"));
 }
 
@@ -97,13 +98,13 @@ void Rad69Receiver::Sniff(std::span<const std::byte> piece) {
 
 void Rad69Receiver::AddText(std::span<const std::byte> piece, size_t most) {
   if (piece.size() > most - std::min(most, text_.size())) {
-    throw Error(ErrorCode::kProtocol, StrCat("the SOAP envelope of the answer is longer than ", most >> 20, " MiB"));
+    throw Error(ErrorCode::kProtocol, StrCat("the SOAP envelope of the response is longer than ", most >> 20, " MiB"));
   }
   text_.append(Text(piece));
 }
 
 bool Rad69Receiver::IsRoot(const std::string& id, const std::optional<MediaType>& type) const {
-  if (answer_) {
+  if (response_) {
     return false;
   }
   if (IsSoap(type) || (!root_id_.empty() && id == root_id_)) {
@@ -126,8 +127,8 @@ void Rad69Receiver::OnPartBegin(const PartHead& head) {
     return;
   }
   std::optional<Uid> expected;
-  if (answer_) {
-    if (const auto document = answer_->documents.find(part_id_); document != answer_->documents.end()) {
+  if (response_) {
+    if (const auto document = response_->documents.find(part_id_); document != response_->documents.end()) {
       expected = document->second;
     } else {
       LogDebug("The archive sent a part that its SOAP envelope does not mention");
@@ -158,20 +159,20 @@ void Rad69Receiver::OnPartEnd() {
 // The files may be good all the same.
 void Rad69Receiver::ReadRoot() {
   try {
-    answer_ = ParseRad69Response(std::exchange(text_, {}));
+    response_ = ParseRad69Response(std::exchange(text_, {}));
   } catch (const Error& error) {
-    answer_ = Rad69Response();
-    answer_->damaged = true;
+    response_ = Rad69Response();
+    response_->damaged = true;
     problem_ = error.what();
   }
-  if (answer_->damaged) {
+  if (response_->damaged) {
     LogWarning("The archive's SOAP envelope is not well-formed; taken from it what could be made out");
   }
   TakeEmbedded();
 }
 
 void Rad69Receiver::TakeEmbedded() {
-  for (const auto& [uid, bytes] : answer_->embedded) {
+  for (const auto& [uid, bytes] : response_->embedded) {
     files_.Begin(bytes.size(), uid);
     files_.Add(std::as_bytes(std::span(bytes)));
     std::string bad = files_.End();
@@ -179,34 +180,34 @@ void Rad69Receiver::TakeEmbedded() {
       files_.Confirm();
     } else {
       problem_ = bad;
-      answer_->documents.emplace(uid.str(), uid);
+      response_->documents.emplace(uid.str(), uid);
       bad_parts_[uid.str()] = std::move(bad);
     }
   }
-  answer_->embedded.clear();
+  response_->embedded.clear();
 }
 
 void Rad69Receiver::Finish() {
   switch (body_) {
     case Body::kNone:
-      problem_ = "the server answered with no content";
+      problem_ = "the server responded with no content";
       return;
     case Body::kUnknown:
-      problem_ = "the server answered with an empty body";
+      problem_ = "the server responded with an empty body";
       return;
     case Body::kMultipart:
       parser_->Finish();
       files_.Confirm();
       return;
     case Body::kEnvelope:
-      answer_ = ParseRad69Response(std::exchange(text_, {}));
+      response_ = ParseRad69Response(std::exchange(text_, {}));
       TakeEmbedded();
       return;
     case Body::kFailure:
       break;
   }
   try {
-    answer_ = ParseRad69Response(text_);  // a SOAP Fault
+    response_ = ParseRad69Response(text_);  // a SOAP Fault
   } catch (const Error&) {
     problem_ = text_.substr(0, text_.find('\0'));
   }
@@ -214,8 +215,8 @@ void Rad69Receiver::Finish() {
 
 std::map<Uid, std::string> Rad69Receiver::BadParts() const {
   std::map<Uid, std::string> by_uid;
-  if (answer_) {
-    for (const auto& [id, uid] : answer_->documents) {
+  if (response_) {
+    for (const auto& [id, uid] : response_->documents) {
       if (const auto bad = bad_parts_.find(id); bad != bad_parts_.end()) {
         by_uid[uid] = bad->second;
       }

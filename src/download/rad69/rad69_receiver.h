@@ -20,7 +20,7 @@
 
 namespace trolley {
 
-// Takes one RAD-69 answer as it arrives and hands the wanted instances on, in constant memory: a multipart body whose
+// Takes one RAD-69 response as it arrives and hands the wanted instances on, in constant memory: a multipart body whose
 // root part is the SOAP envelope and whose other parts are files, or the envelope alone, which may hold files. Where
 // the envelope says which document a part is, the file in it has to be that; what comes before the envelope is known by
 // its own SOPInstanceUID.
@@ -37,18 +37,18 @@ class Rad69Receiver : public HttpSink, public MultipartSink {
   void OnPartBegin(const PartHead& head) override;
   void OnPartData(std::span<const std::byte> piece) override;
   void OnPartEnd() override;
-  // The answer is complete, as far as HTTP can tell. Throws kProtocol when it is not whole or no RAD-69.
+  // The response is complete, as far as HTTP can tell. Throws kProtocol when it is not whole or no RAD-69.
   void Finish();
 
   const HttpHead& head() const { return head_; }
   // The envelope, when one came.
-  const std::optional<Rad69Response>& answer() const { return answer_; }
+  const std::optional<Rad69Response>& response() const { return response_; }
   // Why nothing else can be told; "" when there is nothing to say.
   const std::string& problem() const { return problem_; }
   std::vector<InstanceReference> Remaining() const { return files_.Remaining(); }
   // What was wrong with the parts of instances that did not come, by SOPInstanceUID.
   std::map<Uid, std::string> BadParts() const;
-  // An exception came from the sink, not from the answer.
+  // An exception came from the sink, not from the response.
   bool sink_failed() const { return files_.sink_failed(); }
 
  private:
@@ -69,7 +69,7 @@ class Rad69Receiver : public HttpSink, public MultipartSink {
   bool in_root_ = false;
   std::string text_;     // of the envelope, or a failure
   std::string part_id_;  // of the file that comes
-  std::optional<Rad69Response> answer_;
+  std::optional<Rad69Response> response_;
   std::map<std::string, std::string> bad_parts_;  // Content-ID -> what was wrong
   std::string problem_;
 };

@@ -1,3 +1,4 @@
+// Reads what servers really send: also XML that is not well-formed. Input is untrusted, so sizes are limited.
 #include "download/rad69/rad69_response.h"
 
 #include <algorithm>
@@ -16,7 +17,7 @@ constexpr size_t kMaxTwice = size_t{8} << 20;    // larger ones are not held twi
 constexpr size_t kMaxText = 300;                 // of what a server says
 
 [[noreturn]] void Unreadable(std::string_view reason) {
-  throw Error(ErrorCode::kProtocol, StrCat("Cannot read the RAD-69 answer: ", reason));
+  throw Error(ErrorCode::kProtocol, StrCat("Cannot read the RAD-69 response: ", reason));
 }
 
 std::string_view LocalName(std::string_view name) {
@@ -65,51 +66,51 @@ std::string FaultText(const pugi::xml_node& fault) {
   return StrCat(code, reason.empty() ? "" : ": ", reason);
 }
 
-void ReadDocument(const pugi::xml_node& xml, Rad69Response& answer) {
+void ReadDocument(const pugi::xml_node& xml, Rad69Response& response) {
   const std::optional<Uid> uid = Uid::Parse(Trim(Child(xml, "DocumentUniqueId").text().get()));
   const pugi::xml_node document = Child(xml, "Document");
   if (!uid || !document) {
     return;
   }
   if (const pugi::xml_node include = Child(document, "Include")) {
-    answer.documents.emplace(ContentId(include.attribute("href").value()), *uid);
+    response.documents.emplace(ContentId(include.attribute("href").value()), *uid);
     return;
   }
   std::optional<std::string> bytes = DecodeBase64(document.text().get());
   if (!bytes) {
-    answer.damaged = true;
+    response.damaged = true;
     return;
   }
-  answer.embedded.emplace_back(*uid, *std::move(bytes));
+  response.embedded.emplace_back(*uid, *std::move(bytes));
 }
 
-void ReadRegistryResponse(const pugi::xml_node& xml, Rad69Response& answer) {
-  answer.status = StatusOf(xml.attribute("status").value());
+void ReadRegistryResponse(const pugi::xml_node& xml, Rad69Response& response) {
+  response.status = StatusOf(xml.attribute("status").value());
   for (const pugi::xml_node& error : Child(xml, "RegistryErrorList").children()) {
     if (Is(error, "RegistryError")) {
-      answer.errors.push_back(MakeError(error.attribute("errorCode").value(), error.attribute("codeContext").value(),
-                                        error.attribute("location").value(), error.attribute("severity").value()));
+      response.errors.push_back(MakeError(error.attribute("errorCode").value(), error.attribute("codeContext").value(),
+                                          error.attribute("location").value(), error.attribute("severity").value()));
     }
   }
 }
 
 Rad69Response ReadEnvelope(const pugi::xml_node& envelope) {
-  Rad69Response answer;
+  Rad69Response response;
   const pugi::xml_node body = Child(envelope, "Body");
   if (const pugi::xml_node fault = Child(body, "Fault")) {
-    answer.fault = FaultText(fault);
-    return answer;
+    response.fault = FaultText(fault);
+    return response;
   }
-  for (const pugi::xml_node& response : body.children()) {
-    for (const pugi::xml_node& child : response.children()) {
+  for (const pugi::xml_node& element : body.children()) {
+    for (const pugi::xml_node& child : element.children()) {
       if (Is(child, "RegistryResponse")) {
-        ReadRegistryResponse(child, answer);
+        ReadRegistryResponse(child, response);
       } else if (Is(child, "DocumentResponse")) {
-        ReadDocument(child, answer);
+        ReadDocument(child, response);
       }
     }
   }
-  return answer;
+  return response;
 }
 
 // --- Not well-formed ---
@@ -126,8 +127,8 @@ std::string_view ValueIn(std::string_view tag, std::string_view name) {
 
 // Looks at each tag for itself: servers forget quotes.
 Rad69Response ReadDamaged(std::string_view xml) {
-  Rad69Response answer;
-  answer.damaged = true;
+  Rad69Response response;
+  response.damaged = true;
   std::optional<Uid> uid;
   for (size_t at = xml.find('<'); at != std::string_view::npos;) {
     const size_t end = std::min(xml.find_first_of("<>", at + 1), xml.size());
@@ -137,18 +138,18 @@ Rad69Response ReadDamaged(std::string_view xml) {
         tag.begin(), tag.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
     const std::string_view name = LocalName(std::string_view(tag).substr(0, tag.find_first_of(" /")));
     if (name == "RegistryResponse") {
-      answer.status = StatusOf(ValueIn(tag, "status"));
+      response.status = StatusOf(ValueIn(tag, "status"));
     } else if (name == "RegistryError") {
-      answer.errors.push_back(MakeError(ValueIn(tag, "errorCode"), ValueIn(tag, "codeContext"),
-                                        ValueIn(tag, "location"), ValueIn(tag, "severity")));
+      response.errors.push_back(MakeError(ValueIn(tag, "errorCode"), ValueIn(tag, "codeContext"),
+                                          ValueIn(tag, "location"), ValueIn(tag, "severity")));
     } else if (name == "DocumentUniqueId" && next != std::string_view::npos && next > end) {
       uid = Uid::Parse(Trim(xml.substr(end + 1, next - end - 1)));
     } else if (name == "Include" && uid) {
-      answer.documents.emplace(ContentId(ValueIn(tag, "href")), *uid);
+      response.documents.emplace(ContentId(ValueIn(tag, "href")), *uid);
     }
     at = next;
   }
-  return answer;
+  return response;
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct Rad69Error {
   bool warning = false;  // the document comes all the same
 };
 
-// The SOAP part of an answer.
+// The SOAP part of a response.
 struct Rad69Response {
   // By the last word of the status' URI; kNone: there is no RegistryResponse.
   enum class Status { kNone, kSuccess, kPartialSuccess, kFailure } status = Status::kNone;

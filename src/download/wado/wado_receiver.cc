@@ -1,3 +1,4 @@
+// Called by the HTTP client on the thread that downloads. It must not buffer a file: pieces go on as they arrive.
 #include "download/wado/wado_receiver.h"
 
 #include <algorithm>
@@ -25,7 +26,7 @@ bool HasMagic(std::span<const std::byte> bytes) {
 }
 
 [[noreturn]] void NotDicom(std::string_view type) {
-  throw Error(ErrorCode::kProtocol, StrCat("the server answered ", type.empty() ? "something" : type,
+  throw Error(ErrorCode::kProtocol, StrCat("the server responded with ", type.empty() ? "something" : type,
                                            " instead of DICOM; check the URL of the archive"));
 }
 
@@ -88,14 +89,14 @@ void WadoReceiver::OnBody(std::span<const std::byte> piece) {
   }
 }
 
-// Servers answer with a bare file where multipart was asked for, and forget to name the boundary.
+// Servers respond with a bare file where multipart was asked for, and forget to name the boundary.
 void WadoReceiver::Sniff() {
   const std::vector<std::byte> begin = std::exchange(held_, {});
   if (HasMagic(begin)) {
     if (!end_is_marked_) {
       throw Error(
           ErrorCode::kProtocol,
-          "the server neither tells the length of its answer nor marks its end, so that a lost connection would "
+          "the server neither tells the length of its response nor marks its end, so that a lost connection would "
           "go unnoticed");
     }
     body_ = Body::kSingle;
@@ -116,13 +117,13 @@ void WadoReceiver::Sniff() {
 void WadoReceiver::Finish() {
   switch (body_) {
     case Body::kNone:
-      reason_ = "the server answered with no content";
+      reason_ = "the server responded with no content";
       return;
     case Body::kFailure:
       return;
     case Body::kUnknown:
       if (held_.empty()) {
-        reason_ = "the server answered with an empty body";
+        reason_ = "the server responded with an empty body";
         return;
       }
       Sniff();  // too short for a file: only an empty multipart body can be

@@ -18,7 +18,7 @@
 
 namespace trolley {
 
-// Takes one answer of WADO-RS or the like as it arrives and hands the wanted instances on, in constant memory:
+// Takes one response of WADO-RS or the like as it arrives and hands the wanted instances on, in constant memory:
 // multipart or single part, whatever its headers claim. Each part's SOPInstanceUID is looked at before the first byte
 // is handed on; an instance ends for the sink only when the delimiter after it (for the last one, the closing
 // delimiter) was seen.
@@ -37,7 +37,7 @@ class WadoReceiver : public HttpSink, public MultipartSink {
   void OnPartBegin(const PartHead& head) override { BeginPart(head.content_length); }
   void OnPartData(std::span<const std::byte> piece) override { files_.Add(piece); }
   void OnPartEnd() override { EndPart(); }
-  // The answer is complete, as far as HTTP can tell. Throws kProtocol when it is not whole.
+  // The response is complete, as far as HTTP can tell. Throws kProtocol when it is not whole.
   void Finish();
 
   // Instances that did not come whole.
@@ -47,7 +47,7 @@ class WadoReceiver : public HttpSink, public MultipartSink {
   const std::string& reason() const { return reason_; }
   // The begin of a body that came with a failure status.
   const std::string& failure_text() const { return failure_text_; }
-  // An exception came from the sink, not from the answer.
+  // An exception came from the sink, not from the response.
   bool sink_failed() const { return files_.sink_failed(); }
 
  private:
@@ -61,7 +61,7 @@ class WadoReceiver : public HttpSink, public MultipartSink {
   Body body_ = Body::kNone;
   std::optional<uint64_t> length_;  // of the body
   bool end_is_marked_ = false;      // the body's end can be told from a lost connection
-  std::string rendered_type_;       // the answer claims to be a picture
+  std::string rendered_type_;       // the response claims to be a picture
   std::unique_ptr<MultipartParser> parser_;
   std::vector<std::byte> held_;  // what has to be looked at to know what the body is
   std::string reason_;

@@ -14,7 +14,7 @@ bool ConcernsOneInstance(int status) {
   return status >= 400 && status <= 499 && status != 401 && status != 407 && status != 408 && status != 429;
 }
 
-// The head is wanted also of an answer that was not read to its end.
+// The head is wanted also of a response that was not read to its end.
 struct HeadKeeper : HttpSink {
   explicit HeadKeeper(HttpSink& to) : sink(to) {}
   void OnHead(const HttpHead& h) override {
@@ -65,7 +65,7 @@ Error StatusFailure(const HttpHead& head, const std::string& doing, std::string_
   } catch (const Error& error) {
     return error;
   }
-  return {ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server answered HTTP ", head.status)};
+  return {ErrorCode::kProtocol, StrCat("Cannot ", doing, ": the server responded with HTTP ", head.status)};
 }
 
 WadoReply RequestInstances(HttpClient& http, const HttpRequest& request, const std::string& doing, bool alone,

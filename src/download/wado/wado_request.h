@@ -35,7 +35,7 @@ struct InstanceFailure {
 };
 
 // One request, for `wanted` of one series; what comes of them is handed on. `alone`: it is for one instance, so that an
-// answer that makes no sense is an InstanceFailure; other errors are thrown.
+// response that makes no sense is an InstanceFailure; other errors are thrown.
 WadoReply RequestInstances(HttpClient& http, const HttpRequest& request, const std::string& doing, bool alone,
                            std::span<const InstanceReference> wanted, DownloadSink& sink, const Context& context);
 

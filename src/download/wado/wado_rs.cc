@@ -1,3 +1,5 @@
+// MakeWadoRsDownloader() of downloaders.h: WADO-RS (PS3.18 §10.4), a series or an instance in one request. It finds out
+// which Accept header the server accepts, and remembers it for all threads.
 #include <array>
 #include <atomic>
 #include <functional>
@@ -17,27 +19,28 @@
 namespace trolley {
 namespace {
 
-constexpr size_t kSeriesThreshold = 8;  // so many instances of a series are cheaper in one request than one by one
+constexpr size_t kSeriesThreshold = 8;  // from this number on, one request for the series is cheaper than one for each
 
-struct Rung {
+// One Accept header to try.
+struct AcceptHeader {
   std::string_view accept;
   bool for_series;
   bool stored_bytes;  // else the server may convert to Explicit VR Little Endian (PS3.18 §8.7.3.4)
 };
-constexpr Rung kStoredParts = {R"(multipart/related; type="application/dicom"; transfer-syntax=*)", true, true};
-constexpr Rung kParts = {R"(multipart/related; type="application/dicom")", true, false};
-constexpr Rung kStoredFile = {"application/dicom; transfer-syntax=*", false, true};
-constexpr Rung kAnything = {"*/*", true, false};
+constexpr AcceptHeader kStoredParts = {R"(multipart/related; type="application/dicom"; transfer-syntax=*)", true, true};
+constexpr AcceptHeader kParts = {R"(multipart/related; type="application/dicom")", true, false};
+constexpr AcceptHeader kStoredFile = {"application/dicom; transfer-syntax=*", false, true};
+constexpr AcceptHeader kAnything = {"*/*", true, false};
 
-constexpr std::array kLadder = {kStoredParts, kParts, kStoredFile, kAnything};
+constexpr std::array kAcceptHeaders = {kStoredParts, kParts, kStoredFile, kAnything};
 // Azure and Google give an instance as it is; their series need parts all the same.
-constexpr std::array kFileFirstLadder = {kStoredFile, kStoredParts, kParts, kAnything};
+constexpr std::array kFileFirstHeaders = {kStoredFile, kStoredParts, kParts, kAnything};
 
-// What a server understands, as far as it is known.
-struct Ladder {
-  std::span<const Rung> rungs = kLadder;
-  std::atomic<int> settled{-1};           // the rung that works, -1: not known yet
-  std::atomic<bool> unacceptable{false};  // 406 was met, and a lower rung worked
+// The Accept headers for one kind of request, in order of preference, and which of them the server accepts.
+struct AcceptFallbacks {
+  std::span<const AcceptHeader> headers = kAcceptHeaders;
+  std::atomic<int> accepted{-1};          // index of the header that works; -1: not known yet
+  std::atomic<bool> unacceptable{false};  // the server sent 406 once, and a later header worked
 };
 
 // The server may still give the instances of the series one by one.
@@ -50,8 +53,8 @@ class WadoRs : public Downloader {
   WadoRs(const WadoRsOptions& options, std::shared_ptr<HttpClient> http)
       : base_(WithoutTrailingSlashes(options.url)), http_(std::move(http)) {
     if (options.profile == ServerProfile::kAzure || options.profile == ServerProfile::kGoogle) {
-      instance_ladder_.rungs = kFileFirstLadder;
-      series_has_own_ladder_ = true;
+      instance_fallbacks_.headers = kFileFirstHeaders;
+      series_has_own_fallbacks_ = true;
     }
   }
 
@@ -81,7 +84,7 @@ class WadoRs : public Downloader {
       for (const InstanceReference& instance : batch.instances) {
         context.Check("download instances");
         const bool missing = FetchOne(instance, sink, context);
-        if (missing && series_missing) {  // both say so: no need to ask for each of the others
+        if (missing && series_missing) {  // both are missing: the others need no requests
           ReportMissing(batch, instance, sink);
           break;
         }
@@ -91,12 +94,14 @@ class WadoRs : public Downloader {
   }
 
  private:
-  Ladder& LadderFor(bool series) { return series && series_has_own_ladder_ ? series_ladder_ : instance_ladder_; }
+  AcceptFallbacks& FallbacksFor(bool series) {
+    return series && series_has_own_fallbacks_ ? series_fallbacks_ : instance_fallbacks_;
+  }
 
   bool GivesSeries() const {
-    const Ladder& ladder = series_has_own_ladder_ ? series_ladder_ : instance_ladder_;
-    const int settled = ladder.settled.load(std::memory_order_relaxed);
-    return settled < 0 || ladder.rungs[static_cast<size_t>(settled)].for_series;
+    const AcceptFallbacks& fallbacks = series_has_own_fallbacks_ ? series_fallbacks_ : instance_fallbacks_;
+    const int accepted = fallbacks.accepted.load(std::memory_order_relaxed);
+    return accepted < 0 || fallbacks.headers[static_cast<size_t>(accepted)].for_series;
   }
 
   std::string SeriesUrl(const SeriesReference& series) const {
@@ -120,7 +125,8 @@ class WadoRs : public Downloader {
     }
   }
 
-  // Leaves in `batch` what has still to be asked for one by one. True when the archive says that it has no such series.
+  // Leaves in `batch` the instances that still need a request each. True when the archive says that it has no such
+  // series.
   bool FetchSeries(SeriesBatch& batch, DownloadSink& sink, const Context& context) {
     const std::string doing = StrCat("download series ", batch.series.series.str());
     WadoReply reply = Request(SeriesUrl(batch.series), true, [&](const HttpRequest& request) {
@@ -134,7 +140,7 @@ class WadoRs : public Downloader {
     }
     if (!reply.remaining.empty()) {
       LogInfo(StrCat("The archive left out ", reply.remaining.size(), " instances of series ",
-                     batch.series.series.str(), "; they are asked for one by one"));
+                     batch.series.series.str(), "; they are requested one by one"));
     }
     batch.instances = std::move(reply.remaining);
     return false;
@@ -148,55 +154,56 @@ class WadoRs : public Downloader {
     }
   }
 
-  // Down the ladder until the server understands; what is refused everywhere is answered with the first refusal.
-  WadoReply Request(const std::string& url, bool series, const std::function<WadoReply(const HttpRequest&)>& ask) {
-    Ladder& ladder = LadderFor(series);
-    const int settled = ladder.settled.load(std::memory_order_relaxed);
+  // Tries the Accept headers in turn until the server accepts one. When it refuses all, returns the first refusal.
+  WadoReply Request(const std::string& url, bool series, const std::function<WadoReply(const HttpRequest&)>& send) {
+    AcceptFallbacks& fallbacks = FallbacksFor(series);
+    const int accepted = fallbacks.accepted.load(std::memory_order_relaxed);
     std::optional<WadoReply> refused;
-    for (size_t rung = settled < 0 ? 0 : static_cast<size_t>(settled); rung < ladder.rungs.size(); ++rung) {
-      if (series && !ladder.rungs[rung].for_series) {
+    for (size_t index = accepted < 0 ? 0 : static_cast<size_t>(accepted); index < fallbacks.headers.size(); ++index) {
+      if (series && !fallbacks.headers[index].for_series) {
         continue;
       }
       HttpRequest request;
       request.url = url;
-      request.headers = {StrCat("Accept: ", ladder.rungs[rung].accept)};
-      WadoReply reply = ask(request);
+      request.headers = {StrCat("Accept: ", fallbacks.headers[index].accept)};
+      WadoReply reply = send(request);
       const int status = reply.head.status;
       if (status != 400 && status != 406) {
         if (IsSuccess(status) && reply.delivered > 0) {
-          Settle(ladder, settled, rung, refused);
+          RememberAccepted(fallbacks, accepted, index, refused);
         }
-        // "Not found" for a lower rung is as good as for the first: the server knows what it was asked for.
+        // "Not found" for a later header counts like one for the first: the server understood the request.
         return IsSuccess(status) || IsMissing(status) || !refused ? reply : *std::move(refused);
       }
       if (!refused) {
         refused = std::move(reply);
       }
-      if (settled == 0) {
+      if (accepted == 0) {
         break;
       }
     }
     return std::move(refused).value();
   }
 
-  void Settle(Ladder& ladder, int settled, size_t rung, const std::optional<WadoReply>& refused) {
-    if (!ladder.rungs[rung].stored_bytes && !warned_.exchange(true)) {
+  void RememberAccepted(AcceptFallbacks& fallbacks, int accepted, size_t index,
+                        const std::optional<WadoReply>& refused) {
+    if (!fallbacks.headers[index].stored_bytes && !warned_.exchange(true)) {
       LogWarning(
           "The archive does not understand requests for stored bytes: it may convert instances to another "
           "transfer syntax");
     }
     // 406 may mean this one instance: it has to happen twice before the server is taken to be like that.
-    const bool certain = rung == 0 || !refused || refused->head.status == 400 || ladder.unacceptable.exchange(true);
-    if (settled != static_cast<int>(rung) && certain) {
-      ladder.settled.store(static_cast<int>(rung), std::memory_order_relaxed);
+    const bool certain = index == 0 || !refused || refused->head.status == 400 || fallbacks.unacceptable.exchange(true);
+    if (accepted != static_cast<int>(index) && certain) {
+      fallbacks.accepted.store(static_cast<int>(index), std::memory_order_relaxed);
     }
   }
 
   std::string base_;
   const std::shared_ptr<HttpClient> http_;
-  Ladder instance_ladder_;
-  Ladder series_ladder_;
-  bool series_has_own_ladder_ = false;  // else both are one
+  AcceptFallbacks instance_fallbacks_;
+  AcceptFallbacks series_fallbacks_;
+  bool series_has_own_fallbacks_ = false;  // else both are one
   std::atomic<bool> warned_{false};
 };
 

@@ -23,15 +23,15 @@
 namespace trolley {
 namespace {
 
-constexpr size_t kMetadataSeriesThreshold =
-    4;  // so many instances of a series are cheaper in one request than one by one
+// From this number of instances on, one request for the series is cheaper than one for each.
+constexpr size_t kMetadataSeriesThreshold = 4;
 constexpr size_t kMaxBody = size_t{1} << 30;
 constexpr size_t kMaxMetadataFailureText = 1024;
 
 constexpr std::string_view kJson = "application/dicom+json";
 constexpr std::string_view kXml = R"(multipart/related; type="application/dicom+xml")";
 
-// Gives the data sets of a multipart answer on.
+// Gives the data sets of a multipart response on.
 class PartReader : public MultipartSink {
  public:
   explicit PartReader(const WadoRsMetadata::Each& each) : each_(each) {}
@@ -58,7 +58,7 @@ void ReadBody(const HttpResponse& response, const WadoRsMetadata::Each& each) {
   const std::optional<MediaType> type = ParseMediaType(response.head.Header("content-type"));
   const std::string_view body = Trim(response.body);
   if (body.empty()) {
-    throw Error(ErrorCode::kProtocol, "the server answered with no content");
+    throw Error(ErrorCode::kProtocol, "the server responded with no content");
   }
   if (type && type->type.starts_with("multipart/")) {
     ReadParts(std::string(type->Parameter("boundary")), response.body, each);
@@ -69,7 +69,7 @@ void ReadBody(const HttpResponse& response, const WadoRsMetadata::Each& each) {
   } else if (body.front() == '<' && !(type && type->type.ends_with("html"))) {
     each(ParseNativeXml(body));
   } else {
-    throw Error(ErrorCode::kProtocol, StrCat("the server answered ", type ? type->type : "something",
+    throw Error(ErrorCode::kProtocol, StrCat("the server responded with ", type ? type->type : "something",
                                              " instead of metadata; check the URL of the archive"));
   }
 }
@@ -94,7 +94,7 @@ class MetadataClient {
     std::string text;
   };
 
-  // Throws for an answer that cannot be read, and what `each` throws.
+  // Throws for a response that cannot be read, and what `each` throws.
   Outcome Fetch(const std::string& path, const std::string& doing, const WadoRsMetadata::Each& each,
                 const Context& context) {
     const size_t first = first_.load(std::memory_order_relaxed);
@@ -158,7 +158,7 @@ class MetadataDownloader : public Downloader {
         }
         context.Check("download metadata");
         const bool missing = FetchOne(instance, wanted, context);
-        if (missing && series_missing) {  // both say so: no need to ask for each of the others
+        if (missing && series_missing) {  // both are missing: the others need no requests
           wanted.ReportMissing();
           break;
         }
@@ -180,11 +180,11 @@ class MetadataDownloader : public Downloader {
     bool Has(const InstanceReference& instance) const { return left_.contains(instance.instance); }
     void Drop(const InstanceReference& instance) { left_.erase(instance.instance); }
 
-    void Take(const DataSet& data_set) {
+    void Deliver(const DataSet& data_set) {
       const std::optional<Uid> uid = Uid::Parse(FirstValue(data_set, tag::kSOPInstanceUID));
       const auto at = uid ? left_.find(*uid) : left_.end();
       if (at == left_.end()) {
-        LogDebug(StrCat("Dropped metadata that were not asked for: ", uid ? uid->str() : "no SOPInstanceUID"));
+        LogDebug(StrCat("Dropped metadata that were not requested: ", uid ? uid->str() : "no SOPInstanceUID"));
         return;
       }
       const InstanceReference instance = at->second;
@@ -216,13 +216,13 @@ class MetadataDownloader : public Downloader {
     const std::string doing = StrCat("download metadata of series ", series.series.str());
     try {
       const auto outcome = client_.Fetch(
-          MetadataClient::PathOf(series), doing, [&](const DataSet& data_set) { wanted.Take(data_set); }, context);
+          MetadataClient::PathOf(series), doing, [&](const DataSet& data_set) { wanted.Deliver(data_set); }, context);
       return IsMissing(outcome.head.status);  // other refusals: perhaps each instance is given
     } catch (const Error& error) {
       if (wanted.sink_failed || (error.code() != ErrorCode::kProtocol && error.code() != ErrorCode::kTooMany)) {
         throw;
       }
-      LogInfo(StrCat(error.what(), "; the instances are asked for one by one"));
+      LogInfo(StrCat(error.what(), "; the instances are requested one by one"));
       return false;
     }
   }
@@ -233,7 +233,7 @@ class MetadataDownloader : public Downloader {
     WadoReply reply;
     try {
       auto outcome = client_.Fetch(
-          MetadataClient::PathOf(instance), doing, [&](const DataSet& data_set) { wanted.Take(data_set); }, context);
+          MetadataClient::PathOf(instance), doing, [&](const DataSet& data_set) { wanted.Deliver(data_set); }, context);
       reply = {
           std::move(outcome.head), std::move(outcome.text), "the server sent the metadata of another instance", {}};
     } catch (const Error& error) {

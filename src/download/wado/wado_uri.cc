@@ -1,3 +1,4 @@
+// MakeWadoUriDownloader() of downloaders.h: WADO-URI (PS3.18 §9), one instance for each request. Thread-safe.
 #include <utility>
 
 #include "base/text.h"

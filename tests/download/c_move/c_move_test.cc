@@ -30,7 +30,7 @@ class Sender {
         sop_class_(sop_class) {}
   ~Sender() { association_->Release(); }
 
-  // The status of the answer.
+  // The status of the response.
   uint16_t Send(const std::string& uid, const std::string& data_set, uint16_t move_id = 0) {
     CommandSet store(dimse::kCStoreRq);
     store.SetUid(dimse::kAffectedSopClassUid, sop_class_)
@@ -68,7 +68,7 @@ class CMoveTest : public testing::Test {
     int failed = 0;
   };
 
-  // The archive does this for each C-MOVE, and then answers with that.
+  // The archive does this for each C-MOVE, and then responds with that.
   void Serve(std::function<Result(const Request&)> move) {
     downloader_.reset();
     scp_ = std::make_unique<FakeScp>(FakeScp::Serving([this, move](FakeConversation& talk, const FakeMessage& message) {
@@ -176,9 +176,9 @@ TEST_F(CMoveTest, DropsDuplicatesAndWhatWasNotAskedFor) {
 
 TEST_F(CMoveTest, WaitsForWhatComesAfterTheResponse) {
   std::jthread late;
-  std::promise<void> answered;
+  std::promise<void> responded;
   Serve([&](const Request& request) {
-    late = std::jthread([this, request, after = answered.get_future().share()] {
+    late = std::jthread([this, request, after = responded.get_future().share()] {
       after.wait_for(200ms);  // nobody says when the response was read
       Sender(port_, kCt, kExplicitLe).Send("1.1", FakeDataSet("1.1"), request.id);
     });
@@ -302,7 +302,7 @@ TEST_F(CMoveTest, APortInUseIsAClearError) {
   }
 }
 
-TEST_F(CMoveTest, AnswersAnEcho) {
+TEST_F(CMoveTest, RespondsToAnEcho) {
   Serve([](const Request&) { return Result{}; });
   DicomPeer peer = scp_->Peer();
   peer.port = static_cast<uint16_t>(port_);

@@ -76,12 +76,12 @@ TEST_F(MoveReceiverTest, DoesNotWaitForABusySinkWhenTheContextEnds) {
   };
   const std::jthread sender([&] { Store(expected.NewMessageId()); });
   busy.get_future().wait();
-  EXPECT_EQ(CodeOf([&] { expected.Tell(kOther, std::nullopt, Context::WithTimeout(20ms)); }), ErrorCode::kTimedOut);
+  EXPECT_EQ(CodeOf([&] { expected.Report(kOther, std::nullopt, Context::WithTimeout(20ms)); }), ErrorCode::kTimedOut);
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_EQ(CodeOf([&] { expected.Tell(kOther, std::nullopt, {stop.get_token()}); }), ErrorCode::kCancelled);
+  EXPECT_EQ(CodeOf([&] { expected.Report(kOther, std::nullopt, {stop.get_token()}); }), ErrorCode::kCancelled);
   free.set_value();
-  EXPECT_EQ(CodeOf([&] { expected.Tell(kOther, std::nullopt, Context::WithTimeout(10s)); }), std::nullopt);
+  EXPECT_EQ(CodeOf([&] { expected.Report(kOther, std::nullopt, Context::WithTimeout(10s)); }), std::nullopt);
   EXPECT_EQ(sink_.missing.size(), 1U);
   EXPECT_EQ(sink_.whole.size(), 1U);
 }

@@ -18,26 +18,26 @@ using testing::Pair;
 using Status = Rad69Response::Status;
 
 TEST(Rad69ResponseTest, ReadsSuccess) {
-  const Rad69Response answer = ParseRad69Response(Rad69EnvelopeXml(
+  const Rad69Response response = ParseRad69Response(Rad69EnvelopeXml(
       "Success", "", Rad69DocumentXml("1.2.3", "cid:1.2.3@urn%3Aihe%3Arad") + Rad69DocumentXml("1.2.4", "cid:x")));
-  EXPECT_EQ(answer.status, Status::kSuccess);
-  EXPECT_TRUE(answer.errors.empty());
-  EXPECT_FALSE(answer.damaged);
-  EXPECT_THAT(answer.documents, ElementsAre(Pair("1.2.3@urn:ihe:rad", Uid("1.2.3")), Pair("x", Uid("1.2.4"))));
+  EXPECT_EQ(response.status, Status::kSuccess);
+  EXPECT_TRUE(response.errors.empty());
+  EXPECT_FALSE(response.damaged);
+  EXPECT_THAT(response.documents, ElementsAre(Pair("1.2.3@urn:ihe:rad", Uid("1.2.3")), Pair("x", Uid("1.2.4"))));
 }
 
 TEST(Rad69ResponseTest, ReadsErrors) {
-  const Rad69Response answer = ParseRad69Response(Rad69EnvelopeXml(
+  const Rad69Response response = ParseRad69Response(Rad69EnvelopeXml(
       "PartialSuccess", Rad69ErrorXml("XDSMissingDocument", "1.2.3") + Rad69ErrorXml("Odd", " 1.2.4 ", "Warning"),
       Rad69DocumentXml("1.2.5", "cid:a")));
-  EXPECT_EQ(answer.status, Status::kPartialSuccess);
-  ASSERT_EQ(answer.errors.size(), 2u);
-  EXPECT_EQ(answer.errors[0].code, "XDSMissingDocument");
-  EXPECT_EQ(answer.errors[0].context, "Unable to locate SOP from MINT.");
-  EXPECT_EQ(answer.errors[0].location, "1.2.3");
-  EXPECT_FALSE(answer.errors[0].warning);
-  EXPECT_EQ(answer.errors[1].location, "1.2.4");
-  EXPECT_TRUE(answer.errors[1].warning);
+  EXPECT_EQ(response.status, Status::kPartialSuccess);
+  ASSERT_EQ(response.errors.size(), 2u);
+  EXPECT_EQ(response.errors[0].code, "XDSMissingDocument");
+  EXPECT_EQ(response.errors[0].context, "Unable to locate SOP from MINT.");
+  EXPECT_EQ(response.errors[0].location, "1.2.3");
+  EXPECT_FALSE(response.errors[0].warning);
+  EXPECT_EQ(response.errors[1].location, "1.2.4");
+  EXPECT_TRUE(response.errors[1].warning);
   EXPECT_EQ(ParseRad69Response(Rad69EnvelopeXml("Failure", "", "")).status, Status::kFailure);
 }
 
@@ -58,31 +58,31 @@ TEST(Rad69ResponseTest, ReadsEmbeddedDocuments) {
   const std::string document =
       "<DocumentResponse><DocumentUniqueId>1.2.3</DocumentUniqueId><Document>RElD\r\n "
       "TQ==</Document></DocumentResponse>";
-  const Rad69Response answer = ParseRad69Response(Rad69EnvelopeXml("Success", "", document));
-  EXPECT_THAT(answer.embedded, ElementsAre(Pair(Uid("1.2.3"), "DICM")));
+  const Rad69Response response = ParseRad69Response(Rad69EnvelopeXml("Success", "", document));
+  EXPECT_THAT(response.embedded, ElementsAre(Pair(Uid("1.2.3"), "DICM")));
 }
 
 TEST(Rad69ResponseTest, MakesOutWhatItCanOfDamagedXml) {
-  // As in a recorded answer: quotes are missing.
+  // As in a recorded response: quotes are missing.
   std::string xml = Rad69EnvelopeXml("PartialSuccess", Rad69ErrorXml("XDSMissingDocument", "1.2.3"),
                                      Rad69DocumentXml("1.2.5", "cid:a%20b"));
   xml.replace(xml.find("xds-b:2007\""), 11, "xds-b:2007");
   xml.replace(xml.find("xop/include\""), 12, "xop/include");
-  const Rad69Response answer = ParseRad69Response(xml);
-  EXPECT_TRUE(answer.damaged);
-  EXPECT_EQ(answer.status, Status::kPartialSuccess);
-  ASSERT_EQ(answer.errors.size(), 1u);
-  EXPECT_EQ(answer.errors[0].location, "1.2.3");
-  EXPECT_THAT(answer.documents, ElementsAre(Pair("a b", Uid("1.2.5"))));
+  const Rad69Response response = ParseRad69Response(xml);
+  EXPECT_TRUE(response.damaged);
+  EXPECT_EQ(response.status, Status::kPartialSuccess);
+  ASSERT_EQ(response.errors.size(), 1u);
+  EXPECT_EQ(response.errors[0].location, "1.2.3");
+  EXPECT_THAT(response.documents, ElementsAre(Pair("a b", Uid("1.2.5"))));
 }
 
 TEST(Rad69ResponseTest, RefusesWhatIsNoEnvelope) {
   for (const std::string xml : {"", "Error, server really does not know anymore", "<html><body>Envelope</body></html>",
                                 "<a>Envelope</a>", "{\"Envelope\": 1}"}) {
     try {
-      const Rad69Response answer = ParseRad69Response(xml);
-      EXPECT_TRUE(answer.damaged) << xml;  // not XML at all, and nothing in it
-      EXPECT_EQ(answer.status, Status::kNone) << xml;
+      const Rad69Response response = ParseRad69Response(xml);
+      EXPECT_TRUE(response.damaged) << xml;  // not XML at all, and nothing in it
+      EXPECT_EQ(response.status, Status::kNone) << xml;
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kProtocol);
       EXPECT_THAT(error.what(), HasSubstr("check the URL"));

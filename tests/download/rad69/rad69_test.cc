@@ -116,7 +116,7 @@ INSTANTIATE_TEST_SUITE_P(Rad69RootLast, DownloaderContract,
                                                     {kOne, kMany, kNone, kTruncated, kRecovers})),
                          DownloadContractName);
 
-// --- What servers really answer ---
+// --- What servers really send ---
 
 class Rad69Test : public testing::Test {
  protected:
@@ -126,7 +126,7 @@ class Rad69Test : public testing::Test {
     downloader_ = MakeRad69Downloader(options, Client());
   }
   void SetUp() override { Make({}); }
-  // The same answer to everything.
+  // The same response to everything.
   void Serve(const std::string& content_type, const std::string& body, int status = 200) {
     server_.server().SetHandler([=](const ReceivedRequest&, HttpReply& reply) {
       content_type.empty()
@@ -134,7 +134,7 @@ class Rad69Test : public testing::Test {
           : (void)reply.Respond(status, content_type, body);
     });
   }
-  // A multipart answer; each part with its header lines.
+  // A multipart response; each part with its header lines.
   void ServeParts(const std::vector<std::pair<std::string, std::string>>& parts, const std::string& more = "",
                   const std::string& end = "--\r\n") {
     std::string body;
@@ -211,7 +211,7 @@ TEST_F(Rad69Test, AsksTwiceForAUidThatIsInTwoSeries) {
   EXPECT_THAT(sink_.missing, ElementsAre(elsewhere));
 }
 
-// The seed's bug 7: errors inside a multipart answer are ignored.
+// The seed's bug 7: errors inside a multipart response are ignored.
 TEST_F(Rad69Test, TellsOfEachInstanceWhatBecameOfIt) {
   server_.SetHabits(
       {.errors = {{two_.instance.str(), "XDSRepositoryError"}, {Ref(1, 5).instance.str(), "urn:dicom:wado:0007"}},
@@ -268,7 +268,7 @@ TEST_F(Rad69Test, GoesOnAfterErrorsThatAreToBeIgnored) {
   EXPECT_THAT(sink_.missing, ElementsAre(absent));
   EXPECT_EQ(sink_.failed.size(), 1u);
   EXPECT_THAT(RecentProblems().back(), HasSubstr("ignore: 1 times UnknownError 1 times XDSMissingDocument"));
-  // Also where an answer fails as a whole.
+  // Also where a response fails as a whole.
   server_.server().SetHandler([this](const ReceivedRequest& request, HttpReply& reply) {
     const bool first = ReadRad69Request(request).instances.front() == one_;
     first ? (void)reply.Respond(200, "application/soap+xml",
@@ -410,7 +410,7 @@ TEST_F(Rad69Test, TellsFailuresOfTheServer) {
 }
 
 TEST_F(Rad69Test, TellsAnswersThatAreNoRad69) {
-  const std::vector<std::pair<std::string, std::string>> answers = {
+  const std::vector<std::pair<std::string, std::string>> responses = {
       {"", "Error"},
       {"text/html", "<html></html>"},
       {"application/json", "{}"},
@@ -419,7 +419,7 @@ TEST_F(Rad69Test, TellsAnswersThatAreNoRad69) {
       {"application/soap+xml", Rad69EnvelopeXml("", "", "").substr(0, 300)},
       {"multipart/related; boundary=b0", "--b0--\r\n"},
       {"multipart/related", "Error"}};
-  for (const auto& [type, body] : answers) {
+  for (const auto& [type, body] : responses) {
     SCOPED_TRACE(type + " " + body);
     Serve(type, body);
     EXPECT_EQ(Get({one_, two_}), ErrorCode::kProtocol);

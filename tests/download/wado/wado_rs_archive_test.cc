@@ -70,7 +70,7 @@ TEST_F(WadoRsArchiveTest, GetsASeriesInOneRequest) {
   EXPECT_EQ(world_.proxy().CountRequests(), 1u);
 }
 
-// The answer for a series ends with the connection: only the closing delimiter tells that it is whole.
+// The response for a series ends with the connection: only the closing delimiter tells that it is whole.
 TEST_F(WadoRsArchiveTest, ThrowsWhenASeriesIsCutOff) {
   const std::vector<InstanceReference> series = OrthancContent::Shared().Series("2", 2);
   world_.proxy().Cut(50000);

@@ -175,7 +175,7 @@ TEST_F(WadoRsMetadataTest, TakesXmlWhereThereIsNoJsonAndRemembers) {
 
 // The seed's bug 8: its check for errors was never called, so that these became JSON errors of Python.
 TEST_F(WadoRsMetadataTest, FailsForWhatIsNoMetadata) {
-  const std::vector<std::pair<std::string, std::string>> answers = {
+  const std::vector<std::pair<std::string, std::string>> responses = {
       {"text/html", "<html>Please log in</html>"},
       {"application/dicom+json", "<html>Please log in</html>"},
       {"application/dicom+json", ""},
@@ -187,7 +187,7 @@ TEST_F(WadoRsMetadataTest, FailsForWhatIsNoMetadata) {
       {R"(multipart/related; boundary=b)", "--b\r\n\r\n<html/>\r\n--b--"},
       {R"(multipart/related; boundary=b)", "--b\r\n\r\n" + Xml(one_)},
   };
-  for (const auto& [type, body] : answers) {
+  for (const auto& [type, body] : responses) {
     SCOPED_TRACE(type + " " + body.substr(0, 20));
     Serve(type, body);
     EXPECT_EQ(Get({one_}), std::nullopt);

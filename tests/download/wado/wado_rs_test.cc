@@ -81,14 +81,14 @@ INSTANTIATE_TEST_SUITE_P(WadoRs, DownloaderContract,
                              {kOne, kMany, kNone, kRefused, kTimeout, kTruncated, kCancelled, kRecovers})),
                          DownloadContractName);
 
-// --- What servers really answer ---
+// --- What servers really send ---
 
 class WadoRsTest : public testing::Test {
  protected:
   using Handler = FakeHttpServer::Handler;
 
   void Serve(Handler handler) { wado_.server().SetHandler(std::move(handler)); }
-  // The same answer to everything.
+  // The same response to everything.
   void Serve(const std::string& content_type, const std::string& body, int status = 200) {
     Serve([=](const ReceivedRequest&, HttpReply& reply) { reply.Respond(status, content_type, body); });
   }
@@ -238,7 +238,7 @@ TEST_F(WadoRsTest, FailsForAnotherInstanceBeforeAnyOfItsBytes) {
 
 TEST_F(WadoRsTest, FailsForWhatIsNotDicom) {
   const std::string page = "<html><body>Please log in</body></html>";
-  const std::vector<std::pair<std::string, std::string>> answers = {
+  const std::vector<std::pair<std::string, std::string>> responses = {
       {"text/html; charset=utf-8", page},
       {"application/json", "{}"},
       {"application/dicom+json", "[]"},
@@ -251,7 +251,7 @@ TEST_F(WadoRsTest, FailsForWhatIsNotDicom) {
       {"application/dicom", ""},
       {"multipart/related", "--"},
   };
-  for (const auto& [type, body] : answers) {
+  for (const auto& [type, body] : responses) {
     SCOPED_TRACE(type + " " + body.substr(0, 20));
     Serve(type, body);
     ExpectFailed(ErrorCode::kProtocol, "");
@@ -334,7 +334,7 @@ TEST_F(WadoRsTest, LetsAProtocolErrorOfTheSinkPass) {
   EXPECT_TRUE(sink_.failed.empty());
 }
 
-// --- The ladder ---
+// --- The fallback list of Accept headers ---
 
 class WadoRsLadderTest : public WadoRsTest {
  protected:

@@ -34,7 +34,7 @@ std::string QueryOf(const InstanceReference& instance) {
          "&objectUID=" + instance.instance.str() + "&contentType=application/dicom";
 }
 
-// Answers nothing but the five parameters of the standard, as they stand there.
+// Accepts nothing but the five parameters of the standard, as they stand there.
 class FakeWadoUri {
  public:
   enum class Mood { kWell, kSilent, kCutting };
@@ -127,9 +127,9 @@ TEST_F(WadoUriTest, NamesATransferSyntaxWhenItIsToldTo) {
               ElementsAre("/wado?site=7&" + QueryOf(one_) + "&transferSyntax=1.2.840.10008.1.2.1"));
 }
 
-// Among them the seed's mock answers: 1234 zero bytes, and a text with a success status.
+// Among them the seed's mock responses: 1234 zero bytes, and a text with a success status.
 TEST_F(WadoUriTest, FailsForWhatIsNotTheInstanceBeforeAnyOfItsBytes) {
-  const std::vector<std::pair<std::string, std::string>> answers = {
+  const std::vector<std::pair<std::string, std::string>> responses = {
       {"application/dicom", std::string(1234, '\0')},
       {"application/dicom", ""},
       {"text/html", "<html>Please log in</html>"},
@@ -137,7 +137,7 @@ TEST_F(WadoUriTest, FailsForWhatIsNotTheInstanceBeforeAnyOfItsBytes) {
       {"image/jpeg", "\xff\xd8\xff\xe0" + std::string(500, 'j')},
       {"application/dicom", wado_.content().at(two_)},
   };
-  for (const auto& [type, body] : answers) {
+  for (const auto& [type, body] : responses) {
     SCOPED_TRACE(type + " " + body.substr(0, 10));
     Serve(type, body);
     EXPECT_EQ(Get({one_}), std::nullopt);
