@@ -75,7 +75,7 @@ LogLevel FromSpdlog(spdlog::level::level_enum level) {
 // Hands lines to a program's own sink, without the time: that program adds its own.
 class CallingSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  explicit CallingSink(LogSink sink) : call_(std::move(sink)) {}
+  explicit CallingSink(LogSink call) : call_(std::move(call)) {}
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {

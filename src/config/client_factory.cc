@@ -9,6 +9,7 @@
 #include "cache/blob_store.h"
 #include "config/registry.h"
 #include "config/search_stores.h"
+#include "orthanc/orthanc_detection.h"
 #include "trolley/authenticator.h"
 #include "trolley/error.h"
 

@@ -4,7 +4,9 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "http/url_for_log.h"
 #include "orthanc/orthanc_json.h"
+#include "trolley/error.h"
 
 namespace trolley {
 namespace {
@@ -45,6 +47,21 @@ std::optional<std::string> DetectOrthanc(const std::string& url, HttpClient& htt
   // Without that plugin, the DICOMweb service at this address belongs to another server.
   const json plugin = Probe(StrCat(url, "/plugins/dicom-web"), http, context);
   return JsonText(plugin, "ID") == "dicom-web" ? std::optional(version) : std::nullopt;
+}
+
+std::string OrthancRoot(std::string_view dicom_web_url) {
+  while (dicom_web_url.ends_with('/')) {
+    dicom_web_url.remove_suffix(1);
+  }
+  const size_t scheme = dicom_web_url.find("://");
+  const size_t host = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const size_t slash = dicom_web_url.rfind('/');
+  if (slash == std::string_view::npos || slash < host) {
+    throw Error(ErrorCode::kInvalidArgument,
+                StrCat("Cannot tell where Orthanc is from ", UrlForLog(dicom_web_url),
+                       ": it has no path like /dicom-web; give the URL of Orthanc itself"));
+  }
+  return std::string(dicom_web_url.substr(0, slash));
 }
 
 }  // namespace trolley

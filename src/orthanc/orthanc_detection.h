@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "trolley/context.h"
 #include "trolley/http_client.h"
@@ -13,6 +14,10 @@ namespace trolley {
 // Two requests at most, which renew no credentials and follow no redirect. nullopt when something else is there. Throws
 // as HttpClient does.
 std::optional<std::string> DetectOrthanc(const std::string& url, HttpClient& http, const Context& context);
+
+// The URL of Orthanc itself, when its DICOMweb plugin is at `dicom_web_url`: "http://host:8042/dicom-web" ->
+// "http://host:8042". Throws kInvalidArgument when the URL has no last part to take off; then it has to be configured.
+std::string OrthancRoot(std::string_view dicom_web_url);
 
 }  // namespace trolley
 

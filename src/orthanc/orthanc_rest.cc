@@ -17,6 +17,7 @@
 #include "orthanc/orthanc_identifiers.h"
 #include "orthanc/orthanc_instances.h"
 #include "orthanc/orthanc_json.h"
+#include "orthanc/orthanc_lists.h"
 #include "trolley/error.h"
 #include "trolley/log.h"
 
@@ -27,45 +28,16 @@ using nlohmann::json;
 
 constexpr size_t kMaxList = size_t{256} << 20;  // bytes; parsed as it arrives
 constexpr size_t kMaxBody = size_t{32} << 20;   // bytes; kept in memory
-constexpr size_t kMaxInstances = 1000000;       // more is for DICOMweb to crop
 constexpr size_t kMaxReserved = 100000;         // instances
 constexpr auto kRetryPause = std::chrono::minutes(10);
 constexpr auto kDetectionPause = std::chrono::hours(1);  // after something else was found
 constexpr auto kDetectionTimeout = std::chrono::seconds(2);
 constexpr auto kTimeout = std::chrono::seconds(10);
-constexpr std::string_view kDoing = "use Orthanc's REST interface";
 
 // The server refuses, which is not a failure: the interface is closed to us or to all.
 bool RefusesRest(int status) {
   return status == 401 || status == 403 || status == 404 || status == 405 || status == 410 || status == 501;
 }
-
-// Safe to put into the path of a URL.
-bool IsIdentifier(std::string_view text) {
-  return !text.empty() && text.size() <= 64 && text.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
-}
-
-[[noreturn]] void NotOrthanc(std::string_view what) {
-  throw Error(ErrorCode::kProtocol, StrCat("Cannot ", kDoing, ": ", what));
-}
-
-using Identifiers = OrthancIdentifiers::OfInstances;
-
-struct StoredInstances {
-  OrthancRest::Sizes sizes;
-  Identifiers ids;
-
-  void Add(OrthancInstance instance) {
-    if (!instance.uid || !IsIdentifier(instance.id)) {
-      NotOrthanc("an instance is described without its identifiers");
-    }
-    if (!ids.try_emplace(*instance.uid, std::move(instance.id)).second) {
-      sizes.erase(*instance.uid);  // stored under two PatientIDs: either may be meant
-    } else if (instance.size && *instance.size > 0) {
-      sizes.emplace(*std::move(instance.uid), *instance.size);
-    }
-  }
-};
 
 }  // namespace
 
@@ -130,7 +102,7 @@ class OrthancRest::Impl {
     if (!resources) {
       return std::nullopt;
     }
-    StoredInstances found;
+    OrthancStoredInstances found;
     for (const std::string& id : IdentifiersIn(*resources)) {
       const auto add = [&](OrthancInstance instance) { found.Add(std::move(instance)); };
       if (!ReadInstances(InstancesOf(id), add, context)) {
@@ -142,7 +114,7 @@ class OrthancRest::Impl {
   }
 
   std::optional<Sizes> SizesOf(const InstanceReference& instance, const Context& context) {
-    StoredInstances found;
+    OrthancStoredInstances found;
     const HttpRequest request = FindRequest("Instance", instance.series_reference(), &instance.instance, true);
     const auto add = [&](OrthancInstance described) { found.Add(std::move(described)); };
     if (!ReadInstances(request, add, context)) {
@@ -157,7 +129,7 @@ class OrthancRest::Impl {
     if (!resources) {
       return std::nullopt;
     }
-    SeriesList list;
+    OrthancSeriesList list;
     for (const json& described : *resources) {
       if (!AddInstances(described, series, list, context)) {
         return std::nullopt;
@@ -171,37 +143,15 @@ class OrthancRest::Impl {
   }
 
  private:
-  struct SeriesList {
-    std::vector<Instance> instances;
-    Identifiers ids;
-    uint64_t bytes = 0;  // of the resource that is being read
-    bool doubtful = false;
-
-    void Add(OrthancInstance instance, const std::string& series_id) {
-      const bool here = instance.series_id.empty() || instance.series_id == series_id;
-      if (!here || instances.size() >= kMaxInstances || !instance.uid || !IsIdentifier(instance.id) ||
-          instance.size.value_or(0) == 0) {
-        doubtful = true;
-        return;
-      }
-      bytes += *instance.size;
-      doubtful = doubtful || !ids.try_emplace(*instance.uid, std::move(instance.id)).second;
-      Attributes attributes{{tag::kSOPInstanceUID, instance.uid->str()}};
-      if (!instance.number.empty()) {
-        attributes.Set(tag::kInstanceNumber, instance.number);
-      }
-      attributes.ShrinkToFit();
-      instances.push_back({*std::move(instance.uid), std::move(attributes), instance.size});
-    }
-  };
-
   // Adds the instances of one series resource. False when the interface refuses or the list is doubtful.
-  bool AddInstances(const json& described, const SeriesReference& series, SeriesList& list, const Context& context) {
+  bool AddInstances(const json& described, const SeriesReference& series, OrthancSeriesList& list,
+                    const Context& context) {
     const std::string id = described.is_object() ? JsonText(described, "ID") : "";
     const auto tags = described.find("MainDicomTags");
     const auto children = described.find("Instances");
-    if (!IsIdentifier(id) || tags == described.end() || JsonText(*tags, "SeriesInstanceUID") != series.series.str() ||
-        children == described.end() || !children->is_array()) {
+    if (!IsOrthancIdentifier(id) || tags == described.end() ||
+        JsonText(*tags, "SeriesInstanceUID") != series.series.str() || children == described.end() ||
+        !children->is_array()) {
       NotOrthanc("a series is not described");
     }
     const size_t before = list.instances.size();
@@ -219,7 +169,7 @@ class OrthancRest::Impl {
     request.url = base_ + "/system";
     const HttpResponse response = Fetch(request, context);
     if (!RefusesRest(response.head.status)) {
-      CheckStatus(response.head, kDoing, response.body);
+      CheckStatus(response.head, kOrthancDoing, response.body);
     }
     const json system = json::parse(response.body, nullptr, false);
     if (response.head.status != 200 || !system.is_object() || !system.contains("ApiVersion")) {
@@ -361,10 +311,10 @@ class OrthancRest::Impl {
       if (head.status != 404 || request.method == "POST") {  // else only this series was removed
         MarkUnavailable(reason);
       }
-      LogDebug(StrCat("Cannot ", kDoing, ": ", reason));
+      LogDebug(StrCat("Cannot ", kOrthancDoing, ": ", reason));
       return false;
     }
-    CheckStatus(head, kDoing, body);
+    CheckStatus(head, kOrthancDoing, body);
     if (head.status != 200) {
       NotOrthanc(StrCat("HTTP ", head.status));
     }
@@ -374,7 +324,7 @@ class OrthancRest::Impl {
   static std::vector<std::string> IdentifiersIn(const json& found) {
     std::vector<std::string> ids;
     for (const json& id : found) {
-      if (!id.is_string() || !IsIdentifier(id.get_ref<const std::string&>())) {
+      if (!id.is_string() || !IsOrthancIdentifier(id.get_ref<const std::string&>())) {
         NotOrthanc("an identifier is malformed");
       }
       ids.push_back(id.get<std::string>());
@@ -428,21 +378,6 @@ std::optional<OrthancRest::Sizes> OrthancRest::SizesOf(const InstanceReference& 
 
 std::optional<std::vector<Instance>> OrthancRest::List(const SeriesReference& series, const Context& context) {
   return impl_->List(series, context);
-}
-
-std::string OrthancRoot(std::string_view dicom_web_url) {
-  while (dicom_web_url.ends_with('/')) {
-    dicom_web_url.remove_suffix(1);
-  }
-  const size_t scheme = dicom_web_url.find("://");
-  const size_t host = scheme == std::string_view::npos ? 0 : scheme + 3;
-  const size_t slash = dicom_web_url.rfind('/');
-  if (slash == std::string_view::npos || slash < host) {
-    throw Error(ErrorCode::kInvalidArgument,
-                StrCat("Cannot tell where Orthanc is from ", UrlForLog(dicom_web_url),
-                       ": it has no path like /dicom-web; give the URL of Orthanc itself"));
-  }
-  return std::string(dicom_web_url.substr(0, slash));
 }
 
 }  // namespace trolley

@@ -72,10 +72,6 @@ class OrthancRest {
   std::unique_ptr<Impl> impl_;
 };
 
-// The URL of Orthanc itself, when its DICOMweb plugin is at `dicom_web_url`: "http://host:8042/dicom-web" ->
-// "http://host:8042". Throws kInvalidArgument when the URL has no last part to take off; then it has to be configured.
-std::string OrthancRoot(std::string_view dicom_web_url);
-
 }  // namespace trolley
 
 #endif  // TROLLEY_ORTHANC_ORTHANC_REST_H_

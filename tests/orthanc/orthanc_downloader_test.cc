@@ -8,6 +8,7 @@
 
 #include "download/recording_sink.h"
 #include "download/wado/fake_wado.h"
+#include "orthanc/orthanc_detection.h"
 #include "support/orthanc_fake.h"
 #include "trolley/downloaders.h"
 #include "trolley/http_client.h"

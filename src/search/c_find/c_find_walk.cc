@@ -1,3 +1,5 @@
+// The walk of one C-FIND query down the information model. Runs on the thread that called Searcher::Find, one request
+// after the other.
 #include "search/c_find/c_find_walk.h"
 
 #include <algorithm>
@@ -12,54 +14,12 @@
 #include "base/text.h"
 #include "dicom/matching.h"
 #include "search/assemble.h"
+#include "search/c_find/c_find_levels.h"
 #include "trolley/error.h"
 #include "trolley/uid.h"
 
 namespace trolley {
 namespace {
-
-// The attributes that are requested at each level besides those that the query includes: those that name and sort
-// things. Few for instances, because archives read their files for more.
-constexpr std::array kOfPatients = {tag::kPatientName, tag::kPatientID, tag::kPatientBirthDate, Tag{0x00100040}};
-constexpr std::array kOfStudies = {tag::kStudyDate,
-                                   tag::kStudyTime,
-                                   tag::kAccessionNumber,
-                                   tag::kModalitiesInStudy,
-                                   Tag{0x00080090},
-                                   tag::kStudyDescription,
-                                   tag::kStudyInstanceUID,
-                                   tag::kStudyID,
-                                   tag::kNumberOfStudyRelatedSeries,
-                                   tag::kNumberOfStudyRelatedInstances};
-constexpr std::array kOfSeries = {tag::kModality, tag::kSeriesDescription, tag::kSeriesInstanceUID, tag::kSeriesNumber,
-                                  tag::kNumberOfSeriesRelatedInstances};
-constexpr std::array kOfInstances = {tag::kSOPInstanceUID, tag::kInstanceNumber};
-
-// In the Patient Root model; elsewhere patients' attributes are those of their studies.
-bool IsOfPatient(Tag tag) {
-  constexpr Tag kPatientAge{0x00101010};
-  constexpr Tag kPatientSize{0x00101020};
-  constexpr Tag kPatientWeight{0x00101030};
-  constexpr std::array kCounts = {Tag{0x00201200}, Tag{0x00201202}, Tag{0x00201204}};
-  return (tag.group() == 0x0010 && tag != kPatientAge && tag != kPatientSize && tag != kPatientWeight) ||
-         std::find(kCounts.begin(), kCounts.end(), tag) != kCounts.end();
-}
-
-enum class Step { kPatient, kStudy, kSeries, kImage };
-
-const char* StepName(Step step) {
-  constexpr std::array kNames = {"PATIENT", "STUDY", "SERIES", "IMAGE"};
-  return kNames[static_cast<size_t>(step)];
-}
-
-Tag UniqueKey(Step step) {
-  constexpr std::array kKeys = {tag::kPatientID, tag::kStudyInstanceUID, tag::kSeriesInstanceUID, tag::kSOPInstanceUID};
-  return kKeys[static_cast<size_t>(step)];
-}
-
-Step StepOf(Level level) {
-  return level == Level::kStudy ? Step::kStudy : level == Level::kSeries ? Step::kSeries : Step::kImage;
-}
 
 // One query.
 class Walk {
@@ -99,8 +59,8 @@ class Walk {
  private:
   using Parents = std::vector<std::pair<Tag, std::string>>;
 
-  Step StepFor(Tag tag) const {
-    return options_.patient_root && IsOfPatient(tag) ? Step::kPatient : StepOf(LevelOf(tag));
+  CFindStep StepFor(Tag tag) const {
+    return options_.patient_root && IsPatientAttribute(tag) ? CFindStep::kPatient : StepOf(LevelOf(tag));
   }
 
   void CheckLevels() const {
@@ -116,7 +76,7 @@ class Walk {
 
   // --- Requests ---
 
-  CFindRequest MakeRequest(Step step, const Parents& parents) const {
+  CFindRequest MakeRequest(CFindStep step, const Parents& parents) const {
     CFindRequest request{StepName(step), UniqueKey(step), Query(query_.level()), {}};
     request.keys.SetFuzzy(query_.fuzzy());
     AddStep(step, request);
@@ -139,18 +99,18 @@ class Walk {
     }
   }
 
-  void AddStep(Step step, CFindRequest& request) const {
+  void AddStep(CFindStep step, CFindRequest& request) const {
     const auto return_tags = [&](const auto& tags) {
       request.returned.insert(request.returned.end(), tags.begin(), tags.end());
     };
-    if (step == Step::kPatient || (step == Step::kStudy && !options_.patient_root)) {
+    if (step == CFindStep::kPatient || (step == CFindStep::kStudy && !options_.patient_root)) {
       return_tags(kOfPatients);
     }
-    if (step == Step::kStudy) {
+    if (step == CFindStep::kStudy) {
       return_tags(kOfStudies);
-    } else if (step == Step::kSeries) {
+    } else if (step == CFindStep::kSeries) {
       return_tags(kOfSeries);
-    } else if (step == Step::kImage) {
+    } else if (step == CFindStep::kImage) {
       return_tags(kOfInstances);
     }
     for (const auto& [tag, value] : query_.keys()) {
@@ -165,7 +125,7 @@ class Walk {
     }
   }
 
-  bool IsLast(Step step) const { return step == StepOf(query_.level()); }
+  bool IsLast(CFindStep step) const { return step == StepOf(query_.level()); }
   bool HaveEnough() const { return wanted_ && rows_.size() >= *wanted_; }
   std::optional<uint64_t> StillWanted() const {
     return wanted_ ? std::optional(*wanted_ - rows_.size()) : std::nullopt;
@@ -180,7 +140,7 @@ class Walk {
   }
 
   // The one UID that the query names for `step`, when it wants nothing else of that step: no request is needed.
-  std::optional<std::string> Given(Step step) const {
+  std::optional<std::string> Given(CFindStep step) const {
     const std::optional<Uid> uid = Uid::Parse(query_.Get(UniqueKey(step)));
     const bool more_keys = std::any_of(query_.keys().begin(), query_.keys().end(), [&](const auto& key) {
       return StepFor(key.first) == step && key.first != UniqueKey(step);
@@ -193,11 +153,11 @@ class Walk {
   // --- Relational ---
 
   void Relational() {
-    const Step last = StepOf(query_.level());
+    const CFindStep last = StepOf(query_.level());
     CFindRequest request{StepName(last), UniqueKey(last), Query(query_.level()), {}};
     request.keys.SetFuzzy(query_.fuzzy());
-    for (const Step step : {Step::kPatient, Step::kStudy, Step::kSeries, Step::kImage}) {
-      if (step <= last && (step != Step::kPatient || options_.patient_root)) {
+    for (const CFindStep step : {CFindStep::kPatient, CFindStep::kStudy, CFindStep::kSeries, CFindStep::kImage}) {
+      if (step <= last && (step != CFindStep::kPatient || options_.patient_root)) {
         AddStep(step, request);
       }
     }
@@ -210,17 +170,18 @@ class Walk {
   // --- PATIENT ---
 
   void WalkPatients() {
-    if (const std::optional<std::string> study = Given(Step::kStudy)) {
-      const bool about_patient = std::any_of(query_.keys().begin(), query_.keys().end(),
-                                             [&](const auto& key) { return StepFor(key.first) == Step::kPatient; }) ||
-                                 std::any_of(query_.include_fields().begin(), query_.include_fields().end(),
-                                             [&](Tag tag) { return StepFor(tag) == Step::kPatient; });
+    if (const std::optional<std::string> study = Given(CFindStep::kStudy)) {
+      const bool about_patient =
+          std::any_of(query_.keys().begin(), query_.keys().end(),
+                      [&](const auto& key) { return StepFor(key.first) == CFindStep::kPatient; }) ||
+          std::any_of(query_.include_fields().begin(), query_.include_fields().end(),
+                      [&](Tag tag) { return StepFor(tag) == CFindStep::kPatient; });
       if (const auto patient = patients_.Find(*study); patient && !about_patient) {
         WalkStudies(PatientParents(*patient));
         return;
       }
     }
-    for (const Attributes& patient : client_.Send(MakeRequest(Step::kPatient, {}), context_)) {
+    for (const Attributes& patient : client_.Send(MakeRequest(CFindStep::kPatient, {}), context_)) {
       if (HaveEnough()) {
         return;
       }
@@ -245,7 +206,7 @@ class Walk {
 
   void WalkStudies(const Parents& patient, const Attributes* patient_row = nullptr) {
     const bool without_id = patient_row != nullptr && patient.empty();
-    if (const std::optional<std::string> given = Given(Step::kStudy); given && !without_id) {
+    if (const std::optional<std::string> given = Given(CFindStep::kStudy); given && !without_id) {
       WalkSeries(patient, *given, nullptr);
       return;
     }
@@ -264,7 +225,7 @@ class Walk {
       if (options_.patient_root) {
         patients_.Remember(uid, study.Get(tag::kPatientID));
       }
-      if (IsLast(Step::kStudy)) {
+      if (IsLast(CFindStep::kStudy)) {
         Add(std::move(study));
       } else {
         WalkSeries(patient, uid, &study);
@@ -272,7 +233,7 @@ class Walk {
     }
   }
 
-  static constexpr std::array kOfPatientsWithoutId = {tag::kPatientName, tag::kPatientBirthDate};
+  static constexpr std::array kKeysWithoutPatientId = {tag::kPatientName, tag::kPatientBirthDate};
 
   // Whether `study` belongs to a patient without an ID, whom only these attributes distinguish from others.
   bool IsOf(const Attributes& patient, const Attributes& study) const {
@@ -283,12 +244,12 @@ class Walk {
                            "not return ", TagName(tag), " with their studies"));
       }
     }
-    return std::all_of(kOfPatientsWithoutId.begin(), kOfPatientsWithoutId.end(),
+    return std::all_of(kKeysWithoutPatientId.begin(), kKeysWithoutPatientId.end(),
                        [&](Tag tag) { return study.Get(tag) == patient.Get(tag); });
   }
 
   static void RequestStudiesOf(const Attributes& patient, CFindRequest& request) {
-    for (const Tag tag : kOfPatientsWithoutId) {
+    for (const Tag tag : kKeysWithoutPatientId) {
       request.returned.push_back(tag);
       const std::string value(patient.Get(tag));
       if (value.empty() || value.find_first_of("*?\\") != std::string::npos) {
@@ -302,7 +263,7 @@ class Walk {
   }
 
   std::vector<Attributes> Studies(const Parents& patient, const Attributes* without_id) {
-    CFindRequest request = MakeRequest(Step::kStudy, patient);
+    CFindRequest request = MakeRequest(CFindStep::kStudy, patient);
     if (without_id != nullptr) {
       RequestStudiesOf(*without_id, request);
     }
@@ -313,7 +274,7 @@ class Walk {
     const bool by_modalities = !modalities.empty() && !IsUniversal(modalities);
     if (by_modalities) {
       request.unchecked = tag::kModalitiesInStudy;
-    } else if (IsLast(Step::kStudy) && !options_.patient_root) {
+    } else if (IsLast(CFindStep::kStudy) && !options_.patient_root) {
       request.enough = StillWanted();
     }
     std::vector<Attributes> studies = client_.Send(request, context_);
@@ -327,7 +288,7 @@ class Walk {
   void KeepThoseWith(const std::string& wanted, const Parents& patient, std::vector<Attributes>& studies) {
     std::vector<Attributes> kept;
     for (Attributes& study : studies) {
-      if (IsLast(Step::kStudy) && wanted_ && kept.size() >= *wanted_) {
+      if (IsLast(CFindStep::kStudy) && wanted_ && kept.size() >= *wanted_) {
         break;
       }
       if (study.Get(tag::kModalitiesInStudy).empty()) {
@@ -342,7 +303,7 @@ class Walk {
   }
 
   std::string ModalitiesOf(std::string_view study, const Parents& patient) {
-    CFindRequest request{StepName(Step::kSeries),
+    CFindRequest request{StepName(CFindStep::kSeries),
                          tag::kSeriesInstanceUID,
                          Query(Level::kSeries),
                          {tag::kModality, tag::kSeriesInstanceUID}};
@@ -361,11 +322,11 @@ class Walk {
   void WalkSeries(Parents parents, const std::string& study_uid, const Attributes* study) {
     parents.emplace_back(tag::kStudyInstanceUID, study_uid);
     const size_t before = rows_.size();
-    if (const std::optional<std::string> given = Given(Step::kSeries)) {
+    if (const std::optional<std::string> given = Given(CFindStep::kSeries)) {
       WalkImages(parents, *given, nullptr);
     } else {
-      CFindRequest request = MakeRequest(Step::kSeries, parents);
-      if (IsLast(Step::kSeries)) {
+      CFindRequest request = MakeRequest(CFindStep::kSeries, parents);
+      if (IsLast(CFindStep::kSeries)) {
         request.enough = StillWanted();
       }
       for (Attributes& series : client_.Send(request, context_)) {
@@ -373,7 +334,7 @@ class Walk {
           break;
         }
         series.Set(tag::kStudyInstanceUID, study_uid);
-        if (IsLast(Step::kSeries)) {
+        if (IsLast(CFindStep::kSeries)) {
           Add(std::move(series));
         } else {
           WalkImages(parents, std::string(series.Get(tag::kSeriesInstanceUID)), &series);
@@ -387,7 +348,7 @@ class Walk {
 
   void WalkImages(Parents parents, const std::string& series_uid, const Attributes* series) {
     parents.emplace_back(tag::kSeriesInstanceUID, series_uid);
-    CFindRequest request = MakeRequest(Step::kImage, parents);
+    CFindRequest request = MakeRequest(CFindStep::kImage, parents);
     request.enough = StillWanted();
     const size_t before = rows_.size();
     for (Attributes& image : client_.Send(request, context_)) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -29,30 +28,6 @@ constexpr std::chrono::seconds kBatchTime{2};
 constexpr int64_t kYoung_ns = 2'000'000'000;
 constexpr size_t kMaxRemembered = 1000;  // unreadable files that were logged
 
-class MemoryFolderIndexStore : public FolderIndexStore {
- public:
-  void ForEach(const std::function<void(std::string_view, const IndexedFile&)>& visit) override {
-    const MutexLock lock(mutex_);
-    for (const auto& [path, file] : files_) {
-      visit(path, file);
-    }
-  }
-  void Apply(const std::vector<std::pair<std::string, IndexedFile>>& changed,
-             const std::vector<std::string>& removed) override {
-    const MutexLock lock(mutex_);
-    for (const auto& [path, file] : changed) {
-      files_.insert_or_assign(path, file);
-    }
-    for (const std::string& path : removed) {
-      files_.erase(path);
-    }
-  }
-
- private:
-  Mutex mutex_;
-  std::map<std::string, IndexedFile> files_ TROLLEY_GUARDED_BY(mutex_);
-};
-
 bool IsSame(const FolderFile& known, const FoundFile& found) {
   return known.size == found.size && known.mtime_ns == found.mtime_ns && known.inode == found.inode;
 }
@@ -63,10 +38,6 @@ int64_t Now_ns() {
 }
 
 }  // namespace
-
-std::shared_ptr<FolderIndexStore> MakeMemoryFolderIndexStore() {
-  return std::make_shared<MemoryFolderIndexStore>();
-}
 
 // One thread scans, the one whose query found the index too old; others wait for it. It alone writes the index.
 class FolderArchive::Impl {
