@@ -44,7 +44,7 @@ HttpFailure Untrusted(const std::string& text, const HttpOptions& options) {
   return {ErrorCode::kUnavailable, StrCat("the server's certificate is not trusted: ", text, "; ", advice)};
 }
 
-// What a server says in TLS about the certificate of its client. TLS 1.3 says it when the first response is read.
+// True: the TLS error is about the client's certificate. TLS 1.3 reports it when the first response is read.
 bool IsAboutClientCertificate(const std::string& text) {
   for (const std::string_view alert :
        {"alert certificate required", "alert bad certificate", "alert unknown ca", "alert certificate unknown",

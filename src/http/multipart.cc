@@ -1,3 +1,6 @@
+// The state machine behind MultipartParser. Each state consumes what it can of a piece and names the next state. It
+// runs on the thread that feeds it, and it must not hold a part in memory: bytes go to the sink from the piece itself.
+
 #include "http/multipart.h"
 
 #include <algorithm>
@@ -162,7 +165,7 @@ class MultipartParser::Impl {
   }
 
   // The line break that a delimiter begins with may be the one that ended the header (an empty part), or the begin of
-  // the body: it counts as seen, and is no content when the delimiter does not follow.
+  // the body. It counts as seen, and it is not content when the delimiter does not follow.
   void StartMatch(const std::string& delimiter) {
     delimiter_ = &delimiter;
     matched_ = virtual_ = delimiter.find('-');
@@ -189,7 +192,7 @@ class MultipartParser::Impl {
         matched_ += length;
         return matched_ == wanted.size();
       }
-      // What came in this piece is handed on below, from the piece itself.
+      // The bytes of this piece are handed on below, from the piece itself.
       if (is_content) {
         Emit(std::as_bytes(std::span(wanted).subspan(virtual_, matched_ - virtual_)));
       }
@@ -226,8 +229,8 @@ class MultipartParser::Impl {
     return State::kDelimiterTail;
   }
 
-  // What follows "--boundary": "--", or blanks and the line's end. RFC 2046 §5.1.1 forbids any other line that begins
-  // with the delimiter.
+  // Reads the text after "--boundary": "--", or blanks and the line's end. RFC 2046 §5.1.1 forbids any other line that
+  // begins with the delimiter.
   State TakeTail(Piece& rest) {
     const char c = Text(rest).front();
     rest = rest.subspan(1);
@@ -362,8 +365,8 @@ class MultipartParser::Impl {
   std::string crlf_delimiter_;
   const std::string* part_delimiter_ = nullptr;  // the one that this server uses
   const std::string* delimiter_ = nullptr;       // the one that is looked for now,
-  size_t matched_ = 0;                           // of which so much has matched,
-  size_t virtual_ = 0;                           // and so much of that is no content
+  size_t matched_ = 0;                           // bytes of it that have matched,
+  size_t virtual_ = 0;                           // and how many of them are not content
   std::string tail_;
   std::string line_;
   bool crlf_ = false;  // the line before ended so

@@ -1,3 +1,6 @@
+// The storages that keep instances as files in a directory. OutputDirectory does the writing; this part decides names,
+// and whether a file that exists already is the wanted instance. Called from any thread.
+
 #include "trolley/directory_storage.h"
 
 #include <sys/stat.h>

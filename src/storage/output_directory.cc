@@ -1,3 +1,7 @@
+// Writing files so that a reader never sees half of one: into a temporary file that is locked, then renamed. Called
+// from any thread. It must not follow symbolic links below the root, nor remove a temporary file that a process still
+// holds.
+
 #include "storage/output_directory.h"
 
 #include <dirent.h>
@@ -56,7 +60,7 @@ std::string TemporaryName() {
   return StrCat(prefix, counter.fetch_add(1), kTemporarySuffix);
 }
 
-// Where a full disk may be told at a close only: NFS, SMB, CIFS, FUSE.
+// File systems that may report a full disk at close only: NFS, SMB, CIFS, FUSE.
 bool TellsAtClose(int directory) {
   struct statfs status {};
   if (::fstatfs(directory, &status) != 0) {
@@ -66,7 +70,7 @@ bool TellsAtClose(int directory) {
   return std::find(kRemote.begin(), kRemote.end(), static_cast<uint32_t>(status.f_type)) != kRemote.end();
 }
 
-// A temporary file belongs to whoever holds its lock: what nobody holds was left by a killed process.
+// A temporary file belongs to the process that holds its lock. One without a lock was left by a killed process.
 void RemoveLeftOvers(int directory) {
   const int again = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR* listing = again < 0 ? nullptr : ::fdopendir(again);  // takes the descriptor over
@@ -248,7 +252,7 @@ OutputDirectory::Directory OutputDirectory::OpenRoot(bool make) {
       throw Failure("make the directory", root_, error.value());
     }
   }
-  // The user named it: a symbolic link is as good as any other way to it.
+  // The user named it, so it may be a symbolic link.
   UniqueFd root(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root) {
     if (errno == ENOENT && !make) {

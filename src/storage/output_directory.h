@@ -22,7 +22,7 @@ class OutputDirectory {
   // Nothing is made or opened yet.
   explicit OutputDirectory(std::filesystem::path root);
 
-  // The file for reading; none when there is none, or when it is no regular file. `path` as for Write.
+  // The file for reading; empty when it does not exist or is not a regular file. `path` as for Write.
   UniqueFd Read(const std::filesystem::path& path);
   // A new file that takes its name, and the place of what has it, at Commit(). Throws kStorage, kNoSpace,
   // kInvalidArgument for a path that is not a plain relative one.

@@ -30,7 +30,7 @@ class Scanner {
     text_.remove_prefix(1);
     return true;
   }
-  // What follows an opening quote, and its closing one.
+  // Reads the rest of a quoted string, after its opening quote, and its closing quote.
   std::string Quoted() {
     std::string value;
     while (!AtEnd() && !SkipOne('"')) {

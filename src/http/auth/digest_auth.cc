@@ -1,3 +1,6 @@
+// Digest authentication (RFC 7616). One object serves all requests of a client from any thread; it keeps a nonce for
+// each origin, since nonces are per server.
+
 #include <array>
 #include <map>
 #include <optional>

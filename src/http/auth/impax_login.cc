@@ -1,3 +1,6 @@
+// Login with a form, and a session in cookies, as IMPAX has it. LoginGrant decides when and calls Obtain() on the
+// thread of the request that needs a session.
+
 #include <memory>
 #include <string>
 #include <utility>

@@ -17,7 +17,7 @@ class LinesAuthenticator : public Authenticator {
  public:
   using Lines = std::vector<std::string>;
 
-  // What `make` throws leaves the constructor; in Renew() it is logged, and the former lines stay.
+  // An exception of `make` leaves the constructor; in Renew() it is logged, and the former lines stay.
   explicit LinesAuthenticator(std::function<Lines()> make) : make_(std::move(make)), lines_(make_()) {}
 
   Lines Headers(const AuthRequest&) override { return Current(); }

@@ -1,3 +1,6 @@
+// OAuth 2.0 (RFC 6749): obtains access tokens from the token endpoint. LoginGrant decides when and calls Obtain() on
+// the thread of the request that needs a token. Secrets must not get into error texts, which end up in logs.
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>

@@ -1,3 +1,5 @@
+// Login at Vitrea. LoginGrant decides when and calls Obtain() on the thread of the request that needs a session.
+
 #include <memory>
 #include <string>
 #include <utility>
