@@ -62,9 +62,9 @@ struct DimseMessage {
 // How we respond to a peer that calls us.
 struct AssociationAcceptor {
   uint32_t max_pdu = 131072;                       // bytes of a P-DATA-TF PDU that we accept
-  std::chrono::milliseconds stall_timeout{60000};  // no byte in either direction for so long: kTimedOut
+  std::chrono::milliseconds stall_timeout{60000};  // no byte in either direction during it: kTimedOut
   std::string called_aet = {};                     // a peer that calls another title is rejected; empty: any will do
-  // In which of the `proposed` transfer syntaxes we take `abstract_syntax`; empty: not at all.
+  // Returns the one of the `proposed` transfer syntaxes that we accept for `abstract_syntax`; empty: none.
   std::function<std::string(const std::string& abstract_syntax, const std::vector<std::string>& proposed)> choose;
 };
 
@@ -101,16 +101,16 @@ class Association {
   void Send(uint8_t context_id, const CommandSet& command, const Context& context);
   void Send(uint8_t context_id, const CommandSet& command, std::string_view data_set, const Context& context);
 
-  // The next command. What the previous message's data set still holds is read and dropped first.
+  // The next command. The rest of the previous message's data set is read and dropped first.
   DimseMessage ReceiveCommand(const Context& context);
-  // Gives the data set of the command received last to `take` as it comes, in constant memory, byte for byte. What
-  // `take` throws leaves through here.
+  // Gives the data set of the command received last to `take` as it arrives, in constant memory, byte for byte.
+  // Exceptions of `take` pass through.
   void ReceiveDataSet(const std::function<void(std::span<const std::byte>)>& take, const Context& context);
   // The whole data set; over `max_bytes`: kProtocol.
   std::string ReceiveDataSet(size_t max_bytes, const Context& context);
-  // Waits until something arrives; it may be the connection's end, too.
+  // Waits until bytes arrive or the connection ends.
   void WaitForResponse(const Context& context);
-  // Something arrived; asks at once.
+  // Bytes have arrived or the connection has ended; does not wait.
   bool Readable();
   // Throws when what arrives next is the end of the association; waits for its first bytes.
   void CheckAlive(const Context& context);
@@ -118,11 +118,11 @@ class Association {
   // Asks the peer to end the operation (C-CANCEL); responses still come until its final one.
   void SendCancel(uint8_t context_id, uint16_t message_id, const Context& context);
 
-  // What a packet takes to the peer and back, as TCP has measured it.
+  // The round trip of a packet, as measured by TCP.
   Clock::duration RoundTrip() const;
 
-  bool broken() const;  // nothing more can be said on it
-  // Ends it in order; what goes wrong thereby is of no interest. Waits two seconds at most.
+  bool broken() const;  // it has ended; no call can succeed
+  // Ends it with A-RELEASE. Failures are only logged. Waits two seconds at most.
   void Release() noexcept;
   void Abort() noexcept;
 

@@ -70,7 +70,7 @@ void Await(int fd, short events, const DicomPeer& peer, const Context& context, 
   }
 }
 
-// What the resolver's thread and its caller share; the caller may end first.
+// Shared by the resolver's thread and its caller; the caller may end first.
 struct Lookup {
   Resolution resolution;
   UniqueFd done{eventfd(0, EFD_CLOEXEC)};

@@ -13,7 +13,7 @@
 
 namespace trolley::internal {
 
-// What came of a request.
+// The result of a negotiation.
 struct Negotiated {
   std::vector<AcceptedContext> contexts;
   std::map<std::string, std::string> extended;
@@ -24,10 +24,10 @@ struct Negotiated {
 AssociatePdu MakeProposal(const DicomPeer& peer, const AssociationRequest& request);
 // Overwrites its secret.
 void Wipe(AssociatePdu& proposal);
-// Believes nothing that was not asked for.
+// Ignores everything in the response that was not requested.
 Negotiated Evaluate(const AssociationRequest& request, const AssociatePdu& response);
 
-// What we respond to a `proposal`, and what comes of it.
+// Our response to a `proposal`, and the result of the negotiation.
 struct AssociateReply {
   AssociatePdu pdu;
   Negotiated negotiated;

@@ -46,7 +46,7 @@ class AssociationStream {
 
   // At least one byte. Looks at the context first: a peer that never pauses must not keep us.
   size_t Read(std::span<std::byte> room, const Context& context, const char* doing);
-  // What fits at once is sent also when the context has ended, as an abort is.
+  // Bytes that fit without waiting are sent even if the context has ended; an abort needs that.
   void Write(std::string_view bytes, const Context& context, const char* doing);
   // Waits until there is something to read; it may be the connection's end.
   void WaitReadable(const Context& context, const char* doing);

@@ -25,8 +25,8 @@ struct StoreRequest {
   std::optional<uint16_t> move_originator_id = {};  // the C-MOVE's message ID
 };
 
-// Gives the data set to `take` as it comes, byte for byte. Errors as from Association::ReceiveDataSet; what `take`
-// throws leaves through it.
+// Gives the data set to `take` as it arrives, byte for byte. Errors as from Association::ReceiveDataSet; exceptions of
+// `take` pass through.
 using DataSetReader =
     std::function<void(const std::function<void(std::span<const std::byte>)>& take, const Context& context)>;
 
@@ -36,19 +36,19 @@ class StoreHandler {
   virtual ~StoreHandler() = default;
   // Returns the one of the `proposed` transfer syntaxes (at least one) in which to accept a presentation context.
   virtual std::string ChooseSyntax(const std::vector<std::string>& proposed) { return proposed.front(); }
-  // Returns the status of the response (0000: stored). What was not read of the data set is dropped. What it throws
+  // Returns the status of the response (0000: stored). The unread rest of the data set is dropped. An exception
   // aborts the association.
   virtual uint16_t OnStore(const StoreRequest& request, const DataSetReader& read) = 0;
 };
 
 struct StorageScpOptions {
   std::string bind_address;     // numeric; empty: all interfaces
-  std::string called_aet = {};  // who calls another title is rejected; empty: any will do
+  std::string called_aet = {};  // peers that call another title are rejected; empty: any title is accepted
   uint16_t port = 0;            // 0: any free one
   uint32_t max_pdu = 131072;
-  std::chrono::milliseconds stall_timeout{60000};        // a silent peer is hung up on
-  std::chrono::milliseconds negotiation_timeout{10000};  // so is one that does not say by then what it wants
-  std::chrono::milliseconds idle_time{60000};            // and one that stores nothing for so long
+  std::chrono::milliseconds stall_timeout{60000};        // without a byte; then the association is aborted
+  std::chrono::milliseconds negotiation_timeout{10000};  // from the connection to the association request
+  std::chrono::milliseconds idle_time{60000};            // between two instances
   size_t max_associations = 16;                          // concurrently; more have to wait
 };
 

@@ -110,19 +110,19 @@ std::set<Uid> FailedInstances(const std::string& identifier) {
   return failed;
 }
 
-// What the rows of one C-FIND tell.
+// Collects the storage classes from the rows of one C-FIND.
 class ClassRows {
  public:
-  explicit ClassRows(std::span<const InstanceReference> asked) : asked_(asked) {
-    for (const InstanceReference& instance : asked) {
+  explicit ClassRows(std::span<const InstanceReference> requested) : requested_(requested) {
+    for (const InstanceReference& instance : requested) {
       wanted_.insert(instance.instance);
     }
   }
   void Add(const std::string& data_set) {
     const std::optional<Attributes> row = Decode(data_set);
     std::optional<Uid> uid = row ? Uid::Parse(row->Get(tag::kSOPInstanceUID)) : std::nullopt;
-    if (row && !uid && asked_.size() == 1) {
-      uid = asked_.front().instance;
+    if (row && !uid && requested_.size() == 1) {
+      uid = requested_.front().instance;
     }
     if (!uid) {
       reliable_ = false;
@@ -134,7 +134,7 @@ class ClassRows {
   std::optional<SopClasses> Take() { return reliable_ ? std::optional(std::move(classes_)) : std::nullopt; }
 
  private:
-  std::span<const InstanceReference> asked_;
+  std::span<const InstanceReference> requested_;
   std::set<Uid> wanted_;
   SopClasses classes_;
   bool reliable_ = true;

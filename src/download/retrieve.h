@@ -17,7 +17,7 @@
 
 namespace trolley {
 
-// What C-GET and C-MOVE have in common, PS3.4 annex C.
+// Shared by C-GET and C-MOVE, PS3.4 annex C.
 
 // The SOP classes of an information model.
 struct RetrieveModel {
@@ -30,10 +30,10 @@ const RetrieveModel& PatientRoot();  // PatientID is not known here and not sent
 // Endian.
 std::string RetrieveIdentifier(const SeriesReference& series, std::span<const InstanceReference> instances);
 
-// What a final response says.
+// The final response of a C-GET or C-MOVE.
 struct RetrieveResult {
   uint16_t status = 0;
-  bool counted = false;  // the archive told the numbers of sub-operations
+  bool counted = false;  // the archive reported the numbers of sub-operations
   uint32_t completed = 0;
   uint32_t failed = 0;
   uint32_t warnings = 0;
@@ -41,7 +41,7 @@ struct RetrieveResult {
   std::set<Uid> failed_instances;  // where the archive lists them, (0008,0058)
 
   bool some_failed() const { return status != dimse::kSuccess || failed > 0; }
-  // The archive refused the request itself: no sub-operation was tried.
+  // The archive refused the request itself: no sub-operation completed or failed.
   bool refused() const { return status != dimse::kSuccess && !sub_operations_failed() && completed == 0; }
   // The archive reports that there was nothing to send.
   bool nothing_to_send() const { return counted && !some_failed() && completed == 0 && warnings == 0; }
@@ -52,11 +52,11 @@ struct RetrieveResult {
 RetrieveResult ReadResult(Association& association, const DimseMessage& message, const Context& context);
 // Pending: sub-operations are continuing.
 bool IsPending(const CommandSet& response);
-// Why what was asked for did not come. `doing` completes "Cannot <doing>: ...".
+// Why instances did not arrive. `doing` completes "Cannot <doing>: ...".
 Error ResultError(const RetrieveResult& result, const std::string& doing);
 
-// Asks by C-FIND which of `instances` of `series` exist, and of which storage class they are ("" when the archive does
-// not say). nullopt: the archive does not support such queries, or not reliably.
+// Queries by C-FIND which of `instances` of `series` exist, and of which storage class they are ("" when the archive
+// does not say). nullopt: the archive does not support such queries, or not reliably.
 using SopClasses = std::map<Uid, std::string>;
 std::optional<SopClasses> FindSopClasses(AssociationPool& pool, const RetrieveModel& model,
                                          const SeriesReference& series, std::span<const InstanceReference> instances,

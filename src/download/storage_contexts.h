@@ -22,8 +22,8 @@ inline constexpr std::string_view kUncompressed = kExplicitVrLittleEndian;
 // out when they are too many.
 std::vector<ProposedContext> StorageContexts(const std::vector<std::string>& classes, std::string_view choice);
 
-// What else to try, in this order, when the archive fails instances although each syntax was proposed: it may use one
-// context of a class only. `accepted` of what was proposed.
+// Further choices to try, in this order, when the archive fails instances although each syntax was proposed: it may use
+// only one context of a class. `accepted`: the syntaxes that it accepted.
 std::vector<SyntaxChoice> NarrowerChoices(const std::vector<std::string>& accepted);
 
 // All known storage classes, common ones first, in groups that fit into one association with the common syntaxes each:

@@ -31,28 +31,28 @@ class CGet : public Downloader {
     const RetrieveModel& model = options_.patient_root ? PatientRoot() : StudyRoot();
     for (const SeriesBatch& batch : GroupBySeries(instances)) {
       const std::span<const InstanceReference> all = batch.instances;
-      const CGetAsking asking = HowToAsk(model, batch, context);
-      const size_t step = asking == CGetAsking::kList ? std::max<size_t>(options_.batch, 1) : all.size();
+      const CGetRequestKind kind = ChooseKind(model, batch, context);
+      const size_t step = kind == CGetRequestKind::kList ? std::max<size_t>(options_.batch, 1) : all.size();
       for (size_t begin = 0; begin < all.size(); begin += step) {
         context.Check("download instances");
         FetchByCGet(model, *pool_, experience_, batch.series, all.subspan(begin, std::min(step, all.size() - begin)),
-                    asking, sink, context);
+                    kind, sink, context);
       }
     }
   }
 
  private:
-  CGetAsking HowToAsk(const RetrieveModel& model, const SeriesBatch& batch, const Context& context) {
+  CGetRequestKind ChooseKind(const RetrieveModel& model, const SeriesBatch& batch, const Context& context) {
     const size_t wanted = batch.instances.size();
     if (options_.whole_series_from > 0 && wanted >= options_.whole_series_from) {
-      return CGetAsking::kSeries;
+      return CGetRequestKind::kSeries;
     }
-    // For most of a series only: what is not wanted of it comes in vain.
+    // Only for most of a series: the archive sends the unwanted instances, too.
     if (wanted < kWorthSeries || capabilities().batching != Capabilities::Batching::kSeries) {
-      return CGetAsking::kList;
+      return CGetRequestKind::kList;
     }
     const size_t count = CountInstances(*pool_, model, batch.series, context);
-    return count > 0 && wanted * 4 >= count * 3 ? CGetAsking::kSeriesThenList : CGetAsking::kList;
+    return count > 0 && wanted * 4 >= count * 3 ? CGetRequestKind::kSeriesThenList : CGetRequestKind::kList;
   }
 
   const CGetOptions options_;

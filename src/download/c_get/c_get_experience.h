@@ -12,8 +12,8 @@
 
 namespace trolley {
 
-// What C-GET learned about one archive: storage classes of series, the proposal of transfer syntaxes that works,
-// whether lists of UIDs are accepted. Thread-safe.
+// Remembers facts about one archive that C-GET has learned: storage classes of series, the proposal of transfer
+// syntaxes that works, whether lists of UIDs are accepted. Thread-safe.
 class CGetExperience {
  public:
   std::string ClassOf(const SeriesReference& series) const {

@@ -31,12 +31,12 @@ using Instances = std::vector<InstanceReference>;
 class Fetch {
  public:
   Fetch(const RetrieveModel& model, AssociationPool& pool, CGetExperience& experience, SeriesReference series,
-        std::span<const InstanceReference> wanted, CGetAsking asking, DownloadSink& sink, const Context& context)
+        std::span<const InstanceReference> wanted, CGetRequestKind kind, DownloadSink& sink, const Context& context)
       : model_(model),
         pool_(pool),
         experience_(experience),
         series_(std::move(series)),
-        asking_(asking),
+        kind_(kind),
         sink_(sink),
         context_(context) {
     for (const InstanceReference& instance : wanted) {
@@ -47,7 +47,7 @@ class Fetch {
   void Run() {
     const std::vector<std::string> likely = LikelyClasses();
     bool others = likely.empty() || FetchClasses(likely, Remaining());
-    if (others && !wanted_.empty() && !class_reported_) {  // what others of the series are says nothing of these
+    if (others && !wanted_.empty() && !class_reported_) {  // the class of others in the series does not apply to these
       class_reported_ = !ClassOfSample().empty();
     }
     if (!class_reported_) {
@@ -83,7 +83,7 @@ class Fetch {
 
   std::string Doing() const { return StrCat("download instances of series ", series_.series.str()); }
 
-  // The class that the series is of; when the archive does not report it, those that its modality suggests.
+  // The storage class of the series; when the archive does not report it, those that its modality suggests.
   std::vector<std::string> LikelyClasses() {
     std::string sop_class = experience_.ClassOf(series_);
     if (sop_class.empty()) {
@@ -105,26 +105,26 @@ class Fetch {
   // True when it may be worth while to propose other classes.
   bool FetchClasses(const std::vector<std::string>& classes, Instances instances) {
     tried_.insert(classes.begin(), classes.end());
-    if (!experience_.AcceptsLists() && instances.size() > 1 && asking_ != CGetAsking::kSeries) {
+    if (!experience_.AcceptsLists() && instances.size() > 1 && kind_ != CGetRequestKind::kSeries) {
       return FetchOneByOne(classes, instances);
     }
-    const bool series_first = asking_ == CGetAsking::kSeriesThenList;
+    const bool series_first = kind_ == CGetRequestKind::kSeriesThenList;
     RetrieveResult result = FetchWithChoices(classes, instances);
     instances = StillWanted(instances);
-    // Left out without a word; or the archive does not send series.
+    // The archive left instances out silently, or does not send series.
     if (series_first && !instances.empty() && (!result.some_failed() || result.refused())) {
       result = FetchWithChoices(classes, instances);
       instances = StillWanted(instances);
     }
     // Some archives refuse a list that names an instance which they do not have (Orthanc).
-    if (result.refused() && instances.size() > 1 && asking_ != CGetAsking::kSeries && ReportAbsent(instances)) {
+    if (result.refused() && instances.size() > 1 && kind_ != CGetRequestKind::kSeries && ReportAbsent(instances)) {
       instances = StillWanted(instances);
       if (!instances.empty()) {
         result = FetchWithChoices(classes, instances);
         instances = StillWanted(instances);
       }
     }
-    if (result.refused() && instances.size() > 1 && asking_ != CGetAsking::kSeries) {
+    if (result.refused() && instances.size() > 1 && kind_ != CGetRequestKind::kSeries) {
       const size_t before = wanted_.size();
       FetchWithChoices(classes, {instances.front()});
       if (wanted_.size() < before) {
@@ -207,7 +207,7 @@ class Fetch {
     std::vector<ProposedContext> storage = StorageContexts(classes, choice);
     request.contexts.insert(request.contexts.end(), storage.begin(), storage.end());
     const std::string identifier =
-        asking_ == CGetAsking::kList ? RetrieveIdentifier(series_, instances) : RetrieveIdentifier(series_, {});
+        kind_ == CGetRequestKind::kList ? RetrieveIdentifier(series_, instances) : RetrieveIdentifier(series_, {});
     uint16_t message_id = 0;
     const auto ask = [&](Association& association) {
       const uint8_t context_id = association.ContextFor(model_.get).id;
@@ -234,7 +234,7 @@ class Fetch {
       return std::nullopt;
     }
     AssociationLease& lease = *leased;
-    asking_ = asking_ == CGetAsking::kSeries ? CGetAsking::kSeries : CGetAsking::kList;
+    kind_ = kind_ == CGetRequestKind::kSeries ? CGetRequestKind::kSeries : CGetRequestKind::kList;
     for (;;) {
       const DimseMessage message = lease->ReceiveCommand(context_);
       if (message.command.field() == dimse::kCStoreRq) {
@@ -289,7 +289,7 @@ class Fetch {
     association.Send(message.context_id, response, context_);
   }
 
-  // What did not come: it does not exist, is of another class than expected, or failed.
+  // Finds out why instances did not arrive: they do not exist, are of another class than expected, or failed.
   void Finish() {
     const Instances remaining = Remaining();
     const std::optional<SopClasses> found = FindSopClasses(pool_, model_, series_, remaining, context_);
@@ -339,7 +339,7 @@ class Fetch {
   void FinishWithoutLookup(const InstanceReference& instance) {
     std::vector<std::string> accepted;
     const std::vector<std::string> classes(tried_.begin(), tried_.end());
-    asking_ = CGetAsking::kList;
+    kind_ = CGetRequestKind::kList;
     const std::optional<RetrieveResult> result = Request(classes, SyntaxChoice(kEachSyntax), {instance}, accepted);
     if (result) {
       if (!wanted_.contains(instance.instance)) {
@@ -377,7 +377,7 @@ class Fetch {
   AssociationPool& pool_;
   CGetExperience& experience_;
   const SeriesReference series_;
-  CGetAsking asking_;  // the next time
+  CGetRequestKind kind_;  // of the next request
   DownloadSink& sink_;
   const Context& context_;
   std::map<Uid, InstanceReference> wanted_;  // not yet reported to the sink
@@ -391,9 +391,9 @@ class Fetch {
 }  // namespace
 
 void FetchByCGet(const RetrieveModel& model, AssociationPool& pool, CGetExperience& experience,
-                 const SeriesReference& series, std::span<const InstanceReference> wanted, CGetAsking asking,
+                 const SeriesReference& series, std::span<const InstanceReference> wanted, CGetRequestKind kind,
                  DownloadSink& sink, const Context& context) {
-  Fetch(model, pool, experience, series, wanted, asking, sink, context).Run();
+  Fetch(model, pool, experience, series, wanted, kind, sink, context).Run();
 }
 
 }  // namespace trolley

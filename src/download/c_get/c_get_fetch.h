@@ -12,13 +12,13 @@
 
 namespace trolley {
 
-// What is asked for: the instances by their UIDs, or the series. Many archives (Orthanc) look up each UID of a list on
+// The kind of request: a list of instance UIDs, or the series. Many archives (Orthanc) look up each UID of a list on
 // its own, which takes several times as long as to send a small instance.
-enum class CGetAsking { kList, kSeriesThenList, kSeries };
+enum class CGetRequestKind { kList, kSeriesThenList, kSeries };
 
 // Fetches some instances of one series by C-GET; returns and throws as Downloader::Download.
 void FetchByCGet(const RetrieveModel& model, AssociationPool& pool, CGetExperience& experience,
-                 const SeriesReference& series, std::span<const InstanceReference> wanted, CGetAsking asking,
+                 const SeriesReference& series, std::span<const InstanceReference> wanted, CGetRequestKind kind,
                  DownloadSink& sink, const Context& context);
 
 }  // namespace trolley

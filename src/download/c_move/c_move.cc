@@ -74,7 +74,7 @@ class Fetch {
  private:
   std::string Doing() const { return StrCat("download instances of series ", series_.series.str()); }
 
-  // Asks for `instances`, or for the whole series when there are none, and takes what comes of it.
+  // Requests `instances`, or the whole series when there are none, and waits for them.
   RetrieveResult Move(const Instances& instances) {
     const RetrieveResult result = Request(RetrieveIdentifier(series_, instances));
     was_silent_ = IsSilent();
@@ -107,7 +107,7 @@ class Fetch {
         if (again || error.code() != ErrorCode::kUnavailable || expected_.received() != received) {
           throw;
         }
-        LogDebug(StrCat(error.what(), "; asking again"));
+        LogDebug(StrCat(error.what(), "; requesting again"));
       }
     }
   }
@@ -134,15 +134,15 @@ class Fetch {
           return result;
         }
       }
-      return {};  // all has come
+      return {};  // all have arrived
     } catch (...) {
       Cancel(*lease, context_id, message_id);
       throw;
     }
   }
 
-  // Until the archive says something, which may take long: it is busy with sending. False: all has come, and the
-  // archive does not say so.
+  // Waits for the archive's response, which may take long while it sends. False: all instances have arrived, and the
+  // archive does not report it.
   bool AwaitResponse(Association& association) {
     std::stop_source wake;
     const std::stop_callback on_stop(context_.stop, [&wake] { wake.request_stop(); });
@@ -165,7 +165,7 @@ class Fetch {
       if (complete) {
         return false;
       }
-      // What is on its way is a matter of its own association, or of our own slowness.
+      // An instance on its way has its own association with its own timeout; our sink may be slow, too.
       if (!expected_.some_on_their_way() && IsSilent()) {
         throw Silence();
       }
@@ -191,7 +191,7 @@ class Fetch {
     }
   }
 
-  // What did not come: it does not exist, or failed.
+  // Finds out why instances did not arrive: they do not exist, or failed.
   void Finish(const RetrieveResult& result) {
     const Instances remaining = expected_.Remaining();
     if (remaining.empty()) {
@@ -225,7 +225,7 @@ class Fetch {
 
   Error Reason(const RetrieveResult& result) const {
     if (was_silent_) {
-      return Silence();  // its association to us was given up a moment before this one
+      return Silence();  // its association to us timed out just before this one
     }
     const Error error = ResultError(result, Doing());
     return {error.code(), StrCat(error.what(), "; what did not arrive at AE title ", options_.move_aet, ", port ",
@@ -241,7 +241,7 @@ class Fetch {
   ExpectedInstances expected_;
   const Context& context_;
   Clock::time_point requested_at_;
-  bool was_silent_ = false;  // when it had responded at last
+  bool was_silent_ = false;  // at the latest response
 };
 
 class CMove : public Downloader {

@@ -144,7 +144,7 @@ bool ExpectedInstances::AwaitMore(std::chrono::milliseconds patience, const Cont
       return true;
     }
     context.Check("wait for instances");
-    // What is on its way comes to an end by itself: its association gives up when the peer is silent.
+    // An instance on its way ends by itself: its association times out when the peer is silent.
     if (state_->claimed == 0 && Clock::now() >= state_->last_activity + patience) {
       return false;
     }
@@ -160,7 +160,7 @@ void ExpectedInstances::Report(const InstanceReference& instance, const std::opt
     context.Check("wait for instances");
   }
   if (state_->wanted.erase(instance.instance) == 0) {
-    return;  // it came after all
+    return;  // it arrived meanwhile
   }
   const MoveReceiver::Turn turn(receiver_, *state_);
   lock.Unlock();

@@ -27,7 +27,7 @@ class ExpectedInstances {
  public:
   // `wanted` of one series. The receiver's threads use the sink as long as this lives.
   ExpectedInstances(MoveReceiver& receiver, std::span<const InstanceReference> wanted, DownloadSink& sink);
-  ~ExpectedInstances();  // what arrives from now on is dropped; returns when the sink is left alone
+  ~ExpectedInstances();  // drops later arrivals; waits until no thread uses the sink
   ExpectedInstances(const ExpectedInstances&) = delete;
   ExpectedInstances& operator=(const ExpectedInstances&) = delete;
 
@@ -46,7 +46,7 @@ class ExpectedInstances {
   Clock::time_point last_activity() const;
   // Stop is requested when all is complete or the sink has thrown.
   std::stop_token over() const;
-  // Throws what the sink has thrown.
+  // Rethrows the sink's exception.
   void Check() const;
   // Waits until another object came whole, or nothing has come for `patience`: false. Throws when the context ends.
   bool AwaitMore(std::chrono::milliseconds patience, const Context& context);
@@ -66,7 +66,7 @@ class ExpectedInstances {
 class MoveReceiver : public StoreHandler {
  public:
   // An archive that offers several syntaxes in one context and cannot convert fails what is stored in another one: then
-  // the other choice is worth a try. What comes first is the archive's own preference, mostly a compressed one.
+  // the other choice is worth a try. The first syntax is the archive's own preference, mostly a compressed one.
   std::string ChooseSyntax(const std::vector<std::string>& proposed) override;
   bool prefers_uncompressed();
   // Call it after a failure with that preference. True when an archive offered a choice that would turn out otherwise

@@ -26,7 +26,7 @@ Error ReadError(ErrorCode code, const std::filesystem::path& file, std::string_v
   return {code, StrCat("Cannot read ", Sensitive(file.string()), ": ", why)};
 }
 
-// Reads one file; what it throws is the file's fault.
+// Reads one file. Every Error it throws is a failure of the file.
 class OpenFile {
  public:
   OpenFile(std::filesystem::path path, const InstanceReference& instance) : path_(std::move(path)) {
@@ -110,7 +110,7 @@ class FolderDownloader : public Downloader {
   }
 
  private:
-  // What the file does wrong is returned; what the sink and the context throw leaves.
+  // Returns a failure of the file. Exceptions of the sink and the context pass through.
   static std::optional<Error> Send(const std::filesystem::path& path, const InstanceReference& instance,
                                    std::vector<std::byte>& buffer, DownloadSink& sink, const Context& context) {
     std::optional<OpenFile> file;

@@ -369,7 +369,7 @@ class Rad69 : public Downloader {
         requests.push_back(std::move(batch.instances));
         continue;
       }
-      // Servers send a SOPInstanceUID once, also when it is in two series.
+      // Servers send a SOPInstanceUID once, even if it is in two series.
       for (const InstanceReference& instance : batch.instances) {
         size_t at = 0;
         while (at < uids.size() && uids[at].contains(instance.instance)) {

@@ -20,10 +20,10 @@
 
 namespace trolley {
 
-// Takes one RAD-69 response as it arrives and hands the wanted instances on, in constant memory: a multipart body whose
-// root part is the SOAP envelope and whose other parts are files, or the envelope alone, which may hold files. Where
-// the envelope says which document a part is, the file in it has to be that; what comes before the envelope is known by
-// its own SOPInstanceUID.
+// Receives one RAD-69 response as it arrives and hands the wanted instances on, in constant memory: a multipart body
+// whose root part is the SOAP envelope and whose other parts are files, or the envelope alone, which may hold files.
+// Where the envelope says which document a part is, the file in it has to be that; what comes before the envelope is
+// known by its own SOPInstanceUID.
 class Rad69Receiver : public HttpSink, public MultipartSink {
  public:
   // Thrown out of OnBody when all that is wanted has come, to end the transfer.
@@ -43,10 +43,10 @@ class Rad69Receiver : public HttpSink, public MultipartSink {
   const HttpHead& head() const { return head_; }
   // The envelope, when one came.
   const std::optional<Rad69Response>& response() const { return response_; }
-  // Why nothing else can be told; "" when there is nothing to say.
+  // Why the response is incomplete; "" when no problem was seen.
   const std::string& problem() const { return problem_; }
   std::vector<InstanceReference> Remaining() const { return files_.Remaining(); }
-  // What was wrong with the parts of instances that did not come, by SOPInstanceUID.
+  // Why parts of instances that did not arrive were dropped, by SOPInstanceUID.
   std::map<Uid, std::string> BadParts() const;
   // An exception came from the sink, not from the response.
   bool sink_failed() const { return files_.sink_failed(); }

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kAction = "urn:ihe:rad:2009:RetrieveImagingDocumentSet";
 
-// Behind "1.2.840.10008.1.2". What loses nothing comes first, in case a server takes the order for a preference.
+// Suffixes of "1.2.840.10008.1.2". Lossless syntaxes come first, in case a server treats the order as a preference.
 constexpr std::string_view kTransferSyntaxes[] = {
     ".1",     "",         ".1.99",  ".1.98",    ".2",     // explicit and implicit little endian, deflated, big endian
     ".5",     ".8.1",                                     // RLE, deflated image frames

@@ -32,7 +32,7 @@ pugi::xml_node Child(const pugi::xml_node& node, std::string_view name) {
   return node.find_child([&](const pugi::xml_node& child) { return Is(child, name); });
 }
 
-// What the server says, for people.
+// The server's text, safe to show.
 std::string Printable(std::string_view text) {
   std::string out(IsValidUtf8(text) ? Trim(text) : "?");
   std::replace_if(

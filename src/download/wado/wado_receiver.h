@@ -18,7 +18,7 @@
 
 namespace trolley {
 
-// Takes one response of WADO-RS or the like as it arrives and hands the wanted instances on, in constant memory:
+// Receives one response of WADO-RS or the like as it arrives and hands the wanted instances on, in constant memory:
 // multipart or single part, whatever its headers claim. Each part's SOPInstanceUID is looked at before the first byte
 // is handed on; an instance ends for the sink only when the delimiter after it (for the last one, the closing
 // delimiter) was seen.
@@ -43,7 +43,7 @@ class WadoReceiver : public HttpSink, public MultipartSink {
   // Instances that did not come whole.
   std::vector<InstanceReference> Remaining() const { return files_.Remaining(); }
   size_t delivered() const { return files_.delivered(); }
-  // Why nothing of what came was taken; "" when there is nothing to say.
+  // Why the parts that arrived were dropped; "" when none was.
   const std::string& reason() const { return reason_; }
   // The begin of a body that came with a failure status.
   const std::string& failure_text() const { return failure_text_; }
@@ -63,7 +63,7 @@ class WadoReceiver : public HttpSink, public MultipartSink {
   bool end_is_marked_ = false;      // the body's end can be told from a lost connection
   std::string rendered_type_;       // the response claims to be a picture
   std::unique_ptr<MultipartParser> parser_;
-  std::vector<std::byte> held_;  // what has to be looked at to know what the body is
+  std::vector<std::byte> held_;  // the body's first bytes, until its kind is known
   std::string reason_;
   std::string failure_text_;
   uint64_t failure_bytes_ = 0;

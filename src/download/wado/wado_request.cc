@@ -9,12 +9,12 @@
 namespace trolley {
 namespace {
 
-// What the server says of one instance, as against of itself or of us.
+// The status is about the instance, not about the server or our access to it.
 bool ConcernsOneInstance(int status) {
   return status >= 400 && status <= 499 && status != 401 && status != 407 && status != 408 && status != 429;
 }
 
-// The head is wanted also of a response that was not read to its end.
+// Keeps the head, also of a response that was not read to its end.
 struct HeadKeeper : HttpSink {
   explicit HeadKeeper(HttpSink& to) : sink(to) {}
   void OnHead(const HttpHead& h) override {

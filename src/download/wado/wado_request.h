@@ -14,11 +14,11 @@
 
 namespace trolley {
 
-// What the downloaders over HTTP have in common.
+// Shared by the downloaders over HTTP.
 
 bool IsSuccess(int status);
 bool IsMissing(int status);
-// The error that a failure status is.
+// The error for a failure status.
 Error StatusFailure(const HttpHead& head, const std::string& doing, std::string_view text);
 
 struct WadoReply {
@@ -29,7 +29,7 @@ struct WadoReply {
   size_t delivered = 0;
 };
 
-// One instance did not come as it should; others may. (What the sink throws is never one.)
+// The failure of one instance; others may succeed. Exceptions of the sink never become one.
 struct InstanceFailure {
   Error error;
 };
@@ -43,7 +43,7 @@ WadoReply RequestInstances(HttpClient& http, const HttpRequest& request, const s
 WadoReply RequestSeries(HttpClient& http, const HttpRequest& request, const std::string& doing,
                         const SeriesReference& all_of, DownloadSink& sink, const Context& context);
 
-// Tells `sink` what the reply to a request for one instance means, unless the instance was handed on. Throws when it
+// Reports the outcome of a request for one instance to `sink`, unless the instance was delivered. Throws when the reply
 // concerns more than the instance. True: the archive has no such instance.
 bool ReportInstance(const WadoReply& reply, const InstanceReference& instance, const std::string& doing,
                     DownloadSink& sink);

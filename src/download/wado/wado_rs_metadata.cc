@@ -53,7 +53,7 @@ void ReadParts(std::string boundary, std::string_view body, const WadoRsMetadata
   parser.Finish();
 }
 
-// By what the body is; servers are careless with its type.
+// Looks at the body itself: servers are careless with its Content-Type.
 void ReadBody(const HttpResponse& response, const WadoRsMetadata::Each& each) {
   const std::optional<MediaType> type = ParseMediaType(response.head.Header("content-type"));
   const std::string_view body = Trim(response.body);
@@ -88,7 +88,7 @@ class MetadataClient {
     return StrCat(PathOf(instance.series_reference()), "/instances/", PercentEncode(instance.instance.str()));
   }
 
-  // What came with a failure status.
+  // The response head, and the text of a failure.
   struct Outcome {
     HttpHead head;
     std::string text;
