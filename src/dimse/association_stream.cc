@@ -1,3 +1,4 @@
+// The socket under one association, on the thread that uses it. No call may block without watching the context.
 #include "dimse/association_stream.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// Encodes and parses PDUs in memory; does no I/O. Input is untrusted: every length is checked before it is used.
 #include "dimse/pdu.h"
 
 #include <algorithm>

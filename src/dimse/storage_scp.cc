@@ -1,3 +1,5 @@
+// One thread accepts connections, and each association has a thread of its own that calls the handler. A silent peer
+// must not keep its place from others: every wait has a limit.
 #include "dimse/storage_scp.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,5 @@
+// Metadata of DICOMweb: a client (WadoRsMetadata), and a downloader of files without pixels. Runs on the thread of its
+// caller. A response is held in memory as a whole, up to kMaxBody.
 #include "download/wado/wado_rs_metadata.h"
 
 #include <array>
