@@ -197,8 +197,8 @@ class MySearcher : public Searcher {
   SearchResult Find(const Query& query, const Context& context) override {
     auto studies = std::make_shared<Studies>();
     for (const auto& archive : archives_) {
-      const SearchResult answer = archive->Find(query, context);
-      studies->insert(studies->end(), answer->begin(), answer->end());
+      const SearchResult result = archive->Find(query, context);
+      studies->insert(studies->end(), result->begin(), result->end());
     }
     return studies;
   }

@@ -29,7 +29,7 @@ TEST_F(HttpTest, FetchesStatusHeadersAndBody) {
 }
 
 TEST_F(HttpTest, SendsWhatIsAskedAndNoMore) {
-  AnswerOk();
+  RespondOk();
   Client().Fetch({.url = server_.Url("/a%20b?c=d*e,f"), .headers = {"Accept: x/y"}}, Patient());
   const ReceivedRequest request = server_.Requests().at(0);
   EXPECT_EQ(request.raw, StrCat("GET /a%20b?c=d*e,f HTTP/1.1\r\nHost: 127.0.0.1:", server_.port(),
@@ -37,7 +37,7 @@ TEST_F(HttpTest, SendsWhatIsAskedAndNoMore) {
 }
 
 TEST_F(HttpTest, PostsABody) {
-  AnswerOk();
+  RespondOk();
   const std::string body(3'000'000, 'x');
   Client().Fetch(
       {.method = "POST", .url = server_.Url("/"), .headers = {"Content-Type: application/soap+xml"}, .body = body},
@@ -50,7 +50,7 @@ TEST_F(HttpTest, PostsABody) {
 }
 
 TEST_F(HttpTest, PostsAnEmptyBody) {
-  AnswerOk();
+  RespondOk();
   Client().Fetch({.method = "POST", .url = server_.Url("/")}, Patient());
   EXPECT_EQ(server_.Requests().at(0).Header("content-length"), "0");
 }
@@ -74,8 +74,8 @@ TEST_F(HttpTest, StatusesAreNoErrors) {
 
 TEST_F(HttpTest, StreamsInOrderAndTellsTheHeadOnce) {
   const std::string body(5'000'000, 'y');
-  AnswerRaw(StrCat("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\nX: 1\r\n\r\n",
-                   "HTTP/1.1 200 OK\r\nX-A: 1\r\n folded\r\n\r\n", body));
+  RespondRaw(StrCat("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\nX: 1\r\n\r\n",
+                    "HTTP/1.1 200 OK\r\nX-A: 1\r\n folded\r\n\r\n", body));
   RecordingSink sink;
   const HttpHead head = Client().Stream({.url = server_.Url("/")}, sink, Patient());
   ASSERT_EQ(sink.heads.size(), 1u);
@@ -87,7 +87,7 @@ TEST_F(HttpTest, StreamsInOrderAndTellsTheHeadOnce) {
 }
 
 TEST_F(HttpTest, TakesChunkedBodies) {
-  AnswerRaw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: x\r\n\r\n");
+  RespondRaw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: x\r\n\r\n");
   const HttpResponse response = Get("/");
   EXPECT_EQ(response.body, "abcde");
   EXPECT_EQ(response.head.content_length, std::nullopt);
@@ -95,7 +95,7 @@ TEST_F(HttpTest, TakesChunkedBodies) {
 }
 
 TEST_F(HttpTest, ABodyShorterThanPromisedIsAnError) {
-  AnswerRaw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+  RespondRaw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
   const Error error = GetError("/studies");
   EXPECT_EQ(error.code(), ErrorCode::kProtocol);
   EXPECT_STREQ(
@@ -105,11 +105,11 @@ TEST_F(HttpTest, ABodyShorterThanPromisedIsAnError) {
 
 TEST_F(HttpTest, ABodyLongerThanPromisedIsAnError) {
   for (const std::string connection : {"close", "keep-alive"}) {
-    AnswerRaw(StrCat("HTTP/1.1 200 OK\r\nConnection: ", connection, "\r\nContent-Length: 3\r\n\r\nabcdef"));
+    RespondRaw(StrCat("HTTP/1.1 200 OK\r\nConnection: ", connection, "\r\nContent-Length: 3\r\n\r\nabcdef"));
     EXPECT_EQ(GetError("/").code(), ErrorCode::kProtocol) << connection;
     // Too long for one read.
-    AnswerRaw(StrCat("HTTP/1.1 200 OK\r\nConnection: ", connection, "\r\nContent-Length: 3000000\r\n\r\n",
-                     std::string(3'000'001, 'x')));
+    RespondRaw(StrCat("HTTP/1.1 200 OK\r\nConnection: ", connection, "\r\nContent-Length: 3000000\r\n\r\n",
+                      std::string(3'000'001, 'x')));
     EXPECT_THAT(GetError("/").what(), HasSubstr("longer than its Content-Length of 3000000")) << connection;
   }
 }
@@ -117,7 +117,7 @@ TEST_F(HttpTest, ABodyLongerThanPromisedIsAnError) {
 TEST_F(HttpTest, CutChunksAreErrors) {
   for (const std::string body :
        {"", "3\r\nab", "3\r\nabc\r\n", "3\r\nabc\r\n0\r\n", "xyz\r\n", "3\r\nabcdef\r\n0\r\n\r\n"}) {
-    AnswerRaw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body);
+    RespondRaw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body);
     const Error error = GetError("/");
     EXPECT_EQ(error.code(), ErrorCode::kProtocol) << body << error.what();
   }
@@ -149,7 +149,7 @@ TEST_F(HttpTest, MalformedHeadsAreErrors) {
            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
            "\r\n\r\n\r\n",
        }) {
-    AnswerRaw(head);
+    RespondRaw(head);
     const Error error = GetError("/");
     EXPECT_EQ(error.code(), ErrorCode::kProtocol) << head << error.what();
   }
@@ -181,8 +181,8 @@ TEST_F(HttpTest, EndlessHeadsAreErrors) {
   EXPECT_EQ(GetError("/").code(), ErrorCode::kProtocol);
 }
 
-TEST_F(HttpTest, NoAnswerAtAllIsAnError) {
-  AnswerRaw("");
+TEST_F(HttpTest, NoResponseAtAllIsAnError) {
+  RespondRaw("");
   const Error error = GetError("/");
   EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
   EXPECT_THAT(error.what(), HasSubstr("without a response"));
@@ -226,7 +226,7 @@ TEST_F(HttpTest, RefusesSmuggledHeaders) {
 }
 
 TEST_F(HttpTest, BoundsTheFetchedBody) {
-  AnswerOk(std::string(1000, 'x'));
+  RespondOk(std::string(1000, 'x'));
   const Error told = Caught([&] { Client().Fetch({.url = server_.Url("/")}, Patient(), 999); });
   EXPECT_EQ(told.code(), ErrorCode::kTooMany);
   EXPECT_EQ(Client().Fetch({.url = server_.Url("/")}, Patient(), 1000).body.size(), 1000u);
@@ -240,7 +240,7 @@ TEST_F(HttpTest, BoundsTheFetchedBody) {
 }
 
 TEST_F(HttpTest, PassesOnWhatTheSinkThrows) {
-  AnswerOk("body");
+  RespondOk("body");
   class Full : public RecordingSink {
     void OnBody(std::span<const std::byte>) override { throw Error(ErrorCode::kNoSpace, "full"); }
   } full;
@@ -307,7 +307,7 @@ TEST_F(HttpTest, NamesACaFileThatIsMissing) {
 }
 
 TEST_F(HttpTest, AsksThroughAProxy) {
-  AnswerOk("from the proxy");
+  RespondOk("from the proxy");
   options_.proxy = server_.Url();
   EXPECT_EQ(Client().Fetch({.url = "http://archive.invalid/studies"}, Patient()).body, "from the proxy");
   EXPECT_FALSE(Client().RoundTrip()) << "the way to the proxy is not that to the server";

@@ -28,9 +28,9 @@ class HttpConnectionTest : public HttpFixture {
     }
     return connections;
   }
-  // Answers the first request on each connection, and ends the second with what `end` does.
+  // Responds to the first request on each connection, and ends the second with what `end` does.
   template <typename End>
-  void AnswerOnceOnEachConnection(End end) {
+  void RespondOnceOnEachConnection(End end) {
     server_.SetHandler([this, end](const ReceivedRequest& request, HttpReply& reply) {
       const bool first = [&] {
         const std::lock_guard lock(mutex_);
@@ -46,7 +46,7 @@ class HttpConnectionTest : public HttpFixture {
 };
 
 TEST_F(HttpConnectionTest, KeepsConnections) {
-  AnswerOk();
+  RespondOk();
   for (int i = 0; i < 5; ++i) {
     Get("/");
   }
@@ -54,7 +54,7 @@ TEST_F(HttpConnectionTest, KeepsConnections) {
 }
 
 TEST_F(HttpConnectionTest, TellsTheWayThereAndBackFromTheConnectionsItMade) {
-  AnswerOk();
+  RespondOk();
   EXPECT_FALSE(Client().RoundTrip());
   Get("/");
   const auto made = Client().RoundTrip();
@@ -89,13 +89,13 @@ TEST_F(HttpConnectionTest, KeepsConnectionsAfterErrorStatuses) {
 }
 
 TEST_F(HttpConnectionTest, OpensAnotherAfterAnAbortedTransfer) {
-  AnswerOk("12345678");
+  RespondOk("12345678");
   EXPECT_EQ(Caught([&] { Client().Fetch({.url = server_.Url("/")}, Patient(), 2); }).code(), ErrorCode::kTooMany);
   EXPECT_EQ(Get("/").body, "12345678");
   EXPECT_EQ(server_.CountConnections(), 2u);
 }
 
-TEST_F(HttpConnectionTest, NeverTakesWhatIsLeftForTheNextAnswer) {
+TEST_F(HttpConnectionTest, NeverUsesLeftoverBytesAsTheNextResponse) {
   server_.SetHandler([](const ReceivedRequest& request, HttpReply& reply) {
     request.number == 0 ? (void)reply.Send(
                               "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n"
@@ -107,21 +107,21 @@ TEST_F(HttpConnectionTest, NeverTakesWhatIsLeftForTheNextAnswer) {
 }
 
 TEST_F(HttpConnectionTest, SendsOnceMoreWhenAKeptConnectionIsClosed) {
-  AnswerOnceOnEachConnection([](HttpReply& reply) { reply.Close(); });
+  RespondOnceOnEachConnection([](HttpReply& reply) { reply.Close(); });
   EXPECT_EQ(Get("/1").body, "ok");
   EXPECT_EQ(Get("/2").body, "ok");
   EXPECT_THAT(ConnectionsOfRequests(), ElementsAre(0, 0, 1));
 }
 
 TEST_F(HttpConnectionTest, SendsOnceMoreWhenAKeptConnectionIsReset) {
-  AnswerOnceOnEachConnection([](HttpReply& reply) { reply.Cut(); });
+  RespondOnceOnEachConnection([](HttpReply& reply) { reply.Cut(); });
   EXPECT_EQ(Get("/1").body, "ok");
   EXPECT_EQ(Get("/2").body, "ok");
   EXPECT_THAT(ConnectionsOfRequests(), ElementsAre(0, 0, 1));
 }
 
 TEST_F(HttpConnectionTest, SendsALargeBodyOnceMore) {
-  AnswerOnceOnEachConnection([](HttpReply& reply) { reply.Cut(); });
+  RespondOnceOnEachConnection([](HttpReply& reply) { reply.Cut(); });
   const std::string body(2'000'000, 'x');
   Client().Fetch({.method = "POST", .url = server_.Url("/1"), .body = body}, Patient());
   Client().Fetch({.method = "POST", .url = server_.Url("/2"), .body = body}, Patient());
@@ -169,20 +169,20 @@ TEST_F(HttpConnectionTest, SendsNoMoreThanOnceMore) {
   EXPECT_THAT(ConnectionsOfRequests(), ElementsAre(0, 0, 1));
 }
 
-TEST_F(HttpConnectionTest, DoesNotSendAgainWhenAnAnswerHadBegun) {
+TEST_F(HttpConnectionTest, DoesNotSendAgainWhenAResponseHadBegun) {
   for (const std::string begun : {"HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
                                   "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab"}) {
     const size_t before = server_.CountRequests();
-    AnswerOk();
+    RespondOk();
     Get("/1");
-    AnswerRaw(begun);
+    RespondRaw(begun);
     EXPECT_EQ(GetError("/2").code(), ErrorCode::kProtocol) << begun;
     EXPECT_EQ(server_.CountRequests(), before + 2) << begun;
   }
 }
 
 TEST_F(HttpConnectionTest, FreshConnectionsAreNotRetried) {
-  AnswerRaw("");
+  RespondRaw("");
   GetError("/");
   EXPECT_EQ(server_.CountRequests(), 1u);
 }
@@ -213,7 +213,7 @@ TEST_F(HttpConnectionTest, ManyKeptConnectionsThatWereClosedCostOneMoreRequestEa
   };
   round();
   EXPECT_EQ(server_.CountConnections(), kThreads);
-  AnswerOnceOnEachConnection([](HttpReply& reply) { reply.Respond(200, "", "ok"); });
+  RespondOnceOnEachConnection([](HttpReply& reply) { reply.Respond(200, "", "ok"); });
   server_.SetHandler([](const ReceivedRequest& request, HttpReply& reply) {
     request.connection < kThreads ? reply.Close() : (void)reply.Respond(200, "", "ok");
   });

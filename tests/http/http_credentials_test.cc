@@ -97,7 +97,7 @@ TEST_F(HttpCredentialsTest, RenewsOnceAfter401) {
   EXPECT_EQ(server_.CountConnections(), 1u);
 }
 
-TEST_F(HttpCredentialsTest, ASecond401IsTheAnswer) {
+TEST_F(HttpCredentialsTest, ASecond401IsTheResponse) {
   const auto authenticator = UseAuthenticator(9);
   AcceptToken(5);
   const HttpResponse response = Get("/");
@@ -115,7 +115,7 @@ TEST_F(HttpCredentialsTest, DoesNotRepeatWhatCannotBeRenewed) {
   EXPECT_EQ(server_.CountRequests(), 1u);
 }
 
-TEST_F(HttpCredentialsTest, A401WithoutAuthenticatorIsTheAnswer) {
+TEST_F(HttpCredentialsTest, A401WithoutAuthenticatorIsTheResponse) {
   AcceptToken(1);
   EXPECT_EQ(Get("/").head.status, 401);
   EXPECT_EQ(server_.CountRequests(), 1u);
@@ -234,7 +234,7 @@ TEST_F(HttpCredentialsTest, OnlyGetIsRedirected) {
   EXPECT_EQ(server_.CountRequests(), 1u);
 }
 
-TEST_F(HttpCredentialsTest, ARedirectToNowhereIsTheAnswer) {
+TEST_F(HttpCredentialsTest, ARedirectToNowhereIsTheResponse) {
   server_.SetHandler([](const ReceivedRequest&, HttpReply& reply) { reply.Respond(302, "", "where?"); });
   EXPECT_EQ(Get("/").body, "where?");
 }

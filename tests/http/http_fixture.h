@@ -64,14 +64,14 @@ class HttpFixture : public testing::Test {
   Error GetError(const std::string& path, const Context& context = Patient()) {
     return Caught([&] { Get(path, context); });
   }
-  // Each request is answered with these bytes as they are, and then the connection is closed.
-  void AnswerRaw(std::string bytes) {
+  // Each request gets these bytes as they are, and then the connection is closed.
+  void RespondRaw(std::string bytes) {
     server_.SetHandler([bytes = std::move(bytes)](const ReceivedRequest&, HttpReply& reply) {
       reply.Send(bytes);
       reply.Close();
     });
   }
-  void AnswerOk(std::string body = "ok") {
+  void RespondOk(std::string body = "ok") {
     server_.SetHandler(
         [body = std::move(body)](const ReceivedRequest&, HttpReply& reply) { reply.Respond(200, "text/plain", body); });
   }

@@ -66,7 +66,7 @@ class ShownPatientData {
   ~ShownPatientData() { ConfigureLog({}); }
 };
 
-TEST(HttpStatusTest, QuotesTheAnswerOnlyWherePatientDataMayBeShown) {
+TEST(HttpStatusTest, QuotesTheResponseOnlyWherePatientDataMayBeShown) {
   const std::string_view body = "<html><h1>Bad\x01</h1>\n\n  <b>PatientName</b> Doe^John &amp; more</html>";
   EXPECT_THAT(StatusError(Head(500), body).what(), Not(HasSubstr("Doe")));
   const ShownPatientData shown;

@@ -13,7 +13,7 @@
 
 namespace {
 
-// A name server that does not answer: names that end in ".hangs" take until Release().
+// A name server that does not respond: names that end in ".hangs" take until Release().
 class HangingResolver {
  public:
   void Wait() {
@@ -105,7 +105,7 @@ TEST_F(HttpTimeTest, TheDeadlineEndsAHangingRequest) {
   }
 }
 
-TEST_F(HttpTimeTest, TheDeadlineEndsAnAnswerThatNeverEnds) {
+TEST_F(HttpTimeTest, TheDeadlineEndsAResponseThatNeverEnds) {
   server_.SetHandler([](const ReceivedRequest&, HttpReply& reply) {
     reply.Send("HTTP/1.1 200 OK\r\n\r\n");
     while (reply.Send(std::string(100'000, 'x'))) {
@@ -190,7 +190,7 @@ TEST_F(HttpTimeTest, CancellingEndsAWaitAtOnce) {
   EXPECT_EQ(GetCancelled("/1").code(), ErrorCode::kCancelled);
   HangAfter("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc");
   EXPECT_EQ(GetCancelled("/2").code(), ErrorCode::kCancelled);
-  AnswerOk();
+  RespondOk();
   EXPECT_EQ(Get("/3").body, "ok");
 }
 
@@ -227,7 +227,7 @@ TEST_F(HttpTimeTest, CancelsManyAtOnce) {
 
 TEST_F(HttpTimeTest, AServerThatDoesNotAcceptTimesOut) {
   options_.connect_timeout = milliseconds(200);
-  // Connections beyond the backlog are not answered.
+  // Connections beyond the backlog get no response.
   const UniqueFd busy = ListenOnLoopback();
   ASSERT_EQ(listen(busy.get(), 0), 0);
   const UniqueFd taken = ConnectToLoopback(PortOf(busy.get()));

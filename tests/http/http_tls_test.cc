@@ -102,7 +102,7 @@ TEST_F(HttpTlsTest, RefusesToLeaveTls) {
 }
 
 TEST_F(HttpTlsTest, AServerWithoutTlsIsUnavailable) {
-  // The first bytes of a handshake are no request: this answers them as servers do.
+  // The first bytes of a handshake are not a request: this responds to them as servers do.
   httplib::Server plain;
   const int port = plain.bind_to_any_port("127.0.0.1");
   std::thread thread([&] { plain.listen_after_bind(); });

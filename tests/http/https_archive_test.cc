@@ -59,7 +59,7 @@ class HttpsTest : public HttpFixture {
   void ShowCertificate(const TestCertificate& own) {
     options_.client_certificate = {.certificate_file = own.certificate_file, .key_file = own.key_file};
   }
-  // What a searcher or a downloader makes of the answer.
+  // What a searcher or a downloader makes of the response.
   std::string Ask(const std::string& url) {
     HttpClient client(options_);
     const HttpResponse response = client.Fetch({.url = url}, Patient());

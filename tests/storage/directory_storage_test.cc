@@ -123,7 +123,7 @@ TEST_F(DirectoryStorageTest, ReplacesWhatIsThereOnlyAtTheEnd) {
 
 TEST_F(DirectoryStorageTest, KnowsWhatIsComplete) {
   EXPECT_FALSE(storage_.IsComplete(instance_, std::nullopt)) << "not even the directory is there";
-  EXPECT_FALSE(fs::exists(out_)) << "a question makes nothing";
+  EXPECT_FALSE(fs::exists(out_)) << "a query makes nothing";
   Store(storage_, instance_, file_);
   EXPECT_TRUE(storage_.IsComplete(instance_, std::nullopt));
   EXPECT_TRUE(storage_.IsComplete(instance_, file_.size()));

@@ -6,7 +6,7 @@
 namespace trolley {
 namespace {
 
-TEST(DcmqrscpTest, AnswersAndComesBackAfterACrash) {
+TEST(DcmqrscpTest, RespondsAndComesBackAfterACrash) {
   const TempDirectory directory;
   SyntheticInstances spec;
   spec.study_uid = "1.2.3";

@@ -218,11 +218,11 @@ void FakeMint::Respond(const ReceivedRequest& request, HttpReply& reply) {
     const std::lock_guard lock(mutex_);
     state = state_;
   }
-  const size_t question = request.target.find('?');
-  const std::string path = request.target.substr(0, question);
+  const size_t query_start = request.target.find('?');
+  const std::string path = request.target.substr(0, query_start);
   Terms terms;
-  if (question != std::string::npos) {
-    for (const std::string_view term : Split(std::string_view(request.target).substr(question + 1), '&')) {
+  if (query_start != std::string::npos) {
+    for (const std::string_view term : Split(std::string_view(request.target).substr(query_start + 1), '&')) {
       const size_t equals = term.find('=');
       terms.emplace(term.substr(0, equals), PercentDecode(term.substr(equals + 1)).value_or("?"));
     }
@@ -231,9 +231,9 @@ void FakeMint::Respond(const ReceivedRequest& request, HttpReply& reply) {
   const std::string_view end = "/DICOM/metadata";
   std::string xml;
   if (path == "/mint/studies") {
-    xml = dialect_ == Dialect::kVitrea ? VitreaAnswer(state, terms) : ReferenceAnswer(state, terms);
+    xml = dialect_ == Dialect::kVitrea ? VitreaResponse(state, terms) : ReferenceResponse(state, terms);
   } else if (dialect_ == Dialect::kReference && path.starts_with(below) && path.ends_with(end)) {
-    xml = MetadataAnswer(state, path.substr(below.size(), path.size() - below.size() - end.size()));
+    xml = MetadataResponse(state, path.substr(below.size(), path.size() - below.size() - end.size()));
   }
   if (xml.empty()) {
     reply.Respond(404, "text/html", "<html><body>Invalid study requested: Not found</body></html>");
@@ -246,7 +246,7 @@ void FakeMint::Respond(const ReceivedRequest& request, HttpReply& reply) {
   }
 }
 
-std::string FakeMint::VitreaAnswer(const State& state, const Terms& terms) {
+std::string FakeMint::VitreaResponse(const State& state, const Terms& terms) {
   const Habits& habits = state.habits;
   const Query query = VitreaQuery(terms);
   Rows rows;
@@ -278,7 +278,7 @@ std::string FakeMint::VitreaAnswer(const State& state, const Terms& terms) {
   return xml + "</" + form.prefix + "studySearchResults>";
 }
 
-std::string FakeMint::ReferenceAnswer(const State& state, const Terms& terms) {
+std::string FakeMint::ReferenceResponse(const State& state, const Terms& terms) {
   const Habits& habits = state.habits;
   const Query query = ReferenceQuery(terms);
   std::vector<std::string> studies;
@@ -305,7 +305,7 @@ std::string FakeMint::ReferenceAnswer(const State& state, const Terms& terms) {
   return xml + "</studySearchResults>";
 }
 
-std::string FakeMint::MetadataAnswer(const State& state, const std::string& uuid) {
+std::string FakeMint::MetadataResponse(const State& state, const std::string& uuid) {
   for (const std::string& study : Distinct(state.instances, tag::kStudyInstanceUID)) {
     if (UuidOf(study) == uuid) {
       return Metadata(With(state.instances, tag::kStudyInstanceUID, study), state.habits.old_capitals);

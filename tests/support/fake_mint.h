@@ -46,10 +46,10 @@ class FakeMint {
   };
   using Terms = std::multimap<std::string, std::string>;
 
-  static std::string VitreaAnswer(const State& state, const Terms& terms);
-  static std::string ReferenceAnswer(const State& state, const Terms& terms);
+  static std::string VitreaResponse(const State& state, const Terms& terms);
+  static std::string ReferenceResponse(const State& state, const Terms& terms);
   // "" when there is none.
-  static std::string MetadataAnswer(const State& state, const std::string& uuid);
+  static std::string MetadataResponse(const State& state, const std::string& uuid);
 
   const Dialect dialect_;
   std::mutex mutex_;

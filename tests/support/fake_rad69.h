@@ -52,7 +52,7 @@ class FakeRad69 {
   FakeHttpServer server_;  // after what its handlers use
 };
 
-// The pieces of an answer, for tests that make their own.
+// The pieces of a response, for tests that make their own.
 std::string Rad69ErrorXml(const std::string& code, const std::string& location, const std::string& severity = "Error");
 std::string Rad69DocumentXml(const std::string& uid, const std::string& href);
 std::string Rad69EnvelopeXml(const std::string& status, const std::string& errors, const std::string& documents);

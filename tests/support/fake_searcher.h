@@ -44,7 +44,7 @@ class FakeSearcher : public Searcher {
         throw *error_;
       }
     }
-    std::vector<Attributes> answer;
+    std::vector<Attributes> found;
     std::set<std::string> seen;
     for (const Attributes& row : rows_) {
       if (!Matches(query, row)) {
@@ -53,10 +53,10 @@ class FakeSearcher : public Searcher {
       Attributes returned = Project(query, row);
       std::string uid(row.Get(LevelUid(query.level())));
       if (seen.insert(std::move(uid)).second) {
-        answer.push_back(std::move(returned));
+        found.push_back(std::move(returned));
       }
     }
-    return Assemble(query, std::move(answer));
+    return Assemble(query, std::move(found));
   }
 
  private:

@@ -10,7 +10,7 @@
 
 namespace trolley {
 
-// A door that a transfer waits at until the test opens it.
+// A gate that a transfer waits at until the test opens it.
 class Gate {
  public:
   void Open() {

@@ -33,15 +33,15 @@ struct ReceivedRequest {
 // Takes the first complete request (with a body of Content-Length bytes) off `buffer`; nullopt when there is none yet.
 std::optional<ReceivedRequest> TakeRequest(std::string& buffer);
 
-// What a handler answers with, byte by byte if it likes. All calls return at once when the client or the server goes
-// away; those that return bool then give false.
+// The response that a handler sends, byte by byte if it likes. All calls return at once when the client or the server
+// goes away; those that return bool then give false.
 class HttpReply {
  public:
   using Headers = std::vector<std::pair<std::string, std::string>>;
 
   HttpReply(UniqueFd& socket, int stop) : socket_(socket), stop_(stop) {}
 
-  // A whole, right answer; the connection is kept.
+  // A complete, correct response; the connection is kept.
   bool Respond(int status, const std::string& content_type, std::string_view body, const Headers& more = {});
   // Status line, headers and blank line, nothing added.
   bool Head(int status, const Headers& headers);
@@ -62,7 +62,7 @@ class HttpReply {
   int stop_;
 };
 
-// An HTTP/1.1 server on a free port of 127.0.0.1 whose answers are the test's. The handler runs on a thread for each
+// An HTTP/1.1 server on a free port of 127.0.0.1 whose responses the test makes. The handler runs on a thread for each
 // connection, for many at the same time; a connection is kept until the handler closes it. Thread-safe.
 class FakeHttpServer {
  public:

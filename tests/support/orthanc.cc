@@ -101,10 +101,10 @@ void OrthancServer::WriteConfiguration() const {
              http_port_, "\"}\n}\n"));
 }
 
-bool OrthancServer::Answers() const {
+bool OrthancServer::Responds() const {
   httplib::Client client = ClientOf(http_port_, options_);
-  const httplib::Result answer = client.Get("/system");
-  return answer && answer->status == 200 && answer->body.find("trolley-test") != std::string::npos;
+  const httplib::Result reply = client.Get("/system");
+  return reply && reply->status == 200 && reply->body.find("trolley-test") != std::string::npos;
 }
 
 void OrthancServer::Start() {
@@ -113,7 +113,7 @@ void OrthancServer::Start() {
       std::make_unique<Process>(std::vector<std::string>{"Orthanc", (directory_ / "orthanc.json").string()},
                                 RunOptions{.environment = {{"TCP_NODELAY", "1"}}, .directory = directory_.path()});
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(2);
-  while (!Answers()) {
+  while (!Responds()) {
     if (!process_->Running() || std::chrono::steady_clock::now() > deadline) {
       throw std::runtime_error("Cannot start Orthanc: " + EndOfLog());
     }
@@ -149,11 +149,11 @@ void OrthancServer::Upload(const std::vector<std::filesystem::path>& files) {
   client.set_keep_alive(true);
   client.set_tcp_nodelay(true);  // head and body go separately: the latter would wait 40 ms for an acknowledgement
   for (const std::filesystem::path& file : files) {
-    const httplib::Result answer = client.Post("/instances", ReadFile(file), "application/dicom");
-    if (!answer || answer->status != 200) {
+    const httplib::Result reply = client.Post("/instances", ReadFile(file), "application/dicom");
+    if (!reply || reply->status != 200) {
       throw std::runtime_error(
           StrCat("Cannot upload ", file.string(), ": ",
-                 answer ? StrCat("HTTP ", answer->status, " ", answer->body) : httplib::to_string(answer.error()), "\n",
+                 reply ? StrCat("HTTP ", reply->status, " ", reply->body) : httplib::to_string(reply.error()), "\n",
                  EndOfLog()));
     }
   }

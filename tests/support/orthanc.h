@@ -45,7 +45,7 @@ class OrthancServer {
 
  private:
   void WriteConfiguration() const;
-  bool Answers() const;
+  bool Responds() const;
   std::string EndOfLog() const;
 
   OrthancOptions options_;

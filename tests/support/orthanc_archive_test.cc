@@ -11,8 +11,8 @@ namespace {
 
 std::string StudiesOf(const OrthancServer& orthanc) {
   httplib::Client client("127.0.0.1", orthanc.http_port());
-  const httplib::Result answer = client.Get("/dicom-web/studies");
-  return answer ? std::to_string(answer->status) + " " + answer->body : "no answer";
+  const httplib::Result reply = client.Get("/dicom-web/studies");
+  return reply ? std::to_string(reply->status) + " " + reply->body : "no reply";
 }
 
 TEST(OrthancServerTest, ServesWhatWasUploadedAlsoAfterBeingKilled) {
@@ -24,7 +24,7 @@ TEST(OrthancServerTest, ServesWhatWasUploadedAlsoAfterBeingKilled) {
   orthanc.Upload(WriteSyntheticSeries(spec, directory.path()));
   EXPECT_NE(StudiesOf(orthanc).find(spec.study_uid), std::string::npos);
   orthanc.Kill();
-  EXPECT_EQ(StudiesOf(orthanc), "no answer");
+  EXPECT_EQ(StudiesOf(orthanc), "no reply");
   orthanc.Start();
   EXPECT_NE(StudiesOf(orthanc).find(spec.study_uid), std::string::npos);
 }

@@ -53,7 +53,7 @@ class CountingProxy::Connection {
     if (!trouble_ || (trouble_->hang && !proxy_.Current(*trouble_))) {
       return UINT64_MAX;
     }
-    return trouble_->after_bytes - std::min(answered_, trouble_->after_bytes);
+    return trouble_->after_bytes - std::min(responded_, trouble_->after_bytes);
   }
 
   void Ask() {
@@ -66,7 +66,7 @@ class CountingProxy::Connection {
     buffer_.append(bytes.data(), static_cast<size_t>(got));
     while (std::optional<ReceivedRequest> request = TakeRequest(buffer_)) {
       trouble_ = proxy_.Meet(*request);
-      answered_ = 0;
+      responded_ = 0;
       if (trouble_ && trouble_->hang && trouble_->after_bytes == 0) {
         held_ = std::move(request);
         return;
@@ -99,7 +99,7 @@ class CountingProxy::Connection {
       client_.Reset();
       return;
     }
-    answered_ += pass;
+    responded_ += pass;
     {
       std::lock_guard lock(proxy_.mutex_);
       proxy_.bytes_answered_ += pass;
@@ -120,9 +120,9 @@ class CountingProxy::Connection {
   UniqueFd server_;
   const int stop_;
   std::string buffer_;
-  std::optional<Trouble> trouble_;       // of the request that is being answered
+  std::optional<Trouble> trouble_;       // of the request that is in progress
   std::optional<ReceivedRequest> held_;  // not passed on because of it
-  uint64_t answered_ = 0;                // bytes of the answer
+  uint64_t responded_ = 0;               // bytes of the response
 };
 
 CountingProxy::CountingProxy(int upstream_port) : upstream_port_(upstream_port) {
@@ -192,7 +192,7 @@ bool CountingProxy::WaitForRequests(size_t count, std::string_view part, std::ch
   return arrived_.wait_for(lock, timeout, [&] { return CountLocked(part, "") >= count; });
 }
 
-uint64_t CountingProxy::BytesAnswered() const {
+uint64_t CountingProxy::BytesInResponses() const {
   std::lock_guard lock(mutex_);
   return bytes_answered_;
 }

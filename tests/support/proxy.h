@@ -37,12 +37,12 @@ class CountingProxy {
   bool WaitForRequests(size_t count, std::string_view part = "",
                        std::chrono::milliseconds timeout = std::chrono::seconds(60)) const;
   // Bytes that servers sent so far, heads included.
-  uint64_t BytesAnswered() const;
+  uint64_t BytesInResponses() const;
 
   // What follows holds for requests whose target contains `part`, until Pass().
-  // No more than `after_bytes` of the answer come through, then nothing more. With 0 the server is not even asked.
+  // No more than `after_bytes` of the response come through, then nothing more. With 0 the server gets no request.
   void Hang(std::string_view part = "", uint64_t after_bytes = 0);
-  // After `after_bytes` of the answer (its head counts) the connection is reset; at most `times` answers.
+  // After `after_bytes` of the response (its head counts) the connection is reset; at most `times` responses.
   void Cut(uint64_t after_bytes, std::string_view part = "", size_t times = SIZE_MAX);
   // Connections are refused, open ones reset.
   void Refuse();

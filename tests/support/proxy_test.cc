@@ -20,8 +20,8 @@ class ProxyTest : public testing::Test {
   static std::string Get(int port, const std::string& target) {
     httplib::Client client("127.0.0.1", port);
     client.set_read_timeout(60);
-    const httplib::Result answer = client.Get(target);
-    return answer ? answer->body : "failed";
+    const httplib::Result reply = client.Get(target);
+    return reply ? reply->body : "failed";
   }
 
   FakeHttpServer server_;
@@ -34,7 +34,7 @@ TEST_F(ProxyTest, PassesOnAndCounts) {
   EXPECT_EQ(proxy_.CountRequests(), 2U);
   EXPECT_EQ(proxy_.CountRequests("/b"), 1U);
   EXPECT_EQ(proxy_.CountRequests("", "/b"), 1U);
-  EXPECT_GT(proxy_.BytesAnswered(), 1'000'000U);
+  EXPECT_GT(proxy_.BytesInResponses(), 1'000'000U);
   EXPECT_EQ(server_.CountRequests("/one"), 1U);
 }
 
@@ -59,14 +59,14 @@ TEST_F(ProxyTest, HangsUntilItMayPassAndThenGoesOn) {
   EXPECT_EQ(waiting.get(), "/one");
 }
 
-TEST_F(ProxyTest, HangsInTheMiddleOfAnAnswer) {
+TEST_F(ProxyTest, HangsInTheMiddleOfAResponse) {
   proxy_.Hang("/big", 1000);
   auto waiting = std::async(std::launch::async, [&] { return Get(proxy_.port(), "/big").size(); });
   ASSERT_TRUE(server_.WaitForRequests(1));
-  while (proxy_.BytesAnswered() < 1000) {
+  while (proxy_.BytesInResponses() < 1000) {
     std::this_thread::yield();
   }
-  EXPECT_EQ(proxy_.BytesAnswered(), 1000U);
+  EXPECT_EQ(proxy_.BytesInResponses(), 1000U);
   proxy_.Pass();
   EXPECT_EQ(waiting.get(), 1'000'000U);
 }
@@ -74,7 +74,7 @@ TEST_F(ProxyTest, HangsInTheMiddleOfAnAnswer) {
 TEST_F(ProxyTest, CutsAsOftenAsAsked) {
   proxy_.Cut(5000, "/big", 1);
   EXPECT_EQ(Get(proxy_.port(), "/big"), "failed");
-  EXPECT_EQ(proxy_.BytesAnswered(), 5000U);
+  EXPECT_EQ(proxy_.BytesInResponses(), 5000U);
   EXPECT_EQ(Get(proxy_.port(), "/big").size(), 1'000'000U);
 }
 

@@ -1,5 +1,5 @@
-// Login with a form, and a session in cookies, as IMPAX has it. LoginGrant decides when and calls Obtain() on the
-// thread of the request that needs a session.
+// Login at IMPAX: user and password go to /j_security_check, and cookies hold the session. LoginGrant decides when and
+// calls Obtain() on the thread of the request that needs a session.
 
 #include <memory>
 #include <string>

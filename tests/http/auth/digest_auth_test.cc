@@ -81,7 +81,7 @@ TEST(DigestExampleTest, TheServersSideAgreesWithTheRfc) {
             "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1");
 }
 
-TEST_F(DigestTest, AnswersAChallengeAndKeepsItsNonce) {
+TEST_F(DigestTest, RespondsToAChallengeAndKeepsItsNonce) {
   Challenge({R"(Digest realm="pacs, \"A\"", qop="auth-int, auth", nonce="NONCE", opaque="op")"}, Md5);
   EXPECT_EQ(Status(), 200);
   EXPECT_EQ(Status(), 200);
@@ -98,7 +98,7 @@ TEST_F(DigestTest, TakesTheStrongestOfSeveral) {
   EXPECT_THAT(Sent("algorithm"), ElementsAre("", "SHA-256"));
 }
 
-TEST_F(DigestTest, AnswersWithoutQopAsOfOld) {
+TEST_F(DigestTest, RespondsWithoutQopAsOfOld) {
   server_.SetHandler([](const ReceivedRequest& request, HttpReply& reply) {
     const auto sent = ParseChallenges(request.Header("authorization"));
     const std::string expected = Md5(StrCat(Md5("Mufasa:r:Circle of Life"), ":n:", Md5("GET:/a")));
@@ -139,7 +139,7 @@ TEST_F(DigestTest, LivesWithNoncesForOneRequest) {
   }
 }
 
-TEST_F(DigestTest, ManyThreadsAreAnswered) {
+TEST_F(DigestTest, ManyThreadsGetResponses) {
   Challenge({R"(Digest realm="r", nonce="NONCE", qop="auth")"}, Md5);
   (void)Client();
   Together(8, [this] { EXPECT_EQ(Status(), 200); });

@@ -48,10 +48,10 @@ class VitreaAuthTest : public LoginFixture {
     vitrea_.user = "reader";
     vitrea_.password = Secret("password", "s3cret");
     server_.SetHandler([this](const ReceivedRequest& request, HttpReply& reply) {
-      request.target == "/login" ? AnswerLogin(request, reply) : AnswerQuestion(request, reply);
+      request.target == "/login" ? RespondToLogin(request, reply) : RespondToQuery(request, reply);
     });
   }
-  void AnswerLogin(const ReceivedRequest& request, HttpReply& reply) {
+  void RespondToLogin(const ReceivedRequest& request, HttpReply& reply) {
     const bool right = request.Header("x-userid") == "reader" && request.Header("x-password") == "s3cret" &&
                        request.Header("x-realm") == "DefaultSystemRealm" && request.method == "POST";
     // A cookie of an ended session is refused, whatever comes with it.
@@ -62,7 +62,7 @@ class VitreaAuthTest : public LoginFixture {
     reply.Respond(200, "application/json", R"({"access_token": "ignored", "token_type": "Bearer"})",
                   {{"Set-Cookie", sessions_.Begin() + "; Path=/; HttpOnly"}});
   }
-  void AnswerQuestion(const ReceivedRequest& request, HttpReply& reply) {
+  void RespondToQuery(const ReceivedRequest& request, HttpReply& reply) {
     sessions_.Has(request.Header("cookie")) ? reply.Respond(200, "text/xml", "found")
                                             : reply.Respond(401, "text/html", kJettyPage);
   }
@@ -141,7 +141,7 @@ TEST_F(VitreaAuthTest, ManyThreadsWithAWrongPasswordTryItOnce) {
 TEST_F(VitreaAuthTest, ASessionThatIsOfNoUseMakesNoLoginStorm) {
   server_.SetHandler([this](const ReceivedRequest& request, HttpReply& reply) {
     if (request.target == "/login") {
-      AnswerLogin(request, reply);
+      RespondToLogin(request, reply);
     } else {
       reply.Respond(401, "text/html", kJettyPage);
     }
@@ -199,7 +199,7 @@ class ImpaxAuthTest : public LoginFixture {
     impax_.password = Secret("password", "s3cret?&=");
     server_.SetHandler([this](const ReceivedRequest& request, HttpReply& reply) {
       if (request.target.starts_with("/wado/j_security_check")) {
-        AnswerLogin(request, reply);
+        RespondToLogin(request, reply);
       } else if (request.target.find("requestType") != std::string::npos && sessions_.Has(request.Header("cookie"))) {
         reply.Respond(200, "application/dicom", "DICM");
       } else {
@@ -207,7 +207,7 @@ class ImpaxAuthTest : public LoginFixture {
       }
     });
   }
-  void AnswerLogin(const ReceivedRequest& request, HttpReply& reply) {
+  void RespondToLogin(const ReceivedRequest& request, HttpReply& reply) {
     const bool right = request.target == "/wado/j_security_check?j_username=r%26d&j_password=s3cret%3F%26%3D";
     if (!right || request.Header("cookie") != "SID=new") {
       reply.Respond(200, "text/html", "<html>Login Failed!</html>");

@@ -33,7 +33,7 @@ class OAuth2Test : public LoginFixture {
         200, "application/json",
         StrCat(R"({"access_token": "token)", number, R"(", "token_type": "Bearer", "expires_in": 3600)", more, "}"));
   }
-  void AnswerToken(int status, const std::string& body) {
+  void RespondWithToken(int status, const std::string& body) {
     login_server_.SetHandler([status, body](const ReceivedRequest&, HttpReply& reply) {
       reply.Respond(status, "application/json;charset=UTF-8", body);
     });
@@ -98,7 +98,7 @@ TEST_F(OAuth2Test, RenewsBeforeTheEnd) {
 TEST_F(OAuth2Test, WhatIsStillGoodIsUsedWhenItCannotBeRenewed) {
   Use();
   EXPECT_EQ(Status(), 200);
-  AnswerToken(503, "");
+  RespondWithToken(503, "");
   Advance(3550);
   EXPECT_EQ(Status(), 200);
   EXPECT_EQ(Status(), 200);
@@ -135,7 +135,7 @@ TEST_F(OAuth2Test, ManyThreadsShareOneToken) {
 }
 
 TEST_F(OAuth2Test, ManyThreadsShareOneRefusal) {
-  AnswerToken(401, R"({"error": "invalid_client"})");
+  RespondWithToken(401, R"({"error": "invalid_client"})");
   Use();
   (void)Client();
   Together(8, [this] { EXPECT_EQ(GetError("/studies").code(), ErrorCode::kAccessDenied); });
@@ -144,7 +144,7 @@ TEST_F(OAuth2Test, ManyThreadsShareOneRefusal) {
 }
 
 TEST_F(OAuth2Test, ARefusedSecretIsNotTriedAgainForAWhile) {
-  AnswerToken(400, R"({"error": "invalid_client", "error_description": "no such client"})");
+  RespondWithToken(400, R"({"error": "invalid_client", "error_description": "no such client"})");
   Use();
   for (int i = 0; i < 3; ++i) {
     EXPECT_STREQ(GetError("/studies").what(),
@@ -206,7 +206,7 @@ TEST_F(OAuth2Test, TellsFailuresApart) {
       {200, std::string(300'000, ' '), ErrorCode::kTooMany, "longer"},
   };
   for (const Case& expected : table) {
-    AnswerToken(expected.status, expected.body);
+    RespondWithToken(expected.status, expected.body);
     HttpOptions options;
     options.auth = OAuth2Authentication(oauth2_, login_);
     HttpClient client(options);
@@ -220,7 +220,7 @@ TEST_F(OAuth2Test, TellsFailuresApart) {
 TEST_F(OAuth2Test, TakesOddLifetimes) {
   for (const std::string more : {"", R"(, "expires_in": "3600")", R"(, "expires_in": 0)", R"(, "expires_in": -1)",
                                  R"(, "expires_in": 1e300)", R"(, "expires_in": null)"}) {
-    AnswerToken(200, StrCat(R"({"access_token": "token0")", more, "}"));
+    RespondWithToken(200, StrCat(R"({"access_token": "token0")", more, "}"));
     HttpOptions options;
     options.auth = OAuth2Authentication(oauth2_, login_);
     HttpClient client(options);
