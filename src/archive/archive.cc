@@ -68,8 +68,8 @@ Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
 
   RetrieverOptions retriever;
   retriever.archive = config_.Identity();
-  retriever.connections = Concurrency(config_, ends_);
-  retriever.max_connections = MaxConcurrency(config_, ends_);
+  retriever.concurrency = Concurrency(config_, ends_);
+  retriever.max_concurrency = MaxConcurrency(config_, ends_);
   retriever.transfer_timeout = config_.transfer_timeout;
   retriever.series_list = [this](const SeriesReference& series) { return tree_->CachedInstances(series); };
   retriever.following_series = [this](const SeriesReference& series, size_t count) {

@@ -8,7 +8,7 @@ namespace {
 constexpr size_t kStreakAfterJump = 3;  // after a jump, neighbours in a row that are no accident
 constexpr size_t kManyOpened = 16;      // fewer opens in random order tell nothing
 constexpr size_t kShuffled = 8;         // so far from its place an instance comes when it was stored by several at once
-constexpr size_t kNear = 16;            // so far ahead of the stream it does not pay to ask again
+constexpr size_t kNear = 16;            // within this distance the stream is faster than a direct request
 constexpr int kIntervalWeight = 8;      // of the past, in the mean interval
 constexpr Clock::duration kSlow = std::chrono::milliseconds(5);
 constexpr Clock::duration kPatience = std::chrono::milliseconds(10);  // whatever a request takes
@@ -41,7 +41,7 @@ void AccessPattern::NoteOpen(size_t index) {
   }
 }
 
-bool AccessPattern::WantsRest() const {
+bool AccessPattern::IsSequential() const {
   return streak_ >= (jumped_ ? kStreakAfterJump : 1) || distinct_ >= std::max(kManyOpened, opened_.size() / 4);
 }
 
@@ -74,8 +74,8 @@ bool ArrivalEstimator::InOrder() const {
   return in_order_ * 5 >= arrivals_ * 4 && frontier_ - first_ + kShuffled >= arrivals_;
 }
 
-bool ArrivalEstimator::WorthWaiting(size_t index, Clock::duration waited, Clock::duration single, size_t remaining,
-                                    Clock::time_point now, bool reads_on) const {
+bool ArrivalEstimator::ArrivesSoon(size_t index, Clock::duration waited, Clock::duration single, size_t remaining,
+                                   Clock::time_point now, bool is_sequential) const {
   const Clock::duration patience = std::max(2 * single, kPatience);
   if (arrivals_ < 2) {
     return waited < patience;
@@ -84,7 +84,7 @@ bool ArrivalEstimator::WorthWaiting(size_t index, Clock::duration waited, Clock:
     return false;
   }
   if (!InOrder()) {
-    return interval_ * static_cast<int64_t>(remaining) <= (reads_on ? kSoon : 2 * single);
+    return interval_ * static_cast<int64_t>(remaining) <= (is_sequential ? kSoon : 2 * single);
   }
   if (index + kShuffled <= frontier_) {
     return waited < patience;  // passed over: it may still come, or not

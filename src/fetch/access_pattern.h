@@ -16,11 +16,11 @@ class AccessPattern {
   explicit AccessPattern(size_t instances) : opened_(instances) {}
 
   void NoteOpen(size_t index);
-  // Neighbours are opened one after the other, or so many instances that whoever reads will hardly stop. Not for a
-  // viewer that looks at the first, middle and last image.
-  bool WantsRest() const;
-  // What was opened last is a neighbour of what was opened before.
-  bool ReadsOn() const { return streak_ > 0; }
+  // True when neighbours are opened one after the other, or when so much is open that the reader will hardly stop.
+  // False for a viewer that looks at the first, middle and last image.
+  bool IsSequential() const;
+  // The last open was a neighbour of an earlier one.
+  bool ContinuesLast() const { return streak_ > 0; }
   bool opened(size_t index) const { return opened_[index]; }
   size_t distinct() const { return distinct_; }  // instances that were opened
   size_t position() const { return position_; }  // opened last
@@ -35,22 +35,22 @@ class AccessPattern {
   bool jumped_ = false;
 };
 
-// Where a stream of a series is, and how soon it will bring an instance.
+// Estimates where the stream of a series is, and how soon it will bring an instance.
 class ArrivalEstimator {
  public:
   void Restart(Clock::time_point now);
   void NoteArrival(size_t index, Clock::time_point now);
   void NoteEnd(Clock::time_point now) { ended_at_ = now; }
 
-  // Whether an instance that somebody waits for since `waited` comes about as soon with the stream as by a request of
-  // its own, which takes `single`. `remaining`: instances that the stream has still to bring. Who `reads_on` will want
-  // all of them: what comes in another order comes soon enough.
-  bool WorthWaiting(size_t index, Clock::duration waited, Clock::duration single, size_t remaining,
-                    Clock::time_point now, bool reads_on = false) const;
+  // Whether the stream brings an instance, for which somebody has waited for `waited`, about as soon as a direct
+  // request would, which takes `single`. `remaining`: instances that the stream still has to bring. An `is_sequential`
+  // reader wants all of them, so the order of arrival does not matter much.
+  bool ArrivesSoon(size_t index, Clock::duration waited, Clock::duration single, size_t remaining,
+                   Clock::time_point now, bool is_sequential = false) const;
   size_t arrivals() const { return arrivals_; }
   // Mean time between two arrivals. Precondition: arrivals() > 1.
   Clock::duration interval() const { return interval_; }
-  // Most of the time passes between the end of one and the begin of the next, as over a long way where each is
+  // Most of the time passes between the end of one and the begin of the next, as on a high-latency link where each is
   // acknowledged.
   bool IsSlowToBegin() const;
 
@@ -61,7 +61,7 @@ class ArrivalEstimator {
   size_t arrivals_ = 0;
   size_t in_order_ = 0;
   size_t first_ = 0;
-  size_t frontier_ = 0;  // the farthest that came
+  size_t frontier_ = 0;  // the farthest that arrived
   Clock::time_point last_at_{};
   Clock::duration interval_{};
   Clock::time_point ended_at_{};

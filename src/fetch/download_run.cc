@@ -15,8 +15,8 @@ namespace {
 
 constexpr unsigned kFruitlessAttempts = 3;
 constexpr size_t kMaxPiece = 64;
-constexpr size_t kMinListPiece = 32;        // an exchange has its price
-constexpr size_t kPiecesOverALongWay = 16;  // of what one job would fetch, for jobs that come later
+constexpr size_t kMinListPiece = 32;         // an exchange has its price
+constexpr size_t kPiecesOnHighLatency = 16;  // of what one job would fetch, for jobs that come later
 
 bool IsOutOfReach(const Error& error) {
   return error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kTimedOut ||
@@ -31,7 +31,7 @@ DownloadRun::DownloadRun(Searcher& searcher, Downloader& downloader, Storage& st
       storage_(storage),
       options_(options),
       context_{stop_.get_token(), options.context.deadline},
-      way_(std::max(options.jobs, options.max_jobs) - options.jobs) {}
+      link_(std::max(options.jobs, options.max_jobs) - options.jobs) {}
 
 DownloadReport DownloadRun::Run(std::span<const Reference> references) {
   const std::stop_callback pass_on(options_.context.stop, [this] { stop_.request_stop(); });
@@ -72,16 +72,16 @@ void DownloadRun::OnSeries(std::vector<WantedInstance> instances) {
   for (size_t begin = 0; begin < instances.size(); begin += piece) {
     const auto first = instances.begin() + static_cast<ptrdiff_t>(begin);
     const auto last = instances.begin() + static_cast<ptrdiff_t>(std::min(begin + piece, instances.size()));
-    Push(Batch(std::make_move_iterator(first), std::make_move_iterator(last)));
+    Push(Piece(std::make_move_iterator(first), std::make_move_iterator(last)));
   }
 }
 
-// What of a series is asked for at once.
+// The number of instances of a series in one request.
 size_t DownloadRun::PieceSize(size_t series) {
   const size_t share = (series + options_.jobs - 1) / options_.jobs;
   switch (downloader_.capabilities().batching) {
     case Capabilities::Batching::kOneByOne:
-      return std::clamp<size_t>(IsHighLatency() ? share / kPiecesOverALongWay : share, 1, kMaxPiece);
+      return std::clamp<size_t>(IsHighLatency() ? share / kPiecesOnHighLatency : share, 1, kMaxPiece);
     case Capabilities::Batching::kList:
       return std::max(share, kMinListPiece);
     case Capabilities::Batching::kSeries:  // each piece would bring the whole series again
@@ -102,19 +102,19 @@ void DownloadRun::OnWholeSeries(const SeriesReference& series, uint64_t instance
 
 bool DownloadRun::IsHighLatency() {
   if (const auto round_trip = downloader_.capabilities().round_trip) {
-    way_.NoteRoundTrip(*round_trip);
+    link_.NoteRoundTrip(*round_trip);
   }
-  return way_.IsHighLatency();
+  return link_.IsHighLatency();
 }
 
-// Requests of their own, as many at a time as pay.
+// More workers for direct requests, while they raise throughput.
 void DownloadRun::AddWorkers() {
   if (downloader_.capabilities().batching != Capabilities::Batching::kOneByOne || !IsHighLatency()) {
     return;
   }
-  while (workers_.size() < options_.max_jobs && way_.Take()) {
+  while (workers_.size() < options_.max_jobs && link_.TryAcquire()) {
     if (!AddWorker()) {
-      way_.Release();
+      link_.Release();
       return;
     }
   }
@@ -129,7 +129,7 @@ bool DownloadRun::AddWorker() {
     if (workers_.empty()) {
       throw;
     }
-    LogDebug(StrCat("Cannot fetch more at a time: ", error.what()));
+    LogDebug(StrCat("Cannot fetch more at the same time: ", error.what()));
     return false;
   }
 }
@@ -137,7 +137,7 @@ bool DownloadRun::AddWorker() {
 void DownloadRun::Push(Task task) {
   AddWorkers();
   MutexLock lock(queue_mutex_);
-  // A few series ahead of the workers, so that they need not wait for questions.
+  // A few series in advance, so that workers need not wait for queries.
   queue_changed_.Wait(lock, stop_.get_token(),
                       [this]() TROLLEY_REQUIRES(queue_mutex_) { return queue_.size() < 2 * workers_.size() + 2; });
   if (stop_.stop_requested()) {
@@ -149,11 +149,11 @@ void DownloadRun::Push(Task task) {
 
 void DownloadRun::OnMissing(const Reference& reference) {
   CountReached(nullptr);
-  Tell({reference, Outcome::kMissing, std::nullopt, 0});
+  Report({reference, Outcome::kMissing, std::nullopt, 0});
 }
 
 void DownloadRun::OnFailed(const Reference& reference, const Error& error) {
-  Tell({reference, Outcome::kFailed, error, 0});
+  Report({reference, Outcome::kFailed, error, 0});
   CountReached(&error);
 }
 
@@ -179,10 +179,10 @@ void DownloadRun::Work() {
   }
 }
 
-void DownloadRun::Process(Batch batch) {
+void DownloadRun::Process(Piece piece) {
   std::vector<InstanceReference> all;
-  all.reserve(batch.size());
-  for (const WantedInstance& wanted : batch) {
+  all.reserve(piece.size());
+  for (const WantedInstance& wanted : piece) {
     all.push_back(wanted.reference);
   }
   try {
@@ -191,16 +191,16 @@ void DownloadRun::Process(Batch batch) {
     FailAll(all, error);
     return;
   }
-  std::vector<InstanceReference> instances = options_.skip_complete ? Incomplete(batch) : std::move(all);
+  std::vector<InstanceReference> instances = options_.skip_complete ? Incomplete(piece) : std::move(all);
   if (!instances.empty()) {
     Fetch(std::move(instances));
   }
 }
 
-// The list of its instances, which may take an archive longer than the series itself, is asked for only when not all
+// The list of its instances, which may take an archive longer than the series itself, is requested only when not all
 // of them came.
 void DownloadRun::Process(const WholeSeries& series) {
-  SeriesStream download(series.reference, series.count, {searcher_, downloader_, storage_, *this, way_, context_});
+  SeriesStream download(series.reference, series.count, {searcher_, downloader_, storage_, *this, link_, context_});
   bool cut = false;
   try {
     download.Run();
@@ -211,10 +211,10 @@ void DownloadRun::Process(const WholeSeries& series) {
     cut = true;
     LogInfo(StrCat("Series ", series.reference.series.str(), " does not come as a whole: ", error.what()));
   }
-  const uint64_t came = download.closed().size();
-  if (!cut && came >= series.count && !download.left_some()) {  // the count may be too low
+  const uint64_t arrived_count = download.closed().size();
+  if (!cut && arrived_count >= series.count && !download.left_some()) {  // the count may be too low
     CountReached(nullptr);
-    found_ += came - series.count;
+    found_ += arrived_count - series.count;
     return;
   }
   std::vector<WantedInstance> all;
@@ -229,22 +229,22 @@ void DownloadRun::Process(const WholeSeries& series) {
   std::erase_if(all,
                 [&](const WantedInstance& wanted) { return download.closed().contains(wanted.reference.instance); });
   // The list is what counts from here on.
-  found_ += came + all.size() - series.count;
+  found_ += arrived_count + all.size() - series.count;
   if (all.empty()) {
     return;
   }
   Process(std::move(all));
 }
 
-std::vector<InstanceReference> DownloadRun::Incomplete(const Batch& batch) {
+std::vector<InstanceReference> DownloadRun::Incomplete(const Piece& piece) {
   std::vector<InstanceReference> incomplete;
-  for (const WantedInstance& wanted : batch) {
+  for (const WantedInstance& wanted : piece) {
     if (stop_.stop_requested()) {
       return {};
     }
     try {
       if (storage_.IsComplete(wanted.reference, wanted.size)) {
-        Tell({wanted.reference, Outcome::kComplete, std::nullopt, 0});
+        Report({wanted.reference, Outcome::kComplete, std::nullopt, 0});
       } else {
         incomplete.push_back(wanted.reference);
       }
@@ -263,10 +263,10 @@ void DownloadRun::Fetch(std::vector<InstanceReference> instances) {
       const auto began = Clock::now();
       downloader_.Download(instances, sink, context_);
       const auto count = static_cast<Clock::rep>(instances.size());
-      way_.NoteRequest(sink.waited() / count, (Clock::now() - began) / count, sink.received());
+      link_.NoteRequest(sink.waited() / count, (Clock::now() - began) / count, sink.received());
       CountReached(nullptr);
       FailAll(sink.Open(), Error(ErrorCode::kProtocol,
-                                 "Cannot download an instance: it did not come, for no reason "
+                                 "Cannot download an instance: it did not arrive, for no reason "
                                  "given"));
       return;
     } catch (const Error& error) {
@@ -284,9 +284,9 @@ void DownloadRun::Fetch(std::vector<InstanceReference> instances) {
   }
 }
 
-bool DownloadRun::Pause(const Error& error, bool something_came, unsigned& fruitless) const {
-  fruitless = something_came ? 0 : fruitless + 1;
-  if (something_came) {
+bool DownloadRun::Pause(const Error& error, bool something_arrived, unsigned& fruitless) const {
+  fruitless = something_arrived ? 0 : fruitless + 1;
+  if (something_arrived) {
     return IsOutOfReach(error) || error.code() == ErrorCode::kProtocol;
   }
   if (error.code() != ErrorCode::kUnavailable || fruitless >= kFruitlessAttempts) {
@@ -311,7 +311,7 @@ void DownloadRun::FailAll(std::span<const InstanceReference> instances, const Er
     StopBecause(error);
   }
   for (const InstanceReference& instance : instances) {
-    Tell({instance, Outcome::kFailed, error, 0});
+    Report({instance, Outcome::kFailed, error, 0});
   }
 }
 
@@ -321,88 +321,6 @@ void DownloadRun::CountReached(const Error* error) {
   } else if (++unreached_ >= options_.give_up_after) {
     StopBecause(*error);
   }
-}
-
-void DownloadRun::AddBytes(uint64_t bytes) {
-  bytes_ += bytes;
-  ShowProgress(false);
-}
-
-void DownloadRun::Tell(DownloadResult result) {
-  {
-    const MutexLock lock(mutex_);
-    switch (result.outcome) {
-      case Outcome::kDone:
-        ++report_.total.done;
-        break;
-      case Outcome::kComplete:
-        ++report_.total.complete;
-        break;
-      case Outcome::kMissing:
-        ++report_.total.missing;
-        break;
-      case Outcome::kFailed:
-        ++report_.total.failed;
-        break;
-    }
-  }
-  if (options_.on_result) {
-    CallBack([&] { options_.on_result(result); });
-  }
-  if (result.outcome == Outcome::kMissing || result.outcome == Outcome::kFailed) {
-    const MutexLock lock(mutex_);
-    report_.problems.push_back(std::move(result));
-  }
-  ShowProgress(false);
-}
-
-void DownloadRun::StopBecause(const Error& error) {
-  {
-    const MutexLock lock(mutex_);
-    if (!report_.stopped_by) {
-      report_.stopped_by = error;
-    }
-  }
-  stop_.request_stop();
-}
-
-void DownloadRun::Abort() {
-  CallBack([] { throw; });
-}
-
-void DownloadRun::CallBack(const std::function<void()>& call) {
-  const MutexLock lock(mutex_);
-  if (thrown_) {
-    return;
-  }
-  try {
-    call();
-  } catch (...) {
-    thrown_ = std::current_exception();
-    stop_.request_stop();
-  }
-}
-
-void DownloadRun::ShowProgress(bool at_end) {
-  if (!options_.on_progress) {
-    return;
-  }
-  const auto now = Clock::now().time_since_epoch();
-  auto before = shown_at_.load(std::memory_order_relaxed);
-  const bool due =
-      now.count() - before >= std::chrono::duration_cast<Clock::duration>(options_.progress_interval).count();
-  if (!at_end && (!due || !shown_at_.compare_exchange_strong(before, now.count()))) {
-    return;
-  }
-  CallBack([this]() TROLLEY_REQUIRES(mutex_) { options_.on_progress(Progress()); });
-}
-
-DownloadProgress DownloadRun::Progress() const {
-  DownloadProgress progress = report_.total;
-  progress.found = found_;
-  progress.all_found = all_found_;
-  progress.bytes = bytes_;
-  return progress;
 }
 
 }  // namespace trolley

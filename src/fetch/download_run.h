@@ -34,19 +34,19 @@ class DownloadRun : private ExpandSink {
   // For the sink of a series.
 
   void AddBytes(uint64_t bytes);
-  void Tell(DownloadResult result);
+  void Report(DownloadResult result);
   // Ends the run; the first reason counts.
   void StopBecause(const Error& error);
   // Likewise, with the exception that is being handled, of a custom storage or downloader: it leaves through Run().
   void Abort();
 
  private:
-  using Batch = std::vector<WantedInstance>;
+  using Piece = std::vector<WantedInstance>;
   struct WholeSeries {
     SeriesReference reference;
-    uint64_t count;  // of instances, as the archive told
+    uint64_t count;  // of instances, as the archive reported
   };
-  using Task = std::variant<Batch, WholeSeries>;
+  using Task = std::variant<Piece, WholeSeries>;
 
   bool TakesWholeSeries(const SeriesReference& series) override;
   void OnWholeSeries(const SeriesReference& series, uint64_t instances) override;
@@ -60,15 +60,15 @@ class DownloadRun : private ExpandSink {
   bool AddWorker();
   void Push(Task task);
   void Work();
-  void Process(Batch batch);
+  void Process(Piece piece);
   void Process(const WholeSeries& series);
-  // What has to be fetched; the rest was told.
-  std::vector<InstanceReference> Incomplete(const Batch& batch);
+  // What has to be fetched; the rest was reported.
+  std::vector<InstanceReference> Incomplete(const Piece& piece);
   void Fetch(std::vector<InstanceReference> instances);
   void FailAll(std::span<const InstanceReference> instances, const Error& error);
   void CountReached(const Error* error);
   // Whether to try again, after a pause.
-  bool Pause(const Error& error, bool something_came, unsigned& fruitless) const;
+  bool Pause(const Error& error, bool something_arrived, unsigned& fruitless) const;
   // Calls back, whatever that throws.
   void CallBack(const std::function<void()>& call);
   void ShowProgress(bool at_end);
@@ -80,7 +80,7 @@ class DownloadRun : private ExpandSink {
   const DownloadOptions& options_;
   std::stop_source stop_;
   const Context context_;
-  ConcurrencyLimiter way_;
+  ConcurrencyLimiter link_;
 
   std::vector<std::jthread> workers_;  // of the caller's thread alone
 

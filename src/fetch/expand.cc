@@ -15,7 +15,7 @@ namespace {
 // What is wanted of a series or study: all of it, or just what is named.
 struct WantedSeries {
   bool whole = false;
-  std::optional<uint64_t> count;  // of instances, as the archive told
+  std::optional<uint64_t> count;  // of instances, as the archive reported
   std::vector<InstanceReference> named;
 };
 
@@ -118,7 +118,7 @@ class Expander {
   }
 
  private:
-  // Null when it failed, which was told.
+  // Null when it failed, which was reported.
   SearchResult Ask(const std::function<SearchResult()>& ask, const Reference& reference) {
     try {
       return ask();
@@ -145,7 +145,7 @@ class Expander {
         reference);
   }
 
-  // Whether anything was told of it.
+  // Whether anything was reported of it.
   bool Expand(const SeriesReference& reference, WantedSeries series, bool of_whole_study) {
     if (series.whole && series.named.empty() && sink_.TakesWholeSeries(reference)) {
       if (!series.count) {

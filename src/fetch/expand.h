@@ -16,15 +16,15 @@ namespace trolley {
 // An instance to be downloaded.
 struct WantedInstance {
   InstanceReference reference;
-  std::optional<uint64_t> size;  // of the archive's file, when the archive told it exactly
+  std::optional<uint64_t> size;  // of the archive's file, when the archive reported it exactly
 };
 
-// Told what references lead to.
+// Receives what references lead to.
 class ExpandSink {
  public:
   virtual ~ExpandSink() = default;
   // Whether a series of which everything is wanted can be had without a list of its instances, if their number is
-  // known. Then it is told to OnWholeSeries instead of OnSeries.
+  // known. If so, OnWholeSeries is called instead of OnSeries.
   virtual bool TakesWholeSeries(const SeriesReference& series);
   virtual void OnWholeSeries(const SeriesReference& series, uint64_t instances);
   // Instances of one series, never none, each once; a series comes once.
@@ -35,10 +35,10 @@ class ExpandSink {
   virtual void OnFailed(const Reference& reference, const Error& error) = 0;
 };
 
-// Finds the instances of everything in `references`. Asks only for what is missing: the series of whole studies, the
+// Finds the instances of everything in `references`. Queries only what is missing: the series of whole studies, the
 // instances of the series that are wanted, each once, also when a reference is repeated or contained in another;
-// instances that are named are not asked for at all. Throws what the sink throws, and kCancelled or kTimedOut when
-// `context` ends; other failures concern one reference and are told to the sink.
+// instances that are named are not requested at all. Throws what the sink throws, and kCancelled or kTimedOut when
+// `context` ends; other failures concern one reference and are reported to the sink.
 void Expand(std::span<const Reference> references, Searcher& searcher, ExpandSink& sink, const Context& context);
 
 // All instances of a series. Throws as Searcher::Find.

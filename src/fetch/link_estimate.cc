@@ -10,9 +10,9 @@ constexpr int kRequestWeight = 4;   // of the past, in what a request takes
 constexpr int kLatencyWeight = 16;  // of the past, while it takes longer than that
 constexpr Clock::duration kLongWay = std::chrono::milliseconds(8);
 constexpr double kFirstWindow = 14600;  // bytes that TCP sends before it waits (RFC 6928)
-constexpr size_t kWorthwhile = 8;       // one in so many, at least, has to come by requests beside a stream
-constexpr size_t kFewInstances = 8;     // a stream of so few is over before anybody could help
-constexpr int kSlowedDown = 2;          // so many times what a request takes by itself
+constexpr size_t kWorthwhile = 8;       // requests beside a stream must bring at least one instance in this many
+constexpr size_t kFewInstances = 8;     // a shorter stream ends before help could begin
+constexpr int kSlowedDown = 2;          // a request takes this many times what it takes alone
 
 // Round trips until TCP's window, which doubles with each, has let so many bytes pass.
 double Rounds(double bytes) {
@@ -23,19 +23,18 @@ double Rounds(double bytes) {
 
 void LinkEstimate::NoteRequest(Clock::duration latency, Clock::duration took, uint64_t bytes, size_t concurrency) {
   request_ = (request_ * (kRequestWeight - 1) + took) / kRequestWeight;
-  // Close to the least that was seen lately: a busy machine is slow, too, but no long way; and what many requests make
-  // each other wait is not to become the measure of that.
+  // A decaying minimum: load and concurrent requests raise latency too, but must not look like distance.
   const Clock::duration before = latency_.value_or(latency);
-  const Clock::duration raised = concurrency > few_ ? before : before + (latency - before) / kLatencyWeight;
+  const Clock::duration raised = concurrency > initial_ ? before : before + (latency - before) / kLatencyWeight;
   latency_ = std::min(latency, raised);
   if (!IsHighLatency()) {
     return;
   }
   const auto waiting = std::chrono::duration_cast<Clock::duration>(distance() * Rounds(static_cast<double>(bytes)));
   if (took > kSlowedDown * (std::max(*latency_, distance()) + waiting)) {
-    parallel_ = parallel_ > few_ ? parallel_ - 1 : few_;
-  } else if (concurrency >= parallel_) {
-    parallel_ = std::min(most_, parallel_ + 1);
+    concurrency_ = concurrency_ > initial_ ? concurrency_ - 1 : initial_;
+  } else if (concurrency >= concurrency_) {
+    concurrency_ = std::min(max_, concurrency_ + 1);
   }
 }
 
@@ -48,44 +47,44 @@ bool LinkEstimate::StreamIsSlow(uint64_t bytes_each, size_t instances) const {
     return false;
   }
   const double rounds = Rounds(static_cast<double>(bytes_each) * static_cast<double>(instances));
-  return rounds * static_cast<double>(few_ * kWorthwhile) >= static_cast<double>(instances);
+  return rounds * static_cast<double>(initial_ * kWorthwhile) >= static_cast<double>(instances);
 }
 
 void ConcurrencyLimiter::NoteRoundTrip(Clock::duration round_trip) {
   const MutexLock lock(mutex_);
-  way_.NoteRoundTrip(round_trip);
+  link_.NoteRoundTrip(round_trip);
 }
 
 void ConcurrencyLimiter::NoteRequest(Clock::duration latency, Clock::duration took, uint64_t bytes) {
   const MutexLock lock(mutex_);
-  way_.NoteRequest(latency, took, bytes, taken_);
+  link_.NoteRequest(latency, took, bytes, acquired_);
 }
 
 bool ConcurrencyLimiter::IsHighLatency() const {
   const MutexLock lock(mutex_);
-  return way_.IsHighLatency();
+  return link_.IsHighLatency();
 }
 
 bool ConcurrencyLimiter::StreamIsSlow(uint64_t bytes_each, size_t instances) const {
   const MutexLock lock(mutex_);
-  return most_ > 0 && way_.StreamIsSlow(bytes_each, instances);
+  return max_ > 0 && link_.StreamIsSlow(bytes_each, instances);
 }
 
-bool ConcurrencyLimiter::Take() {
+bool ConcurrencyLimiter::TryAcquire() {
   const MutexLock lock(mutex_);
-  const bool pays = taken_ < std::min(way_.parallel(), most_);
-  taken_ += pays ? 1 : 0;
+  const bool pays = acquired_ < std::min(link_.concurrency(), max_);
+  acquired_ += pays ? 1 : 0;
   return pays;
 }
 
 bool ConcurrencyLimiter::over_limit() const {
   const MutexLock lock(mutex_);
-  return taken_ > std::min(way_.parallel(), most_);
+  return acquired_ > std::min(link_.concurrency(), max_);
 }
 
 void ConcurrencyLimiter::Release() {
   const MutexLock lock(mutex_);
-  --taken_;
+  --acquired_;
 }
 
 }  // namespace trolley

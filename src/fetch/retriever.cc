@@ -21,10 +21,10 @@ Retriever::Impl::Impl(RetrieverOptions options, std::shared_ptr<Downloader> down
                       std::shared_ptr<InstanceCache> cache)
     : options_(std::move(options)), downloader_(std::move(downloader)), cache_(std::move(cache)) {
   try {
-    if (ReadsAhead()) {
+    if (Prefetches()) {
       if (options_.following_series != nullptr) {
-        // Their questions wait in a row with those of people.
-        followers_ = std::make_unique<ThreadPool>(options_.connections >= 4 ? 2 : 1, "next-series");
+        // Few threads: these queries share the archive with those of users.
+        upcoming_pool_ = std::make_unique<ThreadPool>(options_.concurrency >= 4 ? 2 : 1, "next-series");
       }
       planner_ = std::thread([this] { PlanLoop(); });
     }
@@ -46,10 +46,10 @@ void Retriever::Impl::End() {
     for (const auto& [reference, slot] : active_) {
       open.push_back(slot.transfer);
     }
-    for (const auto& [series, reading] : readings_) {
-      StopJobs(*reading);
+    for (const auto& [series, prefetch] : prefetches_) {
+      StopJobs(*prefetch);
     }
-    prefetch_.clear();
+    prefetch_jobs_.clear();
   }
   for (const TransferPtr& transfer : open) {
     transfer->RequestStop();
@@ -60,7 +60,7 @@ void Retriever::Impl::End() {
   if (planner_.joinable()) {
     planner_.join();
   }
-  followers_.reset();
+  upcoming_pool_.reset();
   std::vector<std::thread> workers;
   {
     const MutexLock lock(mutex_);
@@ -140,18 +140,18 @@ Retriever::Impl::TransferPtr Retriever::Impl::FindOrStart(const InstanceReferenc
     if (slot.transfer != nullptr) {
       return slot.transfer;
     }
-    ReadingPtr reading;
-    if (const auto found = readings_.find(instance.series_reference()); found != readings_.end()) {
-      reading = found->second;
+    SeriesPrefetchPtr prefetch;
+    if (const auto found = prefetches_.find(instance.series_reference()); found != prefetches_.end()) {
+      prefetch = found->second;
     }
-    transfer = std::make_shared<Transfer>(instance, reading ? reading->use : nullptr);
+    transfer = std::make_shared<Transfer>(instance, prefetch ? prefetch->use : nullptr);
     slot.transfer = transfer;
     // The look into the cache counts when nothing arrived between it and this transfer; from here on this instance
     // arrives by this transfer only.
     slot.missed = lookup.missed_at == arrivals_;
-    if (!lookup.needs_verification && Covered(instance)) {
-      reading->waiting.push_back(transfer);
-      ScheduleReview(reading);
+    if (!lookup.needs_verification && IsAssignedToBulk(instance)) {
+      prefetch->waiting.push_back(transfer);
+      ScheduleReview(prefetch);
       return transfer;
     }
     if (!lookup.needs_verification && EnqueueLocked(transfer)) {
@@ -187,8 +187,8 @@ bool Retriever::Impl::EnqueueLocked(const TransferPtr& transfer) {
   }
   // A prefetch stops when it holds the only connection, or all threads that could be made.
   if (prefetching_ >= std::min(Limit(), workers_.size())) {
-    for (const auto& [series, reading] : readings_) {
-      StopJobs(*reading);
+    for (const auto& [series, prefetch] : prefetches_) {
+      StopJobs(*prefetch);
     }
   }
   wake_.NotifyOne();
@@ -201,14 +201,14 @@ void Retriever::Impl::Verify(const TransferPtr& transfer) {
                                {transfer->stop_token(), Clock::time_point::max()});
     if (cached) {
       ++cache_hits_;
-      if (Settle(nullptr, transfer)) {
+      if (Finish(nullptr, transfer)) {
         transfer->EndWith(std::move(*cached));
       }
       return;
     }
   } catch (const std::exception& caught) {
     const auto* error = dynamic_cast<const Error*>(&caught);
-    if (Settle(nullptr, transfer)) {
+    if (Finish(nullptr, transfer)) {
       Fail(transfer, error != nullptr ? *error : Error(ErrorCode::kStorage, caught.what()));
     }
     return;
@@ -235,11 +235,11 @@ std::optional<uint64_t> Retriever::Impl::KnownSize(const InstanceReference& inst
 RetrieverStatus Retriever::Impl::Status() const {
   const MutexLock lock(mutex_);
   uint64_t waiting = queue_.size();
-  for (const auto& [series, reading] : readings_) {
-    waiting += reading->waiting.size();
+  for (const auto& [series, prefetch] : prefetches_) {
+    waiting += prefetch->waiting.size();
   }
-  const uint64_t concurrency = std::min<uint64_t>(way_.parallel() + 1, MostConnections());
-  return {transfers_, failures_, bytes_, cache_hits_, running_, waiting, concurrency, batches_, ahead_};
+  const uint64_t concurrency = std::min<uint64_t>(link_.concurrency() + 1, MaxConcurrency());
+  return {transfers_, failures_, bytes_, cache_hits_, running_, waiting, concurrency, bulk_requests_, prefetched_};
 }
 
 Retriever::Retriever(RetrieverOptions options, std::shared_ptr<Downloader> downloader,
@@ -279,7 +279,7 @@ std::shared_ptr<OpenedInstance> Retriever::Open(const InstanceReference& instanc
   Opened opened = future.get();
   if (opened.error && timed_out) {
     throw Error(ErrorCode::kTimedOut,
-                StrCat("Cannot open instance ", instance.instance.str(), ": the archive did not answer in time"));
+                StrCat("Cannot open instance ", instance.instance.str(), ": the archive did not respond in time"));
   }
   if (opened.error) {
     std::rethrow_exception(opened.error);

@@ -25,8 +25,8 @@ class OpenedInstance {
  public:
   virtual ~OpenedInstance() = default;
   virtual uint64_t size() const = 0;
-  // Never waits. The number of bytes read (0 only at or past the end; less than asked only at the end), or nullopt when
-  // they have not arrived yet. Throws Error when they never will (the transfer failed) or the disk fails.
+  // Never waits. The number of bytes read (0 only at or past the end; less than requested only at the end), or nullopt
+  // when they have not arrived yet. Throws Error when they never will (the transfer failed) or the disk fails.
   virtual std::optional<size_t> TryRead(uint64_t offset, std::span<std::byte> out) = 0;
   // Calls `ready` once, when a TryRead of [offset, offset + length) would no longer give nullopt: at once, or from
   // another thread. Not at all, or harmlessly late, after `stop` was requested.
@@ -40,22 +40,22 @@ using SeriesList = std::shared_ptr<const std::vector<Uid>>;
 
 struct RetrieverOptions {
   std::string archive;                             // identity, for the cache's keys
-  uint32_t connections = 8;                        // transfers at a time
-  uint32_t max_connections = 0;                    // likewise over a long way, as far as more are seen to pay there
-  std::chrono::milliseconds queue_timeout{60000};  // an open whose turn did not come while nothing arrived: kTimedOut
+  uint32_t concurrency = 8;                        // transfers that run at the same time
+  uint32_t max_concurrency = 0;                    // on a high-latency link, while throughput grows with it
+  std::chrono::milliseconds queue_timeout{60000};  // an open whose turn did not arrive while nothing arrived: kTimedOut
   std::chrono::milliseconds transfer_timeout{3600000};  // for one instance
-  // What is known of a series without asking the archive; called from a thread of the retriever's own. Without it
-  // nothing is fetched ahead.
+  // What is known of a series without a request to the archive; called from a thread of the retriever's own. Without it
+  // nothing is prefetched.
   std::function<SeriesList(const SeriesReference&)> series_list;
-  // The series that follow this one in the listing of their study, `count` at most: whoever reads a study in order
-  // reads these next. Empty: it is the last, or nobody listed the study. Does not ask the archive. Without it, fetching
-  // ahead ends with the series that is read.
+  // The next series in the listing of the study, at most `count`: a reader that goes through the study reads these
+  // next. Empty: it is the last one, or the study was not listed. Sends no query. Without it, prefetching ends with the
+  // series that is read.
   std::function<std::vector<SeriesReference>(const SeriesReference&, size_t count)> following_series;
-  // Lists a series, so that series_list knows it. Asks the archive if need be, throws Error. Has to be there when
-  // following_series is.
+  // Lists a series, so that series_list knows it. Queries the archive if necessary, throws Error. Required when
+  // following_series is set.
   std::function<void(const SeriesReference&, const Context&)> list_series;
-  std::chrono::milliseconds idle_stop{700};  // a series that nobody reads for so long is not fetched ahead any more
-  // Bytes of a series that may be fetched ahead and not opened yet; and of all series together that follow it.
+  std::chrono::milliseconds idle_stop{700};  // prefetching stops when nobody reads the series for this long
+  // Bytes of a series that may be prefetched and not opened yet; and of all series together that follow it.
   uint64_t max_prefetched_bytes = uint64_t{2} << 30;
 };
 
@@ -63,21 +63,21 @@ struct RetrieverStatus {
   uint64_t transfers = 0;  // begun, since the start
   uint64_t failures = 0;
   uint64_t bytes = 0;       // received
-  uint64_t cache_hits = 0;  // opens answered from the cache
+  uint64_t cache_hits = 0;  // opens served from the cache
   uint64_t running = 0;
-  uint64_t waiting = 0;      // queued
-  uint64_t concurrency = 0;  // so many at most, as far as that was seen to pay
-  uint64_t batches = 0;      // requests for many instances at once
-  uint64_t ahead = 0;        // instances fetched before they were opened
+  uint64_t waiting = 0;        // queued
+  uint64_t concurrency = 0;    // the current limit: it grows while throughput grows
+  uint64_t bulk_requests = 0;  // requests for many instances at once
+  uint64_t prefetched = 0;     // instances fetched before they were opened
 };
 
-// The one place that decides what is fetched when. An instance is fetched once at a time, however many open it; its
-// bytes stream into the cache in constant memory and can be read while they arrive. A transfer that nobody waits for or
-// reads any more is stopped unless it is nearly done. Failed transfers are not remembered: the next open tries again.
-// Who reads on in a series gets the rest of it fetched ahead, in one request where the archive is able to; what is
-// opened sooner than that brings it is requested by itself. Who has read two series of a study to their ends gets the
-// next one fetched ahead, too; who goes on, as many as were read before, at most sixteen. Opens go before what is
-// fetched ahead. Thread-safe.
+// Decides what is fetched when. Concurrent opens of one instance share one transfer;
+// its bytes stream into the cache in constant memory and can be read while they arrive. A transfer that nobody waits
+// for or reads any more is stopped unless it is nearly done. Failed transfers are not remembered: the next open tries
+// again. Sequential reads trigger prefetch of the rest of the series: one bulk request where the protocol has it. An
+// instance that is opened before the bulk request brings it is requested directly. After two series of a study were
+// read to their end the next series is prefetched as well, and with each further one more, at most sixteen. Opens go
+// before prefetches. Threads are made when work needs them. Thread-safe.
 class Retriever {
  public:
   // `instance` null and `error` null: the archive says that there is none.
@@ -107,9 +107,9 @@ class Retriever {
   void Open(const InstanceReference& instance, Lookup lookup, const std::stop_token& stop, const OpenCallback& done);
   // Waits. nullptr: the archive says there is none.
   std::shared_ptr<OpenedInstance> Open(const InstanceReference& instance, const Context& context);
-  // These are about to be opened: what is not cached is fetched in the way that is best for many.
+  // Announces that these will be opened: those that are not cached are prefetched.
   void Expect(const SeriesReference& series, const std::vector<Uid>& instances);
-  // The exact size if it is known without asking the archive.
+  // The exact size if it is known without a request to the archive.
   std::optional<uint64_t> KnownSize(const InstanceReference& instance);
 
   RetrieverStatus Status() const;

@@ -1,4 +1,5 @@
-// Fetching of a series what nobody has opened yet.
+// The part of Retriever::Impl that runs prefetch jobs: bulk fetches (one request for many instances) and point fetches
+// (one each). Runs on worker threads; must not hold the lock while it downloads.
 #include <algorithm>
 
 #include "base/text.h"
@@ -16,29 +17,29 @@ constexpr int kMaxFailures = 6;
 
 }  // namespace
 
-// Passes the parts of a batch to their transfers. What goes wrong with one part does not end the others.
-class Retriever::Impl::BatchSink : public DownloadSink {
+// Passes the parts of a bulk fetch to their transfers. What goes wrong with one part does not end the others.
+class Retriever::Impl::BulkSink : public DownloadSink {
  public:
-  BatchSink(Impl& retriever, JobPtr job) : retriever_(retriever), job_(std::move(job)) {}
+  BulkSink(Impl& retriever, JobPtr job) : retriever_(retriever), job_(std::move(job)) {}
 
   void OnBegin(const InstanceReference& instance, std::optional<uint64_t> length) override {
     retriever_.WaitUntilRead(job_);
-    current_ = retriever_.ClaimForBatch(job_, instance);
+    current_ = retriever_.ClaimForBulk(job_, instance);
     if (current_ == nullptr) {
       const MutexLock lock(retriever_.mutex_);
-      if (retriever_.HasNothingLeft(*job_->reading)) {
-        throw Error(ErrorCode::kCancelled, "Cannot fetch ahead: all has come by itself");
+      if (retriever_.HasNothingLeft(*job_->prefetch)) {
+        throw Error(ErrorCode::kCancelled, "Cannot prefetch: all has arrived by itself");
       }
       return;
     }
     Guard([&] {
       if (current_->begun()) {  // cut off before, and read already
-        current_->Resume(length);
+        current_->Continue(length);
         return;
       }
       auto staged = retriever_.Stage(instance, length);
       if (staged == nullptr && !current_->wanted()) {
-        throw Error(ErrorCode::kNoSpace, "Cannot fetch ahead: the cache's disk is full");
+        throw Error(ErrorCode::kNoSpace, "Cannot prefetch: the cache's disk is full");
       }
       current_->Begin(std::move(staged), length);
     });
@@ -61,14 +62,14 @@ class Retriever::Impl::BatchSink : public DownloadSink {
       retriever_.NoteHere(current_->reference(), current_->arrived());
       const MutexLock lock(retriever_.mutex_);
       retriever_.ForgetLocked(current_);
-      job_->reading->pace.NoteEnd(Clock::now());
+      job_->prefetch->arrivals.NoteEnd(Clock::now());
       job_->part_began = Clock::time_point::max();
     });
     current_ = nullptr;
   }
 
   void OnMissing(const InstanceReference& instance) override {
-    if (const TransferPtr transfer = retriever_.ClaimForBatch(job_, instance)) {
+    if (const TransferPtr transfer = retriever_.ClaimForBulk(job_, instance)) {
       retriever_.Forget(transfer);
       transfer->EndMissing();
     }
@@ -87,7 +88,7 @@ class Retriever::Impl::BatchSink : public DownloadSink {
   }
 
   size_t arrived() const { return arrived_; }
-  // Of the part that was cut off.
+  // Fails the part that was cut off.
   void Cut(const Error& error) {
     if (current_ != nullptr) {
       retriever_.FailPart(std::exchange(current_, nullptr), error);
@@ -109,11 +110,11 @@ class Retriever::Impl::BatchSink : public DownloadSink {
   }
 
   void GiveUpItem(const InstanceReference& instance) {
-    Reading& reading = *job_->reading;
-    const auto index = reading.IndexOf(instance.instance);
+    SeriesPrefetch& prefetch = *job_->prefetch;
+    const auto index = prefetch.IndexOf(instance.instance);
     // What is here counts as unread until it is opened.
-    if (index && reading.items[*index].state != Reading::State::kHere) {
-      reading.SetState(*index, Reading::State::kFailed);
+    if (index && prefetch.items[*index].state != SeriesPrefetch::State::kHere) {
+      prefetch.SetState(*index, SeriesPrefetch::State::kFailed);
     }
   }
 
@@ -124,40 +125,40 @@ class Retriever::Impl::BatchSink : public DownloadSink {
 };
 
 void Retriever::Impl::Run(const JobPtr& job) {
-  if (job->kind == Job::Kind::kSingles) {
-    RunSingles(job);
+  if (job->kind == Job::Kind::kPoint) {
+    RunPoints(job);
   } else {
-    while (RunBatch(job)) {
+    while (RunBulk(job)) {
     }
   }
   const MutexLock lock(mutex_);
-  std::erase(job->reading->jobs, job);
-  ScheduleReview(job->reading);
+  std::erase(job->prefetch->jobs, job);
+  ScheduleReview(job->prefetch);
 }
 
 // One request for many. True when the job goes on with another one.
-bool Retriever::Impl::RunBatch(const JobPtr& job) {
+bool Retriever::Impl::RunBulk(const JobPtr& job) {
   const std::vector<InstanceReference> instances = Assign(job);
   if (instances.empty()) {
     return false;
   }
-  ++batches_;
+  ++bulk_requests_;
   std::optional<Error> failure;
-  BatchSink sink(*this, job);
+  BulkSink sink(*this, job);
   try {
     downloader_->Download(instances, sink, {job->stop.get_token(), Clock::time_point::max(), Priority::kPrefetch});
     failure.reset();
   } catch (const Error& error) {
     failure = error;
   } catch (const std::exception& error) {
-    failure = Error(ErrorCode::kProtocol, StrCat("Cannot fetch ahead: ", error.what()));
+    failure = Error(ErrorCode::kProtocol, StrCat("Cannot prefetch: ", error.what()));
   }
-  if (const MutexLock lock(mutex_); failure && HasNothingLeft(*job->reading)) {
+  if (const MutexLock lock(mutex_); failure && HasNothingLeft(*job->prefetch)) {
     failure.reset();
   }
-  sink.Cut(failure.value_or(Error(ErrorCode::kProtocol, "Cannot fetch ahead: an instance did not end")));
+  sink.Cut(failure.value_or(Error(ErrorCode::kProtocol, "Cannot prefetch: an instance did not end")));
   if (failure && !job->stop.stop_requested()) {
-    LogInfo(StrCat("Instances of series ", job->reading->series.series.str(),
+    LogInfo(StrCat("Instances of series ", job->prefetch->series.series.str(),
                    " could not be fetched together, they are requested one by one: ", failure->what()));
   }
   Conclude(job, failure, sink.arrived());
@@ -167,114 +168,115 @@ bool Retriever::Impl::RunBatch(const JobPtr& job) {
 std::vector<InstanceReference> Retriever::Impl::Assign(const JobPtr& job) {
   std::vector<InstanceReference> instances;
   const MutexLock lock(mutex_);
-  Reading& reading = *job->reading;
+  SeriesPrefetch& prefetch = *job->prefetch;
   if (job->stop.stop_requested() || closing_) {
     return instances;
   }
-  size_t count = reading.wanted;
-  size_t step = 1;  // every so many of what is wanted
+  size_t count = prefetch.wanted;
+  size_t step = 1;  // takes every step-th wanted instance
   if (downloader_->capabilities().parallel_lists) {
-    step = std::max<size_t>(reading.sharers, 1);
-    reading.sharers -= reading.sharers > 0 ? 1 : 0;
+    step = std::max<size_t>(prefetch.sharers, 1);
+    prefetch.sharers -= prefetch.sharers > 0 ? 1 : 0;
     count = std::min((count + step - 1) / step, kLongestList);
   } else if (downloader_->capabilities().batching == Capabilities::Batching::kList) {
-    if (options_.connections == 1 && !queue_.empty()) {
-      return instances;  // nobody else can serve who waits
+    if (options_.concurrency == 1 && !queue_.empty()) {
+      return instances;  // this is the only worker, and an open waits
     }
-    const size_t share = reading.wanted / (2 * PrefetchLimit());
-    const size_t longest = reading.slow_to_begin ? std::max(kShortestList, share) : job->next_list;
+    const size_t share = prefetch.wanted / (2 * BasePrefetchLimit());
+    const size_t longest = prefetch.slow_to_begin ? std::max(kShortestList, share) : job->next_list;
     count = std::min(count, longest);
     job->next_list = std::min(2 * job->next_list, kLongestList);
   }
-  if (reading.assigned == 0) {
-    reading.pace.Restart(Clock::now());
-    reading.helped = false;
+  if (prefetch.assigned == 0) {
+    prefetch.arrivals.Restart(Clock::now());
+    prefetch.helped = false;
   }
-  const size_t size = reading.items.size();
-  const size_t start = reading.pattern->position();
+  const size_t size = prefetch.items.size();
+  const size_t start = prefetch.pattern->position();
   const bool is_list = downloader_->capabilities().batching == Capabilities::Batching::kList;
   size_t seen = 0;
   for (size_t i = 0; i < size && instances.size() < count; ++i) {
     const size_t index = (start + i) % size;
-    if (reading.items[index].state != Reading::State::kWanted) {
+    if (prefetch.items[index].state != SeriesPrefetch::State::kWanted) {
       continue;
     }
-    InstanceReference instance{reading.series.study, reading.series.series, (*reading.list)[index]};
+    InstanceReference instance{prefetch.series.study, prefetch.series.series, (*prefetch.list)[index]};
     if (const auto slot = active_.find(instance);
         is_list && slot != active_.end() && slot->second.transfer != nullptr) {
-      reading.SetState(index, Reading::State::kFailed);  // it is requested by itself; unless it comes, not again
+      prefetch.SetState(index,
+                        SeriesPrefetch::State::kFailed);  // it is requested by itself; unless it comes, not again
       continue;
     }
     if (seen++ % step != 0) {
       continue;
     }
-    reading.SetState(index, Reading::State::kAssigned);
-    reading.items[index].job = job->number;
+    prefetch.SetState(index, SeriesPrefetch::State::kAssigned);
+    prefetch.items[index].job = job->number;
     instances.push_back(std::move(instance));
   }
-  if (way_.IsHighLatency() && downloader_->capabilities().batching == Capabilities::Batching::kSeries) {
-    ScheduleReview(job->reading);  // it may need help from the start
+  if (link_.IsHighLatency() && downloader_->capabilities().batching == Capabilities::Batching::kSeries) {
+    ScheduleReview(job->prefetch);  // it may need help from the start
   }
   return instances;
 }
 
-// What the batch did not bring is wanted still; who waits for it gets it directly.
+// Instances that the bulk fetch did not bring become wanted again; openers get them by direct requests.
 void Retriever::Impl::Conclude(const JobPtr& job, const std::optional<Error>& failure, size_t arrived) {
   const MutexLock lock(mutex_);
-  Reading& reading = *job->reading;
-  for (size_t i = 0; i < reading.items.size(); ++i) {
-    if (reading.items[i].state == Reading::State::kAssigned && reading.items[i].job == job->number) {
-      reading.SetState(i, failure ? Reading::State::kWanted : Reading::State::kFailed);
+  SeriesPrefetch& prefetch = *job->prefetch;
+  for (size_t i = 0; i < prefetch.items.size(); ++i) {
+    if (prefetch.items[i].state == SeriesPrefetch::State::kAssigned && prefetch.items[i].job == job->number) {
+      prefetch.SetState(i, failure ? SeriesPrefetch::State::kWanted : SeriesPrefetch::State::kFailed);
     }
   }
   if (failure && !job->stop.stop_requested()) {
-    reading.failures = arrived > 0 ? 0 : std::min(reading.failures + 1, kMaxFailures);
-    reading.retry_at = Clock::now() + kShortPause * (1 << reading.failures);
+    prefetch.failures = arrived > 0 ? 0 : std::min(prefetch.failures + 1, kMaxFailures);
+    prefetch.retry_at = Clock::now() + kShortPause * (1 << prefetch.failures);
   }
-  reading.stops += job->stop.stop_requested() && !job->enough ? 1 : 0;
+  prefetch.stops += job->stop.stop_requested() && !job->enough ? 1 : 0;
   job->part_began = Clock::time_point::max();
 }
 
-Retriever::Impl::TransferPtr Retriever::Impl::ClaimForBatch(const JobPtr& job, const InstanceReference& instance) {
+Retriever::Impl::TransferPtr Retriever::Impl::ClaimForBulk(const JobPtr& job, const InstanceReference& instance) {
   const MutexLock lock(mutex_);
-  Reading& reading = *job->reading;
-  const auto index = reading.IndexOf(instance.instance);
+  SeriesPrefetch& prefetch = *job->prefetch;
+  const auto index = prefetch.IndexOf(instance.instance);
   if (!index) {
     return nullptr;
   }
   const auto now = Clock::now();
-  reading.pace.NoteArrival(*index, now);
+  prefetch.arrivals.NoteArrival(*index, now);
   job->part_began = now;
-  if (reading.items[*index].state != Reading::State::kAssigned) {
+  if (prefetch.items[*index].state != SeriesPrefetch::State::kAssigned) {
     return nullptr;
   }
   Slot& slot = active_[instance];
-  if (slot.begun || slot.batch) {
+  if (slot.begun || slot.bulk) {
     return nullptr;
   }
-  if (slot.transfer != nullptr && !slot.transfer->Keep()) {
+  if (slot.transfer != nullptr && !slot.transfer->Pin()) {
     slot = {};  // it was given up
   }
   if (slot.transfer == nullptr) {
-    slot.transfer = std::make_shared<Transfer>(instance, reading.use);
-    slot.transfer->Keep();
+    slot.transfer = std::make_shared<Transfer>(instance, prefetch.use);
+    slot.transfer->Pin();
   }
   if (slot.request != nullptr) {
-    slot.request->overtaken = true;
+    slot.request->superseded = true;
     slot.request->stop.request_stop();
     slot.request.reset();
   }
   std::erase(queue_, slot.transfer);
-  slot.batch = true;
+  slot.bulk = true;
   return slot.transfer;
 }
 
-// Requests of their own brought the rest of what a stream was to bring.
-bool Retriever::Impl::HasNothingLeft(const Reading& reading) const {
-  return reading.assigned == 0 && downloader_->capabilities().batching == Capabilities::Batching::kSeries;
+// Direct requests brought the rest of the stream.
+bool Retriever::Impl::HasNothingLeft(const SeriesPrefetch& prefetch) const {
+  return prefetch.assigned == 0 && downloader_->capabilities().batching == Capabilities::Batching::kSeries;
 }
 
-// A part did not come as it should: whoever has it open gets it by a request of its own.
+// A part failed: when somebody has it open, it is requested directly.
 void Retriever::Impl::FailPart(const TransferPtr& transfer, const Error& error) {
   {
     const MutexLock lock(mutex_);
@@ -290,67 +292,67 @@ void Retriever::Impl::FailPart(const TransferPtr& transfer, const Error& error) 
   Fail(transfer, error);
 }
 
-// What was fetched ahead and is not read yet fills the disk: the archive is kept waiting until somebody reads on. Not
-// with a series that nobody reads yet: that would take the place of one that is.
+// Prefetched bytes fill the disk, so the stream waits until the reader catches up. A next series is stopped instead:
+// waiting would hold the place of a series that is read.
 void Retriever::Impl::WaitUntilRead(const JobPtr& job) {
   MutexLock lock(mutex_);
-  Reading& reading = *job->reading;
-  if (IsFarEnough(reading)) {
+  SeriesPrefetch& prefetch = *job->prefetch;
+  if (HasPrefetchedEnough(prefetch)) {
     job->enough = true;
     job->stop.request_stop();
   }
-  read_on_.Wait(lock, job->stop.get_token(),
-                [&]() TROLLEY_REQUIRES(mutex_) { return closing_ || reading.unread < MaxUnread(reading); });
+  prefetch_opened_.Wait(lock, job->stop.get_token(),
+                        [&]() TROLLEY_REQUIRES(mutex_) { return closing_ || prefetch.unread < MaxUnread(prefetch); });
   if (job->stop.stop_requested() || closing_) {
-    throw Error(ErrorCode::kCancelled, "Cannot fetch ahead: nobody reads on");
+    throw Error(ErrorCode::kCancelled, "Cannot prefetch: nobody reads on");
   }
 }
 
-void Retriever::Impl::RunSingles(const JobPtr& job) {
-  while (const TransferPtr transfer = NextSingle(job)) {
+void Retriever::Impl::RunPoints(const JobPtr& job) {
+  while (const TransferPtr transfer = NextPoint(job)) {
     const std::stop_callback pass_on(job->stop.get_token(), [&transfer] { transfer->CancelIfUnused(); });
     Fetch(transfer);
     const MutexLock lock(mutex_);
-    const auto index = job->reading->IndexOf(transfer->reference().instance);
-    if (job->stop.stop_requested() && job->reading->items[*index].state == Reading::State::kFailed) {
-      job->reading->SetState(*index, Reading::State::kWanted);
+    const auto index = job->prefetch->IndexOf(transfer->reference().instance);
+    if (job->stop.stop_requested() && job->prefetch->items[*index].state == SeriesPrefetch::State::kFailed) {
+      job->prefetch->SetState(*index, SeriesPrefetch::State::kWanted);
     }
   }
 }
 
-Retriever::Impl::TransferPtr Retriever::Impl::NextSingle(const JobPtr& job) {
+Retriever::Impl::TransferPtr Retriever::Impl::NextPoint(const JobPtr& job) {
   const MutexLock lock(mutex_);
-  Reading& reading = *job->reading;
-  if (job->stop.stop_requested() || closing_ || !queue_.empty() || reading.unread >= MaxUnread(reading) ||
-      IsFarEnough(reading)) {
+  SeriesPrefetch& prefetch = *job->prefetch;
+  if (job->stop.stop_requested() || closing_ || !queue_.empty() || prefetch.unread >= MaxUnread(prefetch) ||
+      HasPrefetchedEnough(prefetch)) {
     return nullptr;
   }
-  if ((job->from_end && !StreamNeedsHelp(reading)) || reading.jobs.size() > way_.parallel()) {
+  if ((job->from_end && !StreamNeedsHelp(prefetch)) || prefetch.jobs.size() > link_.concurrency()) {
     return nullptr;
   }
-  const auto eligible = job->from_end ? Reading::State::kAssigned : Reading::State::kWanted;
-  const size_t size = reading.items.size();
-  const size_t start = reading.pattern->position();
+  const auto eligible = job->from_end ? SeriesPrefetch::State::kAssigned : SeriesPrefetch::State::kWanted;
+  const size_t size = prefetch.items.size();
+  const size_t start = prefetch.pattern->position();
   for (size_t i = 0; i < size; ++i) {
     const size_t index = job->from_end ? size - 1 - i : (start + i) % size;
-    if (reading.items[index].state != eligible) {
+    if (prefetch.items[index].state != eligible) {
       continue;
     }
-    const InstanceReference instance{reading.series.study, reading.series.series, (*reading.list)[index]};
-    if (job->from_end && reading.items[index].helped) {
+    const InstanceReference instance{prefetch.series.study, prefetch.series.series, (*prefetch.list)[index]};
+    if (job->from_end && prefetch.items[index].helped) {
       continue;
     }
     if (!job->from_end) {
-      reading.SetState(index, Reading::State::kFailed);  // unless it comes, not asked for again
+      prefetch.SetState(index, SeriesPrefetch::State::kFailed);  // unless it comes, not requested again
     }
     Slot& slot = active_[instance];
     if (slot.transfer == nullptr) {
-      slot.transfer = std::make_shared<Transfer>(instance, reading.use);
-      reading.items[index].helped = true;
+      slot.transfer = std::make_shared<Transfer>(instance, prefetch.use);
+      prefetch.items[index].helped = true;
       return slot.transfer;
     }
   }
-  reading.helped = true;
+  prefetch.helped = true;
   return nullptr;
 }
 

@@ -1,4 +1,5 @@
-// Fetching one instance by a request of its own.
+// The part of Retriever::Impl that fetches one instance by a direct request, and the worker threads' loop. Runs on
+// worker threads; must not hold the lock while it downloads.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -26,11 +27,11 @@ class Retriever::Impl::FetchSink : public DownloadSink {
                                                ": the archive sent instance ", instance.instance.str()));
     }
     if (!retriever_.ClaimFor(request_, transfer_)) {
-      throw Error(ErrorCode::kCancelled, "Cannot retrieve an instance: it has come with others");
+      throw Error(ErrorCode::kCancelled, "Cannot retrieve an instance: it has arrived with others");
     }
     begun_at_ = Clock::now();
     if (transfer_->begun()) {
-      transfer_->Resume(length);
+      transfer_->Continue(length);
       return;
     }
     transfer_->Begin(retriever_.Stage(instance, length), length);
@@ -49,13 +50,13 @@ class Retriever::Impl::FetchSink : public DownloadSink {
   }
 
   void OnMissing(const InstanceReference& /*instance*/) override {
-    if (retriever_.Settle(request_, transfer_)) {
+    if (retriever_.Finish(request_, transfer_)) {
       transfer_->EndMissing();
     }
   }
 
   void OnFailed(const InstanceReference& /*instance*/, const Error& error) override {
-    if (retriever_.Settle(request_, transfer_)) {
+    if (retriever_.Finish(request_, transfer_)) {
       retriever_.Fail(transfer_, error);
     }
   }
@@ -73,7 +74,7 @@ void Retriever::Impl::Work() {
   while (true) {
     ++idle_;
     wake_.Wait(lock, [this]() TROLLEY_REQUIRES(mutex_) {
-      const bool work = !queue_.empty() || (!prefetch_.empty() && prefetching_ < AheadLimit());
+      const bool work = !queue_.empty() || (!prefetch_jobs_.empty() && prefetching_ < PrefetchLimit());
       return closing_ || (work && running_ < Limit());
     });
     --idle_;
@@ -98,7 +99,7 @@ void Retriever::Impl::Work() {
     lock.Lock();
     --running_;
     --prefetching_;
-    if (!prefetch_.empty()) {
+    if (!prefetch_jobs_.empty()) {
       wake_.NotifyOne();
     }
   }
@@ -106,7 +107,7 @@ void Retriever::Impl::Work() {
 
 // Makes one worker when work finds none idle, up to the configured concurrency.
 void Retriever::Impl::AddWorkerIfNeeded() {
-  if (queue_.size() + prefetch_.size() > idle_ && workers_.size() < BaseLimit()) {
+  if (queue_.size() + prefetch_jobs_.size() > idle_ && workers_.size() < BaseLimit()) {
     AddWorker();
   }
 }
@@ -119,11 +120,11 @@ void Retriever::Impl::AddWorker() {
   try {
     workers_.emplace_back([this] { Work(); });
   } catch (const std::system_error& error) {
-    LogDebug(StrCat("Cannot fetch more at a time: ", error.what()));
+    LogDebug(StrCat("Cannot fetch more at the same time: ", error.what()));
   }
 }
 
-// Ends the transfer in one way or another, or leaves it to a batch that brought it meanwhile.
+// Ends the transfer in one way or another, or leaves it to a bulk fetch that brought it meanwhile.
 void Retriever::Impl::Fetch(const TransferPtr& transfer) {
   const auto started = Clock::now();
   const auto request = std::make_shared<Request>();
@@ -131,7 +132,7 @@ void Retriever::Impl::Fetch(const TransferPtr& transfer) {
     return;
   }
   const auto fail = [&](const Error& error) {
-    if (Settle(request, transfer)) {
+    if (Finish(request, transfer)) {
       Fail(transfer, error);
     }
   };
@@ -153,15 +154,15 @@ void Retriever::Impl::Fetch(const TransferPtr& transfer) {
   } catch (const Error& error) {
     const auto failed_at = Clock::now();
     fail(error);
-    const bool nothing_came = last_progress_ < started.time_since_epoch().count();
-    // Only when nobody answers: what a server says of one instance (also "500") is not said of the others.
-    if (error.code() == ErrorCode::kTimedOut && nothing_came && !TooLate(transfer, started)) {
+    const bool nothing_arrived = last_progress_ < started.time_since_epoch().count();
+    // Only when nobody responds: a server's failure for one instance (even "500") says nothing about the others.
+    if (error.code() == ErrorCode::kTimedOut && nothing_arrived && !TooLate(transfer, started)) {
       FailQueued(error, failed_at);
     }
   } catch (const std::exception& error) {
     fail(Error(ErrorCode::kProtocol, StrCat(doing, error.what())));
   }
-  Settle(request, transfer);
+  Finish(request, transfer);
 }
 
 // While the archive delivers, the queue moves on and everybody's turn comes.
@@ -176,7 +177,7 @@ void Retriever::Impl::FetchRemote(const TransferPtr& transfer, const RequestPtr&
   // look here.
   if (!request->missed && !transfer->begun()) {
     if (auto cached = cache_->Find(options_.archive, transfer->reference(), InstanceCache::Verify::kOnlyIfCheap)) {
-      if (Settle(request, transfer)) {
+      if (Finish(request, transfer)) {
         transfer->EndWith(std::move(*cached));
       }
       return;
@@ -206,20 +207,20 @@ void Retriever::Impl::FetchLocal(const TransferPtr& transfer) {
   transfer->EndWith({std::move(file), static_cast<uint64_t>(status.st_size)});
 }
 
-// False: a batch was faster.
+// False: a bulk fetch was faster.
 bool Retriever::Impl::ClaimFor(const RequestPtr& request, const TransferPtr& transfer) {
   const MutexLock lock(mutex_);
   const auto slot = active_.find(transfer->reference());
-  if (!request->overtaken && slot != active_.end() && slot->second.transfer == transfer) {
+  if (!request->superseded && slot != active_.end() && slot->second.transfer == transfer) {
     slot->second.begun = true;
   }
-  return !request->overtaken;
+  return !request->superseded;
 }
 
 bool Retriever::Impl::Register(const RequestPtr& request, const TransferPtr& transfer) {
   const MutexLock lock(mutex_);
   const auto found = active_.find(transfer->reference());
-  if (found == active_.end() || found->second.transfer != transfer || found->second.batch ||
+  if (found == active_.end() || found->second.transfer != transfer || found->second.bulk ||
       found->second.request != nullptr) {
     return false;
   }
@@ -228,14 +229,14 @@ bool Retriever::Impl::Register(const RequestPtr& request, const TransferPtr& tra
   return true;
 }
 
-bool Retriever::Impl::Settle(const RequestPtr& request, const TransferPtr& transfer) {
+bool Retriever::Impl::Finish(const RequestPtr& request, const TransferPtr& transfer) {
   const MutexLock lock(mutex_);
-  if (request != nullptr && request->overtaken) {
+  if (request != nullptr && request->superseded) {
     return false;
   }
   const auto found = active_.find(transfer->reference());
   const bool known = found != active_.end() && found->second.transfer == transfer;
-  if (known && found->second.batch) {
+  if (known && found->second.bulk) {
     return false;
   }
   if (known) {
@@ -270,7 +271,7 @@ void Retriever::Impl::Fail(const TransferPtr& transfer, const Error& error) {
 }
 
 void Retriever::Impl::FailQueued(const Error& error, Clock::time_point queued_until) {
-  // The archive does not answer: those in the queue would wait one time-out after the other for the same outcome. Not
+  // The archive does not respond: those in the queue would wait one time-out after the other for the same outcome. Not
   // those who came since: they may have heard of the failure, and are trying again.
   std::vector<TransferPtr> failed;
   {
@@ -278,10 +279,10 @@ void Retriever::Impl::FailQueued(const Error& error, Clock::time_point queued_un
     std::erase_if(queue_, [&](const TransferPtr& transfer) TROLLEY_REQUIRES(mutex_) {
       const auto slot = active_.find(transfer->reference());
       const bool taken = slot != active_.end() && slot->second.transfer == transfer &&
-                         (slot->second.batch || slot->second.request != nullptr);
+                         (slot->second.bulk || slot->second.request != nullptr);
       const bool fails = !taken && transfer->created_at() <= queued_until;
       if (fails) {
-        ForgetLocked(transfer);  // in the same step, lest a batch take it
+        ForgetLocked(transfer);  // in the same step, lest a bulk fetch take it
         failed.push_back(transfer);
       }
       return fails;
@@ -307,13 +308,13 @@ void Retriever::Impl::ForgetLocked(const TransferPtr& transfer) {
 void Retriever::Impl::NoteRequest(const InstanceReference& instance, Clock::duration latency, Clock::duration took,
                                   uint64_t bytes) {
   const MutexLock lock(mutex_);
-  const size_t before = way_.parallel();
+  const size_t before = link_.concurrency();
   if (const auto round_trip = downloader_->capabilities().round_trip) {
-    way_.NoteRoundTrip(*round_trip);
+    link_.NoteRoundTrip(*round_trip);
   }
-  way_.NoteRequest(latency, took, bytes, running_);
-  const auto found = readings_.find(instance.series_reference());
-  if (way_.parallel() > before && found != readings_.end()) {
+  link_.NoteRequest(latency, took, bytes, running_);
+  const auto found = prefetches_.find(instance.series_reference());
+  if (link_.concurrency() > before && found != prefetches_.end()) {
     ScheduleReview(found->second);
   }
 }

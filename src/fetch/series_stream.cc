@@ -13,8 +13,8 @@ namespace {
 
 constexpr size_t kMaxThreads = 128;  // that were started for a series
 
-// Of a request beside the stream. What the archive says against it is not said of the instance: the stream may bring it
-// all the same, and who asks for what is missing after that hears it again.
+// The sink of a request beside the stream. A failure of this request is not a failure of the instance: the stream may
+// still bring it, and the requests for what is missing afterwards report it.
 class HelpingSink : public StoringSink {
  public:
   using StoringSink::StoringSink;
@@ -81,14 +81,14 @@ void SeriesStream::OnBegin(const InstanceReference& instance, std::optional<uint
       passed_over_.insert(instance.instance);
     }
     if (dropped_ && HasAllElse()) {
-      throw Error(ErrorCode::kCancelled, "Cannot go on with a series: the rest of it has come already");
+      throw Error(ErrorCode::kCancelled, "Cannot go on with a series: the rest of it has arrived already");
     }
   }
   if (!dropped_) {
     sink_.OnBegin(instance, length);
   }
   if (length) {
-    AskForHelp(*length);
+    RequestHelp(*length);
   }
 }
 
@@ -108,7 +108,7 @@ void SeriesStream::OnEnd() {
     streaming_ = false;
     StartHelpers();
   }
-  AskForHelp(sink_.received());
+  RequestHelp(sink_.received());
 }
 
 void SeriesStream::OnMissing(const InstanceReference& instance) {
@@ -127,14 +127,14 @@ void SeriesStream::OnFailed(const InstanceReference& instance, const Error& erro
 }
 
 // Once, when it is known what an instance takes.
-void SeriesStream::AskForHelp(uint64_t bytes_each) {
-  if (std::exchange(asked_, true)) {
+void SeriesStream::RequestHelp(uint64_t bytes_each) {
+  if (std::exchange(help_requested_, true)) {
     return;
   }
   if (const auto round_trip = parts_.downloader.capabilities().round_trip) {
-    parts_.way.NoteRoundTrip(*round_trip);
+    parts_.limiter.NoteRoundTrip(*round_trip);
   }
-  if (parts_.way.StreamIsSlow(bytes_each, count_)) {
+  if (parts_.limiter.StreamIsSlow(bytes_each, count_)) {
     const MutexLock lock(mutex_);
     Spawn(&SeriesStream::List);
   }
@@ -156,9 +156,10 @@ void SeriesStream::List() {
 }
 
 void SeriesStream::StartHelpers() {
-  while (!ended_ && refused_.empty() && helping_ < list_.size() && threads_.size() < kMaxThreads && parts_.way.Take()) {
+  while (!ended_ && refused_.empty() && helping_ < list_.size() && threads_.size() < kMaxThreads &&
+         parts_.limiter.TryAcquire()) {
     if (!Spawn(&SeriesStream::Help)) {
-      parts_.way.Release();
+      parts_.limiter.Release();
       return;
     }
     ++helping_;
@@ -170,7 +171,7 @@ bool SeriesStream::Spawn(void (SeriesStream::*work)()) {
     threads_.emplace_back(work, this);
     return true;
   } catch (const std::system_error& error) {
-    LogDebug(StrCat("Cannot fetch more at a time: ", error.what()));
+    LogDebug(StrCat("Cannot fetch more at the same time: ", error.what()));
     return false;
   }
 }
@@ -193,14 +194,14 @@ void SeriesStream::Help() {
   }
   const MutexLock lock(mutex_);
   --helping_;
-  parts_.way.Release();
+  parts_.limiter.Release();
   if (helping_ == 0 && HasAllElse() && !streaming_) {
     stop_stream_.request_stop();
   }
 }
 
 std::optional<InstanceReference> SeriesStream::Next() {
-  if (parts_.way.over_limit()) {
+  if (parts_.limiter.over_limit()) {
     return std::nullopt;
   }
   const MutexLock lock(mutex_);
@@ -214,13 +215,13 @@ std::optional<InstanceReference> SeriesStream::Next() {
   return std::nullopt;
 }
 
-// Whether its outcome was told.
+// Whether its outcome was reported.
 bool SeriesStream::Fetch(const InstanceReference& instance) {
   HelpingSink sink({&instance, 1}, parts_.storage, parts_.run);
   try {
     const auto began = Clock::now();
     parts_.downloader.Download({&instance, 1}, sink, parts_.context);
-    parts_.way.NoteRequest(sink.waited(), Clock::now() - began, sink.received());
+    parts_.limiter.NoteRequest(sink.waited(), Clock::now() - began, sink.received());
   } catch (const Error& error) {
     LogDebug(StrCat("Cannot help the stream of series ", series_.series.str(), ": ", error.what()));
   }

@@ -16,7 +16,7 @@
 
 namespace trolley {
 
-// Downloads a series as one stream. Over a long way, where TCP's window keeps that waiting, requests for single
+// Downloads a series as one stream. on a high-latency link, where TCP's window keeps that waiting, requests for single
 // instances bring meanwhile what the stream would bring last. Used once.
 class SeriesStream : private DownloadSink {
  public:
@@ -25,15 +25,15 @@ class SeriesStream : private DownloadSink {
     Downloader& downloader;
     Storage& storage;
     DownloadRun& run;
-    ConcurrencyLimiter& way;
+    ConcurrencyLimiter& limiter;
     const Context& context;
   };
-  // `count`: of its instances, as the archive told.
+  // `count`: of its instances, as the archive reported.
   SeriesStream(SeriesReference series, uint64_t count, const Parts& parts);
 
   // Returns and throws as Downloader::DownloadSeries.
   void Run();
-  // Afterwards: those of which the run was told the outcome, and whether the disk is full.
+  // After Run(): instances whose outcome was reported, and whether the disk is full.
   const std::unordered_set<Uid>& closed() const { return closed_; }
   bool full() const { return sink_.full(); }
   // The archive lists more than it gave.
@@ -47,7 +47,7 @@ class SeriesStream : private DownloadSink {
   void OnFailed(const InstanceReference& instance, const Error& error) override;
 
   void Stream(const std::stop_token& stop);
-  void AskForHelp(uint64_t bytes_each);
+  void RequestHelp(uint64_t bytes_each);
   void List();
   void StartHelpers() TROLLEY_REQUIRES(mutex_);
   bool Spawn(void (SeriesStream::*work)()) TROLLEY_REQUIRES(mutex_);
@@ -60,9 +60,9 @@ class SeriesStream : private DownloadSink {
   const SeriesReference series_;
   const uint64_t count_;
   const Parts parts_;
-  StoringSink sink_;      // the stream's
-  bool dropped_ = false;  // what the stream brings now
-  bool asked_ = false;    // for the list of instances
+  StoringSink sink_;             // the stream's
+  bool dropped_ = false;         // the instance that the stream brings now is not stored
+  bool help_requested_ = false;  // the list of instances was requested
   std::stop_source stop_stream_;
   std::stop_source stop_list_;
 
@@ -74,7 +74,7 @@ class SeriesStream : private DownloadSink {
   bool listed_ TROLLEY_GUARDED_BY(mutex_) = false;
   std::vector<Uid> refused_ TROLLEY_GUARDED_BY(mutex_);             // to requests; since then all is left to the stream
   std::unordered_set<Uid> passed_over_ TROLLEY_GUARDED_BY(mutex_);  // by the stream: they were claimed
-  bool cut_ TROLLEY_GUARDED_BY(mutex_) = false;                     // the stream, because all else had come
+  bool cut_ TROLLEY_GUARDED_BY(mutex_) = false;                     // the stream, because all else had arrived
   std::vector<Uid> left_;                                           // of the caller's thread alone
   bool streaming_ TROLLEY_GUARDED_BY(mutex_) = false;               // it is bringing something that is wanted
   size_t helping_ TROLLEY_GUARDED_BY(mutex_) = 0;

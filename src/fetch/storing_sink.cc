@@ -83,7 +83,7 @@ void StoringSink::Close(const InstanceReference& instance, Outcome outcome, std:
     closed_.insert(instance.instance);
   }
   if (open_.erase(instance) > 0) {
-    run_.Tell({instance, outcome, std::move(error), outcome == Outcome::kDone ? received_ : 0});
+    run_.Report({instance, outcome, std::move(error), outcome == Outcome::kDone ? received_ : 0});
   }
 }
 

@@ -20,13 +20,13 @@ namespace trolley {
 
 class DownloadRun;
 
-// Stores the instances of a series as they arrive, and tells the run what became of each. What the storage does wrong
-// fails one instance, unless the disk is full. For one thread at a time.
+// Stores the instances of a series as they arrive, and reports the outcome of each to the run. A failure of the storage
+// fails one instance, unless the disk is full. For one thread at the same time.
 class StoringSink : public DownloadSink {
  public:
   StoringSink(std::span<const InstanceReference> instances, Storage& storage, DownloadRun& run)
       : storage_(storage), run_(run), open_(instances.begin(), instances.end()) {}
-  // For whatever comes of a series.
+  // Accepts every instance of a series.
   StoringSink(SeriesReference all_of, Storage& storage, DownloadRun& run)
       : storage_(storage), run_(run), all_of_(std::move(all_of)) {}
 
@@ -36,16 +36,16 @@ class StoringSink : public DownloadSink {
   void OnMissing(const InstanceReference& instance) override;
   void OnFailed(const InstanceReference& instance, const Error& error) override;
 
-  // Those of which nothing was said.
+  // Instances without an outcome so far.
   std::vector<InstanceReference> Open() const { return {open_.begin(), open_.end()}; }
-  // Of a whole series, those of which the outcome was told.
+  // Of a whole series: instances whose outcome was reported.
   const std::unordered_set<Uid>& closed() const { return closed_; }
   uint64_t received() const { return received_; }     // bytes of the last instance
   Clock::duration waited() const { return waited_; }  // for instances to begin, in all
   bool full() const { return full_; }
 
  protected:
-  // What began is not stored, and nothing is said of it.
+  // Discards the current instance without an outcome.
   void Drop();
 
  private:

@@ -11,15 +11,14 @@
 namespace trolley {
 namespace {
 
-// A transfer that nobody wants any more still runs to its end when so little is missing: that costs less than asking
-// again.
+// A transfer that nobody wants any more still runs to its end when at most this is missing: a new request costs more.
 constexpr uint64_t kNearlyDone = uint64_t{4} << 20;
 
 }  // namespace
 
 struct Transfer::OpenWaiter {
   Retriever::OpenCallback done;
-  std::atomic<bool> answered{false};
+  std::atomic<bool> completed{false};
   std::optional<std::stop_callback<std::function<void()>>> on_stop;
 };
 
@@ -68,12 +67,12 @@ bool Transfer::AddOpener(std::stop_token stop, Retriever::OpenCallback done) {
       transfer->CancelOpener(cancelled);
     }
   });
-  AnswerOpeners();  // the length may be known already
+  CompleteOpeners();  // the length may be known already
   return true;
 }
 
 void Transfer::CancelOpener(const std::shared_ptr<OpenWaiter>& waiter) {
-  if (waiter->answered.exchange(true)) {
+  if (waiter->completed.exchange(true)) {
     return;
   }
   {
@@ -85,7 +84,7 @@ void Transfer::CancelOpener(const std::shared_ptr<OpenWaiter>& waiter) {
       {nullptr, std::make_exception_ptr(Error(ErrorCode::kCancelled, "Cannot open an instance: interrupted"))});
 }
 
-void Transfer::AnswerOpeners() {
+void Transfer::CompleteOpeners() {
   std::list<std::shared_ptr<OpenWaiter>> waiters;
   Retriever::Opened opened;
   {
@@ -104,7 +103,7 @@ void Transfer::AnswerOpeners() {
     }
   }
   for (const auto& waiter : waiters) {
-    if (!waiter->answered.exchange(true)) {
+    if (!waiter->completed.exchange(true)) {
       waiter->done(opened);
     }
   }
@@ -141,15 +140,15 @@ bool Transfer::awaited() const {
   return !openers_.empty() || !read_waiters_.empty();
 }
 
-bool Transfer::Keep() {
+bool Transfer::Pin() {
   const MutexLock lock(mutex_);
-  kept_ = !stop_.stop_requested();
-  return kept_;
+  pinned_ = !stop_.stop_requested();
+  return pinned_;
 }
 
 void Transfer::CancelIfUnused() {
   const MutexLock lock(mutex_);
-  kept_ = false;
+  pinned_ = false;
   StopIfUnwanted();
 }
 
@@ -184,7 +183,7 @@ void Transfer::DropReader() {
 }
 
 void Transfer::StopIfUnwanted() {
-  if (kept_ || readers_ > 0 || !openers_.empty()) {
+  if (pinned_ || readers_ > 0 || !openers_.empty()) {
     return;
   }
   const bool nearly_done = state_ == State::kArriving && length_ && *length_ - arrived_ <= kNearlyDone;
@@ -194,10 +193,10 @@ void Transfer::StopIfUnwanted() {
 }
 
 void Transfer::End() {
-  const uint64_t came = repeated_ < repeat_end_ ? repeated_ : arrived_;
-  if (came != length_.value_or(arrived_)) {
-    throw Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(), ": only ", came,
-                                             " of ", length_.value_or(arrived_), " bytes came"));
+  const uint64_t arrived_count = repeated_ < repeat_end_ ? repeated_ : arrived_;
+  if (arrived_count != length_.value_or(arrived_)) {
+    throw Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(), ": only ",
+                                             arrived_count, " of ", length_.value_or(arrived_), " bytes arrived"));
   }
   if (staged_ != nullptr) {
     staged_->Commit();
@@ -210,7 +209,7 @@ void Transfer::End() {
     state_ = State::kWhole;
     ready = TakeReady();
   }
-  AnswerOpeners();
+  CompleteOpeners();
   CallAll(ready);
 }
 
@@ -230,7 +229,7 @@ void Transfer::EndWith(CachedInstance whole) {
     state_ = State::kWhole;
     ready = TakeReady();
   }
-  AnswerOpeners();
+  CompleteOpeners();
   CallAll(ready);
 }
 
@@ -241,11 +240,11 @@ void Transfer::EndMissing() {
       state_ = State::kMissing;
     }
   }
-  // Who has read its first bytes must not wait for the rest.
+  // Readers of its first bytes must not wait for the rest.
   Fail(
       std::make_exception_ptr(Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(),
-                                                                 ": asked for again, the archive has it no more"))));
-  AnswerOpeners();
+                                                                 ": requested again, the archive has it no more"))));
+  CompleteOpeners();
 }
 
 void Transfer::Fail(std::exception_ptr error) {
@@ -260,7 +259,7 @@ void Transfer::Fail(std::exception_ptr error) {
     staged_.reset();
     ready = TakeReady();
   }
-  AnswerOpeners();
+  CompleteOpeners();
   CallAll(ready);
 }
 

@@ -37,7 +37,7 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
 
   // For those who open.
 
-  // False: it is being given up, start another one. Otherwise `done` is called once, see Retriever::Open; with the
+  // False: it is being cancelled, start another one. Otherwise `done` is called once, see Retriever::Open; with the
   // outcome when it has ended already.
   bool AddOpener(std::stop_token stop, Retriever::OpenCallback done);
   // Null when the length is not known yet, or it failed.
@@ -48,9 +48,9 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   bool wanted() const;
   // Somebody waits at this moment.
   bool awaited() const;
-  // From now on it goes on also when nobody wants it. False: it is being given up.
-  bool Keep();
-  // As if whoever wanted it had left: unless somebody does want it, it ends.
+  // From now on it runs to its end even when nobody wants it. False: it is being cancelled.
+  bool Pin();
+  // Cancels it unless someone holds or awaits it.
   void CancelIfUnused();
   // It has failed. False: somebody wants it. Otherwise nobody can open it any more.
   bool Unpin();
@@ -60,10 +60,10 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   // Bytes begin. `staged` null: they are kept in memory, because the disk is full.
   void Begin(std::unique_ptr<StagedInstance> staged, std::optional<uint64_t> length);
   void Append(std::span<const std::byte> piece);
-  // Its bytes were cut off, and they are asked for anew: Resume() instead of Begin() then. The bytes that are there
+  // Its bytes were cut off, and they are requested anew: Continue() instead of Begin() then. The bytes that are there
   // already stay, and must come again.
   void RestartFromZero();
-  void Resume(std::optional<uint64_t> length);
+  void Continue(std::optional<uint64_t> length);
   bool begun() const;
   // It is whole and goes into the cache. Throws kProtocol when it is shorter than promised.
   void End();
@@ -95,7 +95,7 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   // What has arrived; the worker's alone.
   void ReadBack(uint64_t offset, std::span<std::byte> out) const;
   std::span<const std::byte> CheckAgain(std::span<const std::byte> piece);
-  void AnswerOpeners();
+  void CompleteOpeners();
 
   bool Readable(uint64_t offset, size_t length) const TROLLEY_REQUIRES(mutex_);
   void StopIfUnwanted() TROLLEY_REQUIRES(mutex_);
@@ -112,9 +112,9 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   State state_ = State::kWaiting;
   std::optional<uint64_t> length_;  // exact
   uint64_t arrived_ = 0;
-  uint64_t repeated_ = 0;    // after RestartFromZero(): what came again of
+  uint64_t repeated_ = 0;    // after RestartFromZero(): what arrived again of
   uint64_t repeat_end_ = 0;  // what was there already
-  bool kept_ TROLLEY_GUARDED_BY(mutex_) = false;
+  bool pinned_ TROLLEY_GUARDED_BY(mutex_) = false;
   std::unique_ptr<StagedInstance> staged_;    // null when the disk is full, and after the end
   std::shared_ptr<UniqueFd> fd_;              // what readers read; of small ones instead:
   std::shared_ptr<const std::string> bytes_;  // else null

@@ -37,7 +37,7 @@ void Transfer::Begin(std::unique_ptr<StagedInstance> staged, std::optional<uint6
     length_ = length;
     state_ = State::kArriving;
   }
-  AnswerOpeners();
+  CompleteOpeners();
 }
 
 void Transfer::Append(std::span<const std::byte> piece) {
@@ -46,7 +46,7 @@ void Transfer::Append(std::span<const std::byte> piece) {
   piece = CheckAgain(piece);
   if (length_ && piece.size() > *length_ - arrived_) {
     throw Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(),
-                                             ": more bytes came than the archive had announced"));
+                                             ": more bytes arrived than the archive had announced"));
   }
   Store(piece);
   ReadWaiters ready;
@@ -84,17 +84,17 @@ void Transfer::Store(std::span<const std::byte> piece) {
 
 void Transfer::RestartFromZero() {
   const MutexLock lock(mutex_);
-  kept_ = false;
+  pinned_ = false;
   if (state_ == State::kArriving) {
     repeated_ = 0;
     repeat_end_ = arrived_;
   }
 }
 
-void Transfer::Resume(std::optional<uint64_t> length) {
+void Transfer::Continue(std::optional<uint64_t> length) {
   if (length && length_ && *length != *length_) {
     throw Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(),
-                                             ": asked for again, it came with another length"));
+                                             ": requested again, it came with another length"));
   }
 }
 
@@ -108,7 +108,7 @@ std::span<const std::byte> Transfer::CheckAgain(std::span<const std::byte> piece
   ReadBack(repeated_, before);
   if (!std::equal(old.begin(), old.end(), before.begin())) {
     throw Error(ErrorCode::kProtocol, StrCat("Cannot retrieve instance ", reference_.instance.str(),
-                                             ": asked for again, it came with other bytes"));
+                                             ": requested again, it came with other bytes"));
   }
   repeated_ += old.size();
   return piece.subspan(old.size());

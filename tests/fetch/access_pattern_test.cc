@@ -12,25 +12,25 @@ using namespace std::chrono_literals;
 TEST(AccessPatternTest, WantsTheRestWhenNeighboursAreOpened) {
   AccessPattern forward(300);
   forward.NoteOpen(7);
-  EXPECT_FALSE(forward.WantsRest());
+  EXPECT_FALSE(forward.IsSequential());
   forward.NoteOpen(7);
-  EXPECT_FALSE(forward.WantsRest());
+  EXPECT_FALSE(forward.IsSequential());
   forward.NoteOpen(8);
-  EXPECT_TRUE(forward.WantsRest());
+  EXPECT_TRUE(forward.IsSequential());
   AccessPattern backward(300);
   backward.NoteOpen(299);
   backward.NoteOpen(298);
-  EXPECT_TRUE(backward.WantsRest());
+  EXPECT_TRUE(backward.IsSequential());
 }
 
 TEST(AccessPatternTest, AfterAJumpWantsMoreEvidence) {
   AccessPattern viewer(300);
   for (const size_t index : {0u, 150u, 299u, 150u, 10u, 11u, 12u}) {
     viewer.NoteOpen(index);
-    EXPECT_FALSE(viewer.WantsRest()) << index;
+    EXPECT_FALSE(viewer.IsSequential()) << index;
   }
   viewer.NoteOpen(13);
-  EXPECT_TRUE(viewer.WantsRest());
+  EXPECT_TRUE(viewer.IsSequential());
 }
 
 TEST(AccessPatternTest, SeesReadersThatTakeTurns) {
@@ -38,9 +38,9 @@ TEST(AccessPatternTest, SeesReadersThatTakeTurns) {
   for (const size_t index : {0u, 100u, 200u, 1u, 101u}) {
     pattern.NoteOpen(index);
   }
-  EXPECT_FALSE(pattern.WantsRest());
+  EXPECT_FALSE(pattern.IsSequential());
   pattern.NoteOpen(201);
-  EXPECT_TRUE(pattern.WantsRest());
+  EXPECT_TRUE(pattern.IsSequential());
 }
 
 TEST(AccessPatternTest, RandomOpensHardlyEverWantTheRest) {
@@ -51,74 +51,74 @@ TEST(AccessPatternTest, RandomOpensHardlyEverWantTheRest) {
     for (int i = 0; i < 40; ++i) {
       pattern.NoteOpen(random() % 300);
     }
-    wanted += pattern.WantsRest() ? 1 : 0;
+    wanted += pattern.IsSequential() ? 1 : 0;
   }
   EXPECT_LE(wanted, 3);
 }
 
-TEST(StreamPaceTest, IsWorthWaitingForWhatComesSoon) {
+TEST(ArrivalEstimatorTest, IsWorthWaitingForWhatComesSoon) {
   const auto start = Clock::now();
-  ArrivalEstimator pace;
-  pace.Restart(start);
-  EXPECT_TRUE(pace.WorthWaiting(50, 3ms, 5ms, 100, start));
-  EXPECT_FALSE(pace.WorthWaiting(50, 11ms, 5ms, 100, start));
+  ArrivalEstimator arrivals;
+  arrivals.Restart(start);
+  EXPECT_TRUE(arrivals.ArrivesSoon(50, 3ms, 5ms, 100, start));
+  EXPECT_FALSE(arrivals.ArrivesSoon(50, 11ms, 5ms, 100, start));
   for (int i = 0; i < 10; ++i) {
-    pace.NoteArrival(static_cast<size_t>(i), start + i * 10ms);
+    arrivals.NoteArrival(static_cast<size_t>(i), start + i * 10ms);
   }
   const auto now = start + 90ms;
-  EXPECT_EQ(pace.interval(), 10ms);
-  EXPECT_TRUE(pace.WorthWaiting(10, 1ms, 5ms, 100, now));
-  EXPECT_FALSE(pace.WorthWaiting(90, 1ms, 5ms, 100, now)) << "it comes in 800 ms";
-  EXPECT_TRUE(pace.WorthWaiting(90, 1ms, 500ms, 100, now));
-  EXPECT_FALSE(pace.WorthWaiting(10, 1ms, 5ms, 100, now + 1s)) << "nothing comes any more";
+  EXPECT_EQ(arrivals.interval(), 10ms);
+  EXPECT_TRUE(arrivals.ArrivesSoon(10, 1ms, 5ms, 100, now));
+  EXPECT_FALSE(arrivals.ArrivesSoon(90, 1ms, 5ms, 100, now)) << "it comes in 800 ms";
+  EXPECT_TRUE(arrivals.ArrivesSoon(90, 1ms, 500ms, 100, now));
+  EXPECT_FALSE(arrivals.ArrivesSoon(10, 1ms, 5ms, 100, now + 1s)) << "nothing comes any more";
 }
 
-TEST(StreamPaceTest, KnowsNothingOfAnArchiveThatSendsInAnyOrder) {
+TEST(ArrivalEstimatorTest, KnowsNothingOfAnArchiveThatSendsInAnyOrder) {
   const auto start = Clock::now();
-  ArrivalEstimator pace;
-  pace.Restart(start);
+  ArrivalEstimator arrivals;
+  arrivals.Restart(start);
   for (int i = 0; i < 10; ++i) {
-    pace.NoteArrival(static_cast<size_t>(100 - i), start + i * 1ms);
+    arrivals.NoteArrival(static_cast<size_t>(100 - i), start + i * 1ms);
   }
-  EXPECT_FALSE(pace.WorthWaiting(101, 1ms, 5ms, 90, start + 9ms));
-  EXPECT_TRUE(pace.WorthWaiting(101, 1ms, 50ms, 90, start + 9ms));
+  EXPECT_FALSE(arrivals.ArrivesSoon(101, 1ms, 5ms, 90, start + 9ms));
+  EXPECT_TRUE(arrivals.ArrivesSoon(101, 1ms, 50ms, 90, start + 9ms));
 }
 
-TEST(StreamPaceTest, WaitsForWhatAnArchiveSendsRoughlyInOrder) {
+TEST(ArrivalEstimatorTest, WaitsForWhatAnArchiveSendsRoughlyInOrder) {
   const auto start = Clock::now();
-  ArrivalEstimator pace;
-  pace.Restart(start);
+  ArrivalEstimator arrivals;
+  arrivals.Restart(start);
   for (size_t i = 0; i < 40; ++i) {
-    pace.NoteArrival((i / 4) * 4 + (3 - i % 4), start + static_cast<int>(i) * 10ms);  // 3 2 1 0 7 6 5 4 ...
+    arrivals.NoteArrival((i / 4) * 4 + (3 - i % 4), start + static_cast<int>(i) * 10ms);  // 3 2 1 0 7 6 5 4 ...
   }
   const auto now = start + 390ms;
-  EXPECT_TRUE(pace.WorthWaiting(38, 100ms, 5ms, 100, now)) << "it is about to come";
-  EXPECT_TRUE(pace.WorthWaiting(43, 100ms, 5ms, 100, now));
-  EXPECT_FALSE(pace.WorthWaiting(5, 100ms, 5ms, 100, now)) << "it was passed over";
-  EXPECT_FALSE(pace.WorthWaiting(95, 1ms, 5ms, 100, now)) << "it comes in half a second";
+  EXPECT_TRUE(arrivals.ArrivesSoon(38, 100ms, 5ms, 100, now)) << "it is about to come";
+  EXPECT_TRUE(arrivals.ArrivesSoon(43, 100ms, 5ms, 100, now));
+  EXPECT_FALSE(arrivals.ArrivesSoon(5, 100ms, 5ms, 100, now)) << "it was passed over";
+  EXPECT_FALSE(arrivals.ArrivesSoon(95, 1ms, 5ms, 100, now)) << "it comes in half a second";
 }
 
-TEST(StreamPaceTest, WhoReadsOnWaitsForWhatComesInAnyOrder) {
+TEST(ArrivalEstimatorTest, SequentialReadersWaitForArrivalsInAnyOrder) {
   const auto start = Clock::now();
-  ArrivalEstimator pace;
-  pace.Restart(start);
+  ArrivalEstimator arrivals;
+  arrivals.Restart(start);
   for (int i = 0; i < 10; ++i) {
-    pace.NoteArrival(static_cast<size_t>(100 - i), start + i * 1ms);
+    arrivals.NoteArrival(static_cast<size_t>(100 - i), start + i * 1ms);
   }
-  EXPECT_TRUE(pace.WorthWaiting(101, 1ms, 5ms, 90, start + 9ms, true));
-  EXPECT_FALSE(pace.WorthWaiting(101, 1ms, 5ms, 90000, start + 9ms, true)) << "it may take a minute and a half";
-  EXPECT_FALSE(pace.WorthWaiting(101, 1ms, 5ms, 90, start + 2s, true)) << "nothing comes any more";
+  EXPECT_TRUE(arrivals.ArrivesSoon(101, 1ms, 5ms, 90, start + 9ms, true));
+  EXPECT_FALSE(arrivals.ArrivesSoon(101, 1ms, 5ms, 90000, start + 9ms, true)) << "it may take a minute and a half";
+  EXPECT_FALSE(arrivals.ArrivesSoon(101, 1ms, 5ms, 90, start + 2s, true)) << "nothing comes any more";
 }
 
-TEST(StreamPaceTest, SeesThatEachIsWaitedFor) {
+TEST(ArrivalEstimatorTest, SeesThatEachIsWaitedFor) {
   auto now = Clock::now();
-  ArrivalEstimator pace;
-  pace.Restart(now);
+  ArrivalEstimator arrivals;
+  arrivals.Restart(now);
   for (size_t i = 0; i < 10; ++i) {
-    pace.NoteArrival(i, now += 20ms);
-    pace.NoteEnd(now += 1ms);
+    arrivals.NoteArrival(i, now += 20ms);
+    arrivals.NoteEnd(now += 1ms);
   }
-  EXPECT_TRUE(pace.IsSlowToBegin());
+  EXPECT_TRUE(arrivals.IsSlowToBegin());
 }
 
 }  // namespace

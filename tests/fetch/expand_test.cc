@@ -85,7 +85,7 @@ TEST_F(ExpandTest, SeriesAreAskedForAloneAndOnce) {
   EXPECT_EQ(searcher_.questions(), 3U);
 }
 
-TEST_F(ExpandTest, NamedInstancesNeedNoQuestion) {
+TEST_F(ExpandTest, NamedInstancesNeedNoQuery) {
   const Told told = Run({Ref("1.1", "1.1.1", "1.1.1.2"), Ref("1.2", "1.2.1", "9.9"), Ref("1.1", "1.1.1", "1.1.1.1"),
                          Ref("1.1", "1.1.1", "1.1.1.2")});
   EXPECT_THAT(told.series, ElementsAre("1.1/1.1.1/1.1.1.2 1.1/1.1.1/1.1.1.1", "1.2/1.2.1/9.9"));
@@ -109,7 +109,7 @@ TEST_F(ExpandTest, SaysWhatTheArchiveHasNot) {
   EXPECT_THAT(told.series, ElementsAre("1.2/1.2.1/1.2.1.1"));
 }
 
-TEST_F(ExpandTest, AFailedQuestionIsNoEmptyAnswer) {
+TEST_F(ExpandTest, AFailedQueryIsNotAnEmptyResult) {
   searcher_.FailWith(Error(ErrorCode::kUnavailable, "Cannot search: down"));
   const Told told = Run({StudyRef("1.1"), SeriesRef("1.2", "1.2.1"), Ref("1.2", "1.2.1", "1.2.1.1")});
   EXPECT_THAT(told.failed, ElementsAre("1.1", "1.2/1.2.1"));

@@ -16,42 +16,42 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 
-class RetrieverBatchTest : public RetrieverFixture {};
+class RetrieverBulkTest : public RetrieverFixture {};
 
-TEST_F(RetrieverBatchTest, ReadingOnFetchesTheRestInOneRequest) {
+TEST_F(RetrieverBulkTest, ReadingOnFetchesTheRestInOneRequest) {
   BeginReading();
   ASSERT_TRUE(WaitUntilAllIsCached());
-  EXPECT_EQ(Batches(), 1U);
+  EXPECT_EQ(BulkRequests(), 1U);
   for (size_t i = 0; i < kSize; ++i) {
     EXPECT_TRUE(IsRight(At(i))) << i;
   }
   EXPECT_LE(archive_->Lists().size(), 3U);
 }
 
-TEST_F(RetrieverBatchTest, LooksAtFirstMiddleAndLastWithoutFetchingMore) {
+TEST_F(RetrieverBulkTest, LooksAtFirstMiddleAndLastWithoutFetchingMore) {
   for (const size_t index : {size_t{0}, kSize / 2, kSize - 1, size_t{8}, size_t{30}}) {
     EXPECT_TRUE(IsRight(At(index)));
   }
   EXPECT_THAT(archive_->Lists(), ElementsAre(1, 1, 1, 1, 1));
-  EXPECT_EQ(retriever().Status().ahead, 0U);
+  EXPECT_EQ(retriever().Status().prefetched, 0U);
 }
 
-TEST_F(RetrieverBatchTest, AnOpenTakesTheDirectWayWhenTheBatchDoesNotCome) {
-  archive_->batch = [this](auto instances, DownloadSink& sink, const Context& context) {
+TEST_F(RetrieverBulkTest, AnOpenIsRequestedDirectlyWhenTheBulkFetchDoesNotCome) {
+  archive_->bulk = [this](auto instances, DownloadSink& sink, const Context& context) {
     SeriesArchive::SendWithGate(instances, sink, context, 10, gate_);
   };
   BeginReading();
   ASSERT_TRUE(gate_.Reached());
   EXPECT_TRUE(IsRight(At(10)));
   EXPECT_TRUE(IsRight(At(35)));
-  EXPECT_EQ(archive_->Asked(At(35)), 2U);  // in the batch, and directly
+  EXPECT_EQ(archive_->Asked(At(35)), 2U);  // in the bulk fetch, and directly
   gate_.Open();
   EXPECT_TRUE(WaitUntilAllIsCached());
   EXPECT_TRUE(IsRight(At(10)));
 }
 
-TEST_F(RetrieverBatchTest, TheBatchFillsWhatItBringsBeforeTheDirectRequest) {
-  archive_->batch = [this](auto instances, DownloadSink& sink, const Context& context) {
+TEST_F(RetrieverBulkTest, TheBulkFetchFillsWhatItBringsBeforeTheDirectRequest) {
+  archive_->bulk = [this](auto instances, DownloadSink& sink, const Context& context) {
     SeriesArchive::SendWithGate(instances, sink, context, 10, gate_);
   };
   archive_->single = [this](const InstanceReference& instance, DownloadSink& sink, const Context& context) {
@@ -69,8 +69,8 @@ TEST_F(RetrieverBatchTest, TheBatchFillsWhatItBringsBeforeTheDirectRequest) {
   EXPECT_TRUE(other_gate_.Stopped()) << "the direct request went on in vain";
 }
 
-TEST_F(RetrieverBatchTest, DropsWhatADirectRequestBrings) {
-  archive_->batch = [this](auto instances, DownloadSink& sink, const Context& context) {
+TEST_F(RetrieverBulkTest, DropsWhatADirectRequestBrings) {
+  archive_->bulk = [this](auto instances, DownloadSink& sink, const Context& context) {
     SeriesArchive::SendWithGate(instances, sink, context, 10, gate_);
   };
   archive_->single = [this](const InstanceReference& instance, DownloadSink& sink, const Context& context) {
@@ -92,9 +92,9 @@ TEST_F(RetrieverBatchTest, DropsWhatADirectRequestBrings) {
   EXPECT_EQ(Read(*opened), Content(At(10)));
 }
 
-TEST_F(RetrieverBatchTest, StopsWhenNobodyReadsOn) {
+TEST_F(RetrieverBulkTest, StopsWhenNobodyReadsOn) {
   options_.idle_stop = 20ms;
-  archive_->batch = [this](auto instances, DownloadSink& sink, const Context& context) {
+  archive_->bulk = [this](auto instances, DownloadSink& sink, const Context& context) {
     SeriesArchive::SendWithGate(instances, sink, context, 10, gate_);
   };
   BeginReading();
@@ -106,9 +106,9 @@ TEST_F(RetrieverBatchTest, StopsWhenNobodyReadsOn) {
   EXPECT_TRUE(IsRight(At(20)));
 }
 
-TEST_F(RetrieverBatchTest, GoesOnForWhoWaitsHoweverLongThatTakes) {
+TEST_F(RetrieverBulkTest, GoesOnForWhoWaitsHoweverLongThatTakes) {
   options_.idle_stop = 1ms;
-  archive_->batch = [this](auto instances, DownloadSink& sink, const Context& context) {
+  archive_->bulk = [this](auto instances, DownloadSink& sink, const Context& context) {
     SeriesArchive::SendWithGate(instances, sink, context, 5, gate_);
   };
   archive_->single = [this](const InstanceReference& instance, DownloadSink& sink, const Context& context) {
@@ -129,10 +129,10 @@ TEST_F(RetrieverBatchTest, GoesOnForWhoWaitsHoweverLongThatTakes) {
   EXPECT_TRUE(reader.get());
 }
 
-TEST_F(RetrieverBatchTest, ABrokenPartIsRequestedAgainForWhoReadsIt) {
+TEST_F(RetrieverBulkTest, ABrokenPartIsRequestedAgainForWhoReadsIt) {
   std::promise<void> half;
   const Ending ending{retriever_};
-  archive_->batch = [&](auto instances, DownloadSink& sink, const Context& context) {
+  archive_->bulk = [&](auto instances, DownloadSink& sink, const Context& context) {
     for (const InstanceReference& instance : instances) {
       if (instance != At(7)) {
         SeriesArchive::Send(instance, sink);
@@ -153,9 +153,9 @@ TEST_F(RetrieverBatchTest, ABrokenPartIsRequestedAgainForWhoReadsIt) {
   EXPECT_TRUE(WaitUntilAllIsCached());
 }
 
-TEST_F(RetrieverBatchTest, ASecondBatchGoesOnWithWhatIsReadAlready) {
-  archive_->batch = [&](auto instances, DownloadSink& sink, const Context& context) {
-    if (Batches() > 1) {
+TEST_F(RetrieverBulkTest, ASecondBulkFetchGoesOnWithWhatIsReadAlready) {
+  archive_->bulk = [&](auto instances, DownloadSink& sink, const Context& context) {
+    if (BulkRequests() > 1) {
       return SeriesArchive::SendAll(instances, sink, context);
     }
     SeriesArchive::Send(instances.back(), sink);
@@ -176,7 +176,7 @@ TEST_F(RetrieverBatchTest, ASecondBatchGoesOnWithWhatIsReadAlready) {
   const auto opened = Open(At(2));
   gate_.Open();
   ASSERT_TRUE(other_gate_.Reached());
-  for (int i = 0; i < 1000 && Batches() < 2; ++i) {  // it waits a second before it tries again
+  for (int i = 0; i < 1000 && BulkRequests() < 2; ++i) {  // it waits a second before it tries again
     ASSERT_NE(retriever().TryOpen(At(2)).instance, nullptr);
     std::this_thread::sleep_for(10ms);
   }
@@ -184,9 +184,9 @@ TEST_F(RetrieverBatchTest, ASecondBatchGoesOnWithWhatIsReadAlready) {
   EXPECT_TRUE(WaitUntilCached(At(2)));
 }
 
-TEST_F(RetrieverBatchTest, ReadingFailsWhenTheRestIsMissing) {
-  archive_->batch = [&](auto instances, DownloadSink& sink, const Context& context) {
-    if (Batches() > 1) {
+TEST_F(RetrieverBulkTest, ReadingFailsWhenTheRestIsMissing) {
+  archive_->bulk = [&](auto instances, DownloadSink& sink, const Context& context) {
+    if (BulkRequests() > 1) {
       return SeriesArchive::SendAll(instances, sink, context);
     }
     sink.OnBegin(At(7), Content(At(7)).size());
@@ -214,8 +214,8 @@ TEST_F(RetrieverBatchTest, ReadingFailsWhenTheRestIsMissing) {
   EXPECT_EQ(Read(*opened), "");
 }
 
-TEST_F(RetrieverBatchTest, WhatBecomesOfAnOvertakenRequestIsNotTheBatchs) {
-  archive_->batch = [&](auto instances, DownloadSink& sink, const Context& context) {
+TEST_F(RetrieverBulkTest, WhatBecomesOfASupersededRequestIsNotTheBulkFetchs) {
+  archive_->bulk = [&](auto instances, DownloadSink& sink, const Context& context) {
     for (const InstanceReference& instance : instances) {
       if (instance != At(10)) {
         SeriesArchive::Send(instance, sink);
@@ -245,10 +245,10 @@ TEST_F(RetrieverBatchTest, WhatBecomesOfAnOvertakenRequestIsNotTheBatchs) {
   EXPECT_TRUE(WaitUntilCached(At(10)));
 }
 
-TEST_F(RetrieverBatchTest, WhatIsHereCountsAsUnreadWhateverTheBatchSaysOfItLater) {
+TEST_F(RetrieverBulkTest, WhatIsHereCountsAsUnreadWhateverTheBulkFetchSaysOfItLater) {
   options_.max_prefetched_bytes = 5 * Content(At(0)).size();
   options_.idle_stop = 20s;
-  archive_->batch = [](auto instances, DownloadSink& sink, const Context&) {
+  archive_->bulk = [](auto instances, DownloadSink& sink, const Context&) {
     for (const InstanceReference& instance : instances) {
       SeriesArchive::Send(instance, sink);
       sink.OnFailed(instance, Error(ErrorCode::kProtocol, "said twice"));
@@ -261,10 +261,10 @@ TEST_F(RetrieverBatchTest, WhatIsHereCountsAsUnreadWhateverTheBatchSaysOfItLater
   }
 }
 
-TEST_F(RetrieverBatchTest, APartThatComesAgainWithOtherBytesFails) {
+TEST_F(RetrieverBulkTest, APartThatComesAgainWithOtherBytesFails) {
   std::promise<void> half;
   const Ending ending{retriever_};
-  archive_->batch = [&](auto instances, DownloadSink& sink, const Context& context) {
+  archive_->bulk = [&](auto instances, DownloadSink& sink, const Context& context) {
     sink.OnBegin(instances.back(), Content(instances.back()).size());
     sink.OnData(std::as_bytes(std::span("not what is stored")));
     half.set_value();
@@ -279,8 +279,8 @@ TEST_F(RetrieverBatchTest, APartThatComesAgainWithOtherBytesFails) {
   EXPECT_FALSE(cache_->Contains("test", At(kSize - 1)));
 }
 
-TEST_F(RetrieverBatchTest, WhatACutOffBatchDidNotBringIsRequestedDirectly) {
-  archive_->batch = [&](auto instances, DownloadSink& sink, const Context& context) {
+TEST_F(RetrieverBulkTest, WhatACutOffBulkFetchDidNotBringIsRequestedDirectly) {
+  archive_->bulk = [&](auto instances, DownloadSink& sink, const Context& context) {
     SeriesArchive::SendAll(instances.first(5), sink, context);
     sink.OnBegin(instances[5], Content(instances[5]).size());
     gate_.Wait(context);
@@ -296,17 +296,17 @@ TEST_F(RetrieverBatchTest, WhatACutOffBatchDidNotBringIsRequestedDirectly) {
   for (size_t i = 0; i < kSize; ++i) {
     EXPECT_TRUE(readers[i].get()) << i;
   }
-  EXPECT_EQ(Batches(), 1U) << "it was tried again at once";
+  EXPECT_EQ(BulkRequests(), 1U) << "it was tried again at once";
 }
 
-TEST_F(RetrieverBatchTest, SaysOfEachInstanceWhatTheArchiveSaysOfIt) {
+TEST_F(RetrieverBulkTest, SaysOfEachInstanceWhatTheArchiveSaysOfIt) {
   archive_->single = [](const InstanceReference& instance, DownloadSink& sink, const Context&) {
     if (instance == At(11)) {
       throw Error(ErrorCode::kAccessDenied, "not this one");
     }
     instance == At(12) ? sink.OnMissing(instance) : SeriesArchive::Send(instance, sink);
   };
-  archive_->batch = [&](auto instances, DownloadSink& sink, const Context&) {
+  archive_->bulk = [&](auto instances, DownloadSink& sink, const Context&) {
     for (const InstanceReference& instance : instances) {
       if (instance == At(11)) {
         sink.OnFailed(instance, Error(ErrorCode::kProtocol, "left out"));

@@ -46,13 +46,13 @@ class SeriesArchive : public Downloader {
     {
       const std::lock_guard lock(mutex_);
       for (const InstanceReference& instance : instances) {
-        ++asked_[instance];
+        ++help_requested_[instance];
       }
       lists_.push_back(instances.size());
       changed_.notify_all();
     }
     if (instances.size() > 1) {
-      batch(instances, sink, context);
+      bulk(instances, sink, context);
     } else {
       single(instances.front(), sink, context);
     }
@@ -91,7 +91,7 @@ class SeriesArchive : public Downloader {
 
   size_t Asked(const InstanceReference& instance) {
     const std::lock_guard lock(mutex_);
-    return asked_[instance];
+    return help_requested_[instance];
   }
   std::vector<size_t> Lists() {
     const std::lock_guard lock(mutex_);
@@ -106,14 +106,14 @@ class SeriesArchive : public Downloader {
   Capabilities::Batching kind = Capabilities::Batching::kSeries;
   bool shares = false;
   std::optional<Clock::duration> way;
-  std::function<void(Instances, DownloadSink&, const Context&)> batch = SendAll;
+  std::function<void(Instances, DownloadSink&, const Context&)> bulk = SendAll;
   std::function<void(const InstanceReference&, DownloadSink&, const Context&)> single =
       [](const InstanceReference& instance, DownloadSink& sink, const Context&) { Send(instance, sink); };
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::unordered_map<InstanceReference, size_t> asked_;
+  std::unordered_map<InstanceReference, size_t> help_requested_;
   std::vector<size_t> lists_;
 };
 
@@ -193,7 +193,7 @@ class RetrieverFixture : public testing::Test {
     }
     return all;
   }
-  size_t Batches() {
+  size_t BulkRequests() {
     const auto lists = archive_->Lists();
     return static_cast<size_t>(std::count_if(lists.begin(), lists.end(), [](size_t size) { return size > 1; }));
   }

@@ -13,9 +13,9 @@ namespace {
 using namespace std::chrono_literals;
 
 // Series 1.2.1, 1.2.2, ... follow one another in the study.
-class FollowingSeriesTest : public RetrieverFixture {
+class NextSeriesTest : public RetrieverFixture {
  protected:
-  FollowingSeriesTest() {
+  NextSeriesTest() {
     options_.following_series = [](const SeriesReference& series, size_t count) {
       std::vector<SeriesReference> following;
       const int number = std::stoi(series.series.str().substr(4));
@@ -43,7 +43,7 @@ class FollowingSeriesTest : public RetrieverFixture {
   std::atomic<int> listed_{0};
 };
 
-TEST_F(FollowingSeriesTest, AsManyAreFetchedAheadAsWereReadBefore) {
+TEST_F(NextSeriesTest, AsManyArePrefetchedAsWereReadBefore) {
   ReadThrough("1.2.1");
   EXPECT_EQ(listed_, 0) << "one series may be all that somebody wants";
   ReadThrough("1.2.2");
@@ -57,7 +57,7 @@ TEST_F(FollowingSeriesTest, AsManyAreFetchedAheadAsWereReadBefore) {
   EXPECT_EQ(archive_->Asked(At(20, "1.2.3")), 1U);
 }
 
-TEST_F(FollowingSeriesTest, NoMoreThanSixteenAreFetchedAhead) {
+TEST_F(NextSeriesTest, NoMoreThanSixteenArePrefetched) {
   for (int i = 1; i <= 20; ++i) {
     ReadThrough(("1.2." + std::to_string(i)).c_str());
   }
@@ -65,8 +65,8 @@ TEST_F(FollowingSeriesTest, NoMoreThanSixteenAreFetchedAhead) {
   EXPECT_EQ(archive_->Asked(At(0, "1.2.37")), 0U);
 }
 
-TEST_F(FollowingSeriesTest, ThoseBehindAreFetchedWhileTheReaderWaitsForOne) {
-  archive_->batch = [&](SeriesArchive::Instances instances, DownloadSink& sink, const Context& context) {
+TEST_F(NextSeriesTest, ThoseBehindAreFetchedWhileTheReaderWaitsForOne) {
+  archive_->bulk = [&](SeriesArchive::Instances instances, DownloadSink& sink, const Context& context) {
     SeriesArchive::SendAll(instances.first(2), sink, context);
     if (instances.front().series == Uid("1.2.3")) {
       gate_.Wait(context);
@@ -83,7 +83,7 @@ TEST_F(FollowingSeriesTest, ThoseBehindAreFetchedWhileTheReaderWaitsForOne) {
   ReadThrough("1.2.3");
 }
 
-TEST_F(FollowingSeriesTest, OfBigOnesOnlyTheBeginIsFetchedAhead) {
+TEST_F(NextSeriesTest, OfBigOnesOnlyTheBeginIsPrefetched) {
   for (const auto kind :
        {Capabilities::Batching::kSeries, Capabilities::Batching::kList, Capabilities::Batching::kOneByOne}) {
     const std::string first = "1.2." + std::to_string(100 * (static_cast<int>(kind) + 1));
@@ -104,7 +104,7 @@ TEST_F(FollowingSeriesTest, OfBigOnesOnlyTheBeginIsFetchedAhead) {
 }
 
 // They read two series, and look at single images of those that follow.
-TEST_F(FollowingSeriesTest, LookingAtWhatFollowsFetchesNoMore) {
+TEST_F(NextSeriesTest, LookingAtWhatFollowsFetchesNoMore) {
   ReadThrough("1.2.1");
   ReadThrough("1.2.2");
   ASSERT_TRUE(Comes("1.2.3"));
@@ -114,9 +114,9 @@ TEST_F(FollowingSeriesTest, LookingAtWhatFollowsFetchesNoMore) {
   EXPECT_EQ(archive_->Asked(At(0, "1.2.4")), 0U);
 }
 
-TEST_F(FollowingSeriesTest, WhatIsReadGoesBeforeWhatFollows) {
-  options_.connections = 2;  // one ahead
-  archive_->batch = [&](SeriesArchive::Instances instances, DownloadSink& sink, const Context& context) {
+TEST_F(NextSeriesTest, WhatIsReadGoesBeforeWhatFollows) {
+  options_.concurrency = 2;  // one ahead
+  archive_->bulk = [&](SeriesArchive::Instances instances, DownloadSink& sink, const Context& context) {
     SeriesArchive::Send(instances.front(), sink);
     if (instances.front().series == Uid("1.2.3")) {
       gate_.Wait(context);
@@ -133,9 +133,9 @@ TEST_F(FollowingSeriesTest, WhatIsReadGoesBeforeWhatFollows) {
   EXPECT_TRUE(Comes("1.2.3"));
 }
 
-TEST_F(FollowingSeriesTest, EndsSoonWhenTheReaderGoesAway) {
+TEST_F(NextSeriesTest, EndsSoonWhenTheReaderGoesAway) {
   const Ending ending{retriever_};
-  archive_->batch = [&](SeriesArchive::Instances instances, DownloadSink& sink, const Context& context) {
+  archive_->bulk = [&](SeriesArchive::Instances instances, DownloadSink& sink, const Context& context) {
     if (instances.front().series == Uid("1.2.3")) {
       SeriesArchive::Send(instances.front(), sink);
       gate_.Wait(context);
@@ -149,7 +149,7 @@ TEST_F(FollowingSeriesTest, EndsSoonWhenTheReaderGoesAway) {
   EXPECT_TRUE(gate_.Stopped());
 }
 
-TEST_F(FollowingSeriesTest, AFailedQuestionIsNobodysFailure) {
+TEST_F(NextSeriesTest, AFailedQueryFailsNoInstance) {
   options_.list_series = [this](const SeriesReference&, const Context&) {
     ++listed_;
     throw Error(ErrorCode::kUnavailable, "gone");

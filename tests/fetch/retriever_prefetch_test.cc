@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 
-class RetrieverAheadTest : public RetrieverFixture {
+class RetrieverPrefetchTest : public RetrieverFixture {
  protected:
   void ExpectEachAskedForOnce(size_t from) {
     for (size_t i = from; i < kSize; ++i) {
@@ -39,9 +39,9 @@ class RetrieverAheadTest : public RetrieverFixture {
   }
 };
 
-TEST_F(RetrieverAheadTest, AnOpenElsewhereGoesBeforeWhatIsFetchedAhead) {
-  options_.connections = 2;
-  archive_->batch = [this](auto instances, DownloadSink& sink, const Context& context) {
+TEST_F(RetrieverPrefetchTest, AnOpenElsewhereGoesBeforeWhatIsPrefetched) {
+  options_.concurrency = 2;
+  archive_->bulk = [this](auto instances, DownloadSink& sink, const Context& context) {
     SeriesArchive::SendWithGate(instances, sink, context, 2, gate_);
   };
   BeginReading();
@@ -50,10 +50,10 @@ TEST_F(RetrieverAheadTest, AnOpenElsewhereGoesBeforeWhatIsFetchedAhead) {
   gate_.Open();
 }
 
-TEST_F(RetrieverAheadTest, TheOnlyConnectionIsGivenToWhoOpensElsewhere) {
-  options_.connections = 1;
+TEST_F(RetrieverPrefetchTest, TheOnlyConnectionIsGivenToWhoOpensElsewhere) {
+  options_.concurrency = 1;
   options_.idle_stop = 20s;
-  archive_->batch = [this](auto instances, DownloadSink& sink, const Context& context) {
+  archive_->bulk = [this](auto instances, DownloadSink& sink, const Context& context) {
     SeriesArchive::SendWithGate(instances, sink, context, 9, gate_);
   };
   BeginReading();
@@ -62,12 +62,12 @@ TEST_F(RetrieverAheadTest, TheOnlyConnectionIsGivenToWhoOpensElsewhere) {
   EXPECT_TRUE(gate_.Stopped());
 }
 
-TEST_F(RetrieverAheadTest, WaitsWithWhatNobodyReads) {
+TEST_F(RetrieverPrefetchTest, WaitsWithWhatNobodyReads) {
   options_.max_prefetched_bytes = 5 * Content(At(0)).size();
   options_.idle_stop = 20s;
   std::atomic<size_t> sent{0};
   const Ending ending{retriever_};
-  archive_->batch = [&](auto instances, DownloadSink& sink, const Context&) {
+  archive_->bulk = [&](auto instances, DownloadSink& sink, const Context&) {
     for (const InstanceReference& instance : instances) {
       SeriesArchive::Send(instance, sink);
       ++sent;
@@ -75,28 +75,28 @@ TEST_F(RetrieverAheadTest, WaitsWithWhatNobodyReads) {
   };
   BeginReading();
   ASSERT_TRUE(WaitUntilCached(At(6)));
-  EXPECT_LE(retriever().Status().ahead, 6U);
+  EXPECT_LE(retriever().Status().prefetched, 6U);
   for (size_t i = 2; i < kSize; ++i) {
     EXPECT_TRUE(IsRight(At(i)));
     EXPECT_LE(sent, i + 6);
   }
 }
 
-TEST_F(RetrieverAheadTest, FetchesListsWhereTheArchiveTakesThem) {
+TEST_F(RetrieverPrefetchTest, FetchesListsWhereTheArchiveTakesThem) {
   archive_->kind = Capabilities::Batching::kList;
   BeginReading();
   ASSERT_TRUE(WaitUntilAllIsCached());
-  EXPECT_EQ(Batches(), 2U);
+  EXPECT_EQ(BulkRequests(), 2U);
   ExpectEachAskedForOnce(2);
 }
 
 // Over several associations at once, each instance over one of them.
-TEST_F(RetrieverAheadTest, SharesListsOutEvenlyWhereThatPays) {
+TEST_F(RetrieverPrefetchTest, SharesListsOutEvenlyWhereThatPays) {
   archive_->kind = Capabilities::Batching::kList;
   archive_->shares = true;
-  options_.connections = 4;
+  options_.concurrency = 4;
   Gate gate;
-  archive_->batch = [&](auto instances, DownloadSink& sink, const Context& context) {
+  archive_->bulk = [&](auto instances, DownloadSink& sink, const Context& context) {
     gate.Wait(context);
     SeriesArchive::SendAll(instances, sink, context);
   };
@@ -113,16 +113,16 @@ TEST_F(RetrieverAheadTest, SharesListsOutEvenlyWhereThatPays) {
   ExpectEachAskedForOnce(2);
 }
 
-TEST_F(RetrieverAheadTest, FetchesAheadOneByOneWhereTheArchiveHasNothingBetter) {
+TEST_F(RetrieverPrefetchTest, PrefetchesOneByOneWhereTheArchiveHasNothingBetter) {
   archive_->kind = Capabilities::Batching::kOneByOne;
   BeginReading();
   ASSERT_TRUE(WaitUntilAllIsCached());
-  EXPECT_EQ(Batches(), 0U);
+  EXPECT_EQ(BulkRequests(), 0U);
   ExpectEachAskedForOnce(0);
 }
 
 // What was opened is on its way, and nothing else is left to do.
-TEST_F(RetrieverAheadTest, NobodyIsBusyWhileAnInstanceIsWaitedFor) {
+TEST_F(RetrieverPrefetchTest, NobodyIsBusyWhileAnInstanceIsWaitedFor) {
   archive_->kind = Capabilities::Batching::kOneByOne;
   auto reader = ReadWhileTheSecondWaits();
   for (size_t i = 2; i < kSize; ++i) {
@@ -135,7 +135,7 @@ TEST_F(RetrieverAheadTest, NobodyIsBusyWhileAnInstanceIsWaitedFor) {
   EXPECT_TRUE(reader.get());
 }
 
-TEST_F(RetrieverAheadTest, NoListAsksForWhatIsOnItsWay) {
+TEST_F(RetrieverPrefetchTest, NoListAsksForWhatIsOnItsWay) {
   archive_->kind = Capabilities::Batching::kList;
   auto reader = ReadWhileTheSecondWaits();
   ASSERT_TRUE(WaitUntilCached(At(kSize - 1)));
@@ -145,13 +145,13 @@ TEST_F(RetrieverAheadTest, NoListAsksForWhatIsOnItsWay) {
   EXPECT_EQ(archive_->Asked(At(1)), 1U);
 }
 
-TEST_F(RetrieverAheadTest, OverALongWayTheOtherEndIsRequestedBesideTheStream) {
+TEST_F(RetrieverPrefetchTest, OnAHighLatencyLinkTheOtherEndIsRequestedBesideTheStream) {
   archive_->single = [](const InstanceReference& instance, DownloadSink& sink, const Context&) {
     std::this_thread::sleep_for(15ms);
     SeriesArchive::Send(instance, sink);
   };
   std::atomic<size_t> streamed{0};
-  archive_->batch = [&](auto instances, DownloadSink& sink, const Context&) {
+  archive_->bulk = [&](auto instances, DownloadSink& sink, const Context&) {
     for (const InstanceReference& instance : instances) {
       std::this_thread::sleep_for(10ms);
       SeriesArchive::Send(instance, sink);
@@ -166,10 +166,10 @@ TEST_F(RetrieverAheadTest, OverALongWayTheOtherEndIsRequestedBesideTheStream) {
   }
 }
 
-TEST_F(RetrieverAheadTest, OverALongWayAsManyAreRequestedAtATimeAsPay) {
+TEST_F(RetrieverPrefetchTest, OnAHighLatencyLinkAsManyAreRequestedAtATimeAsPay) {
   archive_->kind = Capabilities::Batching::kOneByOne;
-  options_.connections = 3;
-  options_.max_connections = 12;
+  options_.concurrency = 3;
+  options_.max_concurrency = 12;
   archive_->way = 1s;  // a request takes no longer than that, however busy this machine is
   std::atomic<int> running{0};
   std::atomic<int> most{0};
@@ -187,11 +187,11 @@ TEST_F(RetrieverAheadTest, OverALongWayAsManyAreRequestedAtATimeAsPay) {
 }
 
 // Also not when the archive takes its time, several series are read, and others are opened meanwhile.
-TEST_F(RetrieverAheadTest, NearbyMoreRequestsAtATimeAreNotMade) {
+TEST_F(RetrieverPrefetchTest, NearbyMoreRequestsAtATimeAreNotMade) {
   archive_->kind = Capabilities::Batching::kOneByOne;
   archive_->way = 1ms;
-  options_.connections = 3;
-  options_.max_connections = 12;
+  options_.concurrency = 3;
+  options_.max_concurrency = 12;
   std::atomic<int> running{0};
   std::atomic<int> most{0};
   archive_->single = [&](const InstanceReference& instance, DownloadSink& sink, const Context&) {
@@ -216,7 +216,7 @@ TEST_F(RetrieverAheadTest, NearbyMoreRequestsAtATimeAreNotMade) {
   EXPECT_LE(most, 3);
 }
 
-TEST_F(RetrieverAheadTest, AnInstanceThatFailsAheadIsNotAskedForAgainAndAgain) {
+TEST_F(RetrieverPrefetchTest, AFailedPrefetchIsNotRepeatedAgainAndAgain) {
   archive_->kind = Capabilities::Batching::kOneByOne;
   std::atomic<int> failed{0};
   const Ending ending{retriever_};
@@ -236,7 +236,7 @@ TEST_F(RetrieverAheadTest, AnInstanceThatFailsAheadIsNotAskedForAgainAndAgain) {
   EXPECT_THROW(Open(At(5)), Error);
 }
 
-TEST_F(RetrieverAheadTest, ManyReadersInAnyOrder) {
+TEST_F(RetrieverPrefetchTest, ManyReadersInAnyOrder) {
   retriever();
   std::vector<std::future<bool>> readers;
   for (unsigned seed = 0; seed < 6; ++seed) {
@@ -254,7 +254,7 @@ TEST_F(RetrieverAheadTest, ManyReadersInAnyOrder) {
   }
 }
 
-TEST_F(RetrieverAheadTest, FetchesTogetherWhatIsExpected) {
+TEST_F(RetrieverPrefetchTest, FetchesTogetherWhatIsExpected) {
   std::vector<Uid> instances;
   for (size_t i = 0; i < kSize; ++i) {
     instances.push_back(At(i).instance);
@@ -264,16 +264,16 @@ TEST_F(RetrieverAheadTest, FetchesTogetherWhatIsExpected) {
   EXPECT_THAT(archive_->Lists(), ElementsAre(kSize));
 }
 
-TEST_F(RetrieverAheadTest, FetchesNothingAheadWhenTheDiskIsFull) {
+TEST_F(RetrieverPrefetchTest, PrefetchesNothingWhenTheDiskIsFull) {
   min_free_ = uint64_t{1} << 60;
   for (size_t i = 0; i < kSize; ++i) {
     EXPECT_TRUE(IsRight(At(i)));
   }
-  EXPECT_EQ(retriever().Status().ahead, 0U);
+  EXPECT_EQ(retriever().Status().prefetched, 0U);
 }
 
-TEST_F(RetrieverAheadTest, EndsWhileABatchRuns) {
-  archive_->batch = [this](auto instances, DownloadSink& sink, const Context& context) {
+TEST_F(RetrieverPrefetchTest, EndsWhileABulkFetchRuns) {
+  archive_->bulk = [this](auto instances, DownloadSink& sink, const Context& context) {
     SeriesArchive::SendWithGate(instances, sink, context, 5, gate_);
   };
   BeginReading();

@@ -59,7 +59,7 @@ class RetrieverTest : public testing::Test {
     cache_ = std::make_shared<InstanceCache>(options, LmdbEnvironment::Open(directory_.path()));
     RetrieverOptions retriever;
     retriever.archive = "test";
-    retriever.connections = connections;
+    retriever.concurrency = connections;
     retriever_ = std::make_unique<Retriever>(retriever, downloader_, cache_);
   }
 
@@ -177,7 +177,7 @@ TEST_F(RetrieverTest, AnOpenDoesNotTrustALookFromBeforeAnArrival) {
   EXPECT_EQ(downloader_->calls, 1);
 }
 
-TEST_F(RetrieverTest, AnswersTheSecondOpenFromTheCache) {
+TEST_F(RetrieverTest, ServesTheSecondOpenFromTheCache) {
   ArchiveHolds("abc");
   Read(*Open(), 0, 3);
   EXPECT_EQ(Read(*Open(), 0, 3), "abc");
@@ -275,7 +275,7 @@ TEST_F(RetrieverTest, RefusesAnotherInstanceThanTheOneAskedFor) {
   EXPECT_EQ(OpenFailure(), ErrorCode::kProtocol);
 }
 
-TEST_F(RetrieverTest, TellsMissingFromFailed) {
+TEST_F(RetrieverTest, DistinguishesMissingFromFailed) {
   downloader_->script = [](const InstanceReference& instance, DownloadSink& sink, const Context&) {
     sink.OnMissing(instance);
   };
@@ -419,7 +419,7 @@ TEST_F(RetrieverTest, OneInstanceThatTheServerRefusesDoesNotFailTheOthers) {
   EXPECT_NE(good.get_future().get().instance, nullptr);
 }
 
-TEST_F(RetrieverTest, FailsThoseInTheQueueWhenTheArchiveDoesNotAnswer) {
+TEST_F(RetrieverTest, FailsThoseInTheQueueWhenTheArchiveDoesNotRespond) {
   Start(1);
   downloader_->script = [this](const InstanceReference&, DownloadSink&, const Context& context) {
     gate_.Wait(context);
