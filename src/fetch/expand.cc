@@ -60,9 +60,9 @@ std::vector<WantedStudy> Sort(std::span<const Reference> references) {
   return studies;
 }
 
-std::vector<const Series*> SeriesOf(const Studies& answer, const Uid& study) {
+std::vector<const Series*> SeriesOf(const Studies& result, const Uid& study) {
   std::vector<const Series*> all;
-  for (const Study& row : answer) {
+  for (const Study& row : result) {
     for (const Series& series : row.series) {
       if (row.uid == study) {
         all.push_back(&series);
@@ -77,9 +77,9 @@ std::optional<uint64_t> CountOf(const Series& series) {
   return count && *count > 0 ? std::optional(static_cast<uint64_t>(*count)) : std::nullopt;
 }
 
-std::vector<WantedInstance> InstancesOf(const Studies& answer, const SeriesReference& wanted) {
+std::vector<WantedInstance> InstancesOf(const Studies& result, const SeriesReference& wanted) {
   std::vector<WantedInstance> instances;
-  for (const Series* series : SeriesOf(answer, wanted.study)) {
+  for (const Series* series : SeriesOf(result, wanted.study)) {
     for (const Instance& instance : series->instances) {
       if (series->uid == wanted.series) {
         instances.push_back({{wanted.study, wanted.series, instance.uid}, instance.size});
@@ -98,9 +98,9 @@ class Expander {
     std::optional<StudyReference> unseen;  // a whole study of which nothing was seen yet
     if (study.whole) {
       const StudyReference reference{study.uid};
-      if (const SearchResult answer = AskForSeries(Query::ForStudy(reference, Level::kSeries), reference)) {
+      if (const SearchResult result = FindSeries(Query::ForStudy(reference, Level::kSeries), reference)) {
         unseen = reference;
-        for (const Series* series : SeriesOf(*answer, study.uid)) {
+        for (const Series* series : SeriesOf(*result, study.uid)) {
           WantedSeries& wanted = study.At(series->uid);
           wanted.whole = true;
           wanted.count = CountOf(*series);
@@ -119,9 +119,9 @@ class Expander {
 
  private:
   // Null when it failed, which was reported.
-  SearchResult Ask(const std::function<SearchResult()>& ask, const Reference& reference) {
+  SearchResult Search(const std::function<SearchResult()>& search, const Reference& reference) {
     try {
-      return ask();
+      return search();
     } catch (const Error& error) {
       context_.Check("find the instances of a selection");
       sink_.OnFailed(reference, error);
@@ -130,8 +130,8 @@ class Expander {
   }
 
   // With the number of instances in each, where the archive can tell it.
-  SearchResult AskForSeries(const Query& query, const Reference& reference) {
-    return Ask(
+  SearchResult FindSeries(const Query& query, const Reference& reference) {
+    return Search(
         [&] {
           try {
             return searcher_.Find(Query(query).Include(tag::kNumberOfSeriesRelatedInstances), context_);
@@ -151,11 +151,11 @@ class Expander {
       if (!series.count) {
         Query query = Query::ForStudy({reference.study}, Level::kSeries);
         query.Where(tag::kSeriesInstanceUID, reference.series.str());
-        const SearchResult answer = AskForSeries(query, reference);
-        if (answer == nullptr) {
+        const SearchResult result = FindSeries(query, reference);
+        if (result == nullptr) {
           return true;
         }
-        for (const Series* found : SeriesOf(*answer, reference.study)) {
+        for (const Series* found : SeriesOf(*result, reference.study)) {
           series.count = found->uid == reference.series ? CountOf(*found) : series.count;
         }
       }
@@ -168,18 +168,18 @@ class Expander {
   }
 
   bool ExpandByList(const SeriesReference& reference, WantedSeries series, bool of_whole_study) {
-    bool told = false;
+    bool reported = false;
     std::vector<WantedInstance> instances;
     if (series.whole) {
-      const SearchResult answer = Ask([&] { return searcher_.Find(SeriesQuery(reference), context_); }, reference);
-      told = answer == nullptr;
-      if (answer) {
-        instances = InstancesOf(*answer, reference);
+      const SearchResult result = Search([&] { return searcher_.Find(SeriesQuery(reference), context_); }, reference);
+      reported = result == nullptr;
+      if (result) {
+        instances = InstancesOf(*result, reference);
       }
       // Archives list series without instances; in a whole study nothing is missing then.
-      if (answer && instances.empty() && !of_whole_study) {
+      if (result && instances.empty() && !of_whole_study) {
         sink_.OnMissing(reference);
-        told = true;
+        reported = true;
       }
     }
     std::unordered_set<Uid> seen;
@@ -193,9 +193,9 @@ class Expander {
     }
     if (!instances.empty()) {
       sink_.OnSeries(std::move(instances));
-      told = true;
+      reported = true;
     }
-    return told;
+    return reported;
   }
 
   Searcher& searcher_;

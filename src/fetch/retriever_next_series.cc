@@ -1,6 +1,6 @@
 // The part of Retriever::Impl that prefetches the next series of a study for a reader that goes through it, more of
-// them the longer that goes
-// on: on a high-latency link, each takes longer to list and to fetch than to read.
+// them the longer that goes on: on a high-latency link each takes longer to list and to fetch than to read. Listing
+// runs in upcoming_pool_.
 #include <algorithm>
 
 #include "base/text.h"

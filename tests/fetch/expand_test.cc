@@ -15,7 +15,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-class Told : public ExpandSink {
+class Expanded : public ExpandSink {
  public:
   void OnSeries(std::vector<WantedInstance> instances) override {
     std::string line;
@@ -59,72 +59,74 @@ class ExpandTest : public testing::Test {
     return {Uid(study), Uid(series), Uid(instance)};
   }
 
-  Told Run(const std::vector<Reference>& references) {
-    Told told;
-    Expand(references, searcher_, told, {});
-    return told;
+  Expanded Run(const std::vector<Reference>& references) {
+    Expanded expanded;
+    Expand(references, searcher_, expanded, {});
+    return expanded;
   }
 
   FakeSearcher searcher_;
 };
 
 TEST_F(ExpandTest, AStudyIsAllOfItsSeries) {
-  const Told told = Run({StudyRef("1.1")});
-  EXPECT_THAT(told.series, ElementsAre("1.1/1.1.1/1.1.1.1 1.1/1.1.1/1.1.1.2", "1.1/1.1.2/1.1.2.1 1.1/1.1.2/1.1.2.2"));
+  const Expanded expanded = Run({StudyRef("1.1")});
+  EXPECT_THAT(expanded.series,
+              ElementsAre("1.1/1.1.1/1.1.1.1 1.1/1.1.1/1.1.1.2", "1.1/1.1.2/1.1.2.1 1.1/1.1.2/1.1.2.2"));
   EXPECT_EQ(searcher_.questions(), 3U);
 }
 
 // The seed's bug 1: a series meant the whole study, and two series of it meant it twice.
 TEST_F(ExpandTest, SeriesAreAskedForAloneAndOnce) {
-  const Told told = Run({SeriesRef("1.1", "1.1.2"), SeriesRef("1.1", "1.1.2")});
-  EXPECT_THAT(told.series, ElementsAre("1.1/1.1.2/1.1.2.1 1.1/1.1.2/1.1.2.2"));
+  const Expanded expanded = Run({SeriesRef("1.1", "1.1.2"), SeriesRef("1.1", "1.1.2")});
+  EXPECT_THAT(expanded.series, ElementsAre("1.1/1.1.2/1.1.2.1 1.1/1.1.2/1.1.2.2"));
   EXPECT_EQ(searcher_.questions(), 1U);
 
-  const Told both = Run({SeriesRef("1.1", "1.1.1"), SeriesRef("1.1", "1.1.2")});
+  const Expanded both = Run({SeriesRef("1.1", "1.1.1"), SeriesRef("1.1", "1.1.2")});
   EXPECT_THAT(both.series, ElementsAre("1.1/1.1.1/1.1.1.1 1.1/1.1.1/1.1.1.2", "1.1/1.1.2/1.1.2.1 1.1/1.1.2/1.1.2.2"));
   EXPECT_EQ(searcher_.questions(), 3U);
 }
 
 TEST_F(ExpandTest, NamedInstancesNeedNoQuery) {
-  const Told told = Run({Ref("1.1", "1.1.1", "1.1.1.2"), Ref("1.2", "1.2.1", "9.9"), Ref("1.1", "1.1.1", "1.1.1.1"),
-                         Ref("1.1", "1.1.1", "1.1.1.2")});
-  EXPECT_THAT(told.series, ElementsAre("1.1/1.1.1/1.1.1.2 1.1/1.1.1/1.1.1.1", "1.2/1.2.1/9.9"));
+  const Expanded expanded = Run({Ref("1.1", "1.1.1", "1.1.1.2"), Ref("1.2", "1.2.1", "9.9"),
+                                 Ref("1.1", "1.1.1", "1.1.1.1"), Ref("1.1", "1.1.1", "1.1.1.2")});
+  EXPECT_THAT(expanded.series, ElementsAre("1.1/1.1.1/1.1.1.2 1.1/1.1.1/1.1.1.1", "1.2/1.2.1/9.9"));
   EXPECT_EQ(searcher_.questions(), 0U);
 }
 
 TEST_F(ExpandTest, WhatIsContainedInAnotherComesOnce) {
-  const Told told = Run({Ref("1.1", "1.1.1", "1.1.1.2"), SeriesRef("1.1", "1.1.1"), StudyRef("1.2"), StudyRef("1.2"),
-                         SeriesRef("1.2", "1.2.1")});
-  EXPECT_THAT(told.series, ElementsAre("1.1/1.1.1/1.1.1.1 1.1/1.1.1/1.1.1.2", "1.2/1.2.1/1.2.1.1"));
+  const Expanded expanded = Run({Ref("1.1", "1.1.1", "1.1.1.2"), SeriesRef("1.1", "1.1.1"), StudyRef("1.2"),
+                                 StudyRef("1.2"), SeriesRef("1.2", "1.2.1")});
+  EXPECT_THAT(expanded.series, ElementsAre("1.1/1.1.1/1.1.1.1 1.1/1.1.1/1.1.1.2", "1.2/1.2.1/1.2.1.1"));
 }
 
 TEST_F(ExpandTest, WhatWasNamedIsWantedAlsoWhenNoListingHasIt) {
-  const Told told = Run({StudyRef("1.2"), Ref("1.2", "1.2.1", "7.7"), Ref("1.2", "8.8", "8.8.1")});
-  EXPECT_THAT(told.series, testing::UnorderedElementsAre("1.2/1.2.1/1.2.1.1 1.2/1.2.1/7.7", "1.2/8.8/8.8.1"));
+  const Expanded expanded = Run({StudyRef("1.2"), Ref("1.2", "1.2.1", "7.7"), Ref("1.2", "8.8", "8.8.1")});
+  EXPECT_THAT(expanded.series, testing::UnorderedElementsAre("1.2/1.2.1/1.2.1.1 1.2/1.2.1/7.7", "1.2/8.8/8.8.1"));
 }
 
 TEST_F(ExpandTest, SaysWhatTheArchiveHasNot) {
-  const Told told = Run({StudyRef("9.1"), SeriesRef("1.1", "9.2"), SeriesRef("1.2", "1.2.1")});
-  EXPECT_THAT(told.missing, ElementsAre("9.1", "1.1/9.2"));
-  EXPECT_THAT(told.series, ElementsAre("1.2/1.2.1/1.2.1.1"));
+  const Expanded expanded = Run({StudyRef("9.1"), SeriesRef("1.1", "9.2"), SeriesRef("1.2", "1.2.1")});
+  EXPECT_THAT(expanded.missing, ElementsAre("9.1", "1.1/9.2"));
+  EXPECT_THAT(expanded.series, ElementsAre("1.2/1.2.1/1.2.1.1"));
 }
 
 TEST_F(ExpandTest, AFailedQueryIsNotAnEmptyResult) {
   searcher_.FailWith(Error(ErrorCode::kUnavailable, "Cannot search: down"));
-  const Told told = Run({StudyRef("1.1"), SeriesRef("1.2", "1.2.1"), Ref("1.2", "1.2.1", "1.2.1.1")});
-  EXPECT_THAT(told.failed, ElementsAre("1.1", "1.2/1.2.1"));
-  EXPECT_EQ(told.code, ErrorCode::kUnavailable);
-  EXPECT_THAT(told.missing, IsEmpty());
-  EXPECT_THAT(told.series, ElementsAre("1.2/1.2.1/1.2.1.1")) << "the others still come";
+  const Expanded expanded = Run({StudyRef("1.1"), SeriesRef("1.2", "1.2.1"), Ref("1.2", "1.2.1", "1.2.1.1")});
+  EXPECT_THAT(expanded.failed, ElementsAre("1.1", "1.2/1.2.1"));
+  EXPECT_EQ(expanded.code, ErrorCode::kUnavailable);
+  EXPECT_THAT(expanded.missing, IsEmpty());
+  EXPECT_THAT(expanded.series, ElementsAre("1.2/1.2.1/1.2.1.1")) << "the others still come";
 }
 
 TEST_F(ExpandTest, EndsWhenItIsStopped) {
   std::stop_source stop;
   stop.request_stop();
-  Told told;
+  Expanded expanded;
   const std::vector<Reference> references = {StudyRef("1.1")};
-  EXPECT_EQ(CodeOf([&] { Expand(references, searcher_, told, {.stop = stop.get_token()}); }), ErrorCode::kCancelled);
-  EXPECT_THAT(told.failed, IsEmpty());
+  EXPECT_EQ(CodeOf([&] { Expand(references, searcher_, expanded, {.stop = stop.get_token()}); }),
+            ErrorCode::kCancelled);
+  EXPECT_THAT(expanded.failed, IsEmpty());
 }
 
 }  // namespace

@@ -47,16 +47,16 @@ TEST_F(LinkEstimateTest, OnAHighLatencyLinkMorePayWhileTheyDoNotSlowEachOtherDow
 
 // A server with four at work at the same time: the more are asked, the longer each waits.
 TEST_F(LinkEstimateTest, AServerThatIsBusyGetsNoMoreRequests) {
-  for (const bool told : {false, true}) {
+  for (const bool measured : {false, true}) {
     LinkEstimate link(kFew, kMost);
-    if (told) {
+    if (measured) {
       link.NoteRoundTrip(1ms);
     }
     for (int i = 0; i < 1000; ++i) {
       const auto waiting = std::max<int>(1, static_cast<int>(link.concurrency()) / 4) * 50ms;
       link.NoteRequest(waiting, waiting + 5ms, 5000, link.concurrency());
     }
-    EXPECT_LE(link.concurrency(), told ? kFew : 2 * kFew) << told;
+    EXPECT_LE(link.concurrency(), measured ? kFew : 2 * kFew) << measured;
   }
 }
 

@@ -44,7 +44,7 @@ TEST_F(RetrieverBulkTest, AnOpenIsRequestedDirectlyWhenTheBulkFetchDoesNotCome) 
   ASSERT_TRUE(gate_.Reached());
   EXPECT_TRUE(IsRight(At(10)));
   EXPECT_TRUE(IsRight(At(35)));
-  EXPECT_EQ(archive_->Asked(At(35)), 2U);  // in the bulk fetch, and directly
+  EXPECT_EQ(archive_->Requested(At(35)), 2U);  // in the bulk fetch, and directly
   gate_.Open();
   EXPECT_TRUE(WaitUntilAllIsCached());
   EXPECT_TRUE(IsRight(At(10)));

@@ -89,7 +89,7 @@ class SeriesArchive : public Downloader {
     }
   }
 
-  size_t Asked(const InstanceReference& instance) {
+  size_t Requested(const InstanceReference& instance) {
     const std::lock_guard lock(mutex_);
     return help_requested_[instance];
   }
@@ -117,7 +117,7 @@ class SeriesArchive : public Downloader {
   std::vector<size_t> lists_;
 };
 
-// A Retriever that reads ahead in series of such an archive.
+// A Retriever that prefetches series of such an archive.
 class RetrieverFixture : public testing::Test {
  protected:
   RetrieverFixture() { options_.archive = "test"; }

@@ -49,12 +49,12 @@ TEST_F(NextSeriesTest, AsManyArePrefetchedAsWereReadBefore) {
   ReadThrough("1.2.2");
   ASSERT_TRUE(Comes("1.2.3"));
   EXPECT_EQ(listed_, 1);
-  EXPECT_EQ(archive_->Asked(At(0, "1.2.4")), 0U) << "one ahead, not all";
+  EXPECT_EQ(archive_->Requested(At(0, "1.2.4")), 0U) << "one prefetch, not all";
   ReadThrough("1.2.3");
   EXPECT_TRUE(Comes("1.2.4"));
   EXPECT_TRUE(Comes("1.2.5"));
-  EXPECT_EQ(archive_->Asked(At(0, "1.2.6")), 0U);
-  EXPECT_EQ(archive_->Asked(At(20, "1.2.3")), 1U);
+  EXPECT_EQ(archive_->Requested(At(0, "1.2.6")), 0U);
+  EXPECT_EQ(archive_->Requested(At(20, "1.2.3")), 1U);
 }
 
 TEST_F(NextSeriesTest, NoMoreThanSixteenArePrefetched) {
@@ -62,7 +62,7 @@ TEST_F(NextSeriesTest, NoMoreThanSixteenArePrefetched) {
     ReadThrough(("1.2." + std::to_string(i)).c_str());
   }
   EXPECT_TRUE(Comes("1.2.36"));
-  EXPECT_EQ(archive_->Asked(At(0, "1.2.37")), 0U);
+  EXPECT_EQ(archive_->Requested(At(0, "1.2.37")), 0U);
 }
 
 TEST_F(NextSeriesTest, ThoseBehindAreFetchedWhileTheReaderWaitsForOne) {
@@ -98,7 +98,7 @@ TEST_F(NextSeriesTest, OfBigOnesOnlyTheBeginIsPrefetched) {
     ASSERT_TRUE(WaitUntilCached(At(kFew - 1, third.c_str())));
     std::this_thread::sleep_for(300ms);
     EXPECT_FALSE(cache_->Contains("test", At(kFew + 10, third.c_str())));
-    EXPECT_LT(archive_->Asked(At(kFew + 10, third.c_str())), 5U) << "again and again";
+    EXPECT_LT(archive_->Requested(At(kFew + 10, third.c_str())), 5U) << "again and again";
     ReadThrough(third.c_str());
   }
 }
@@ -111,11 +111,11 @@ TEST_F(NextSeriesTest, LookingAtWhatFollowsFetchesNoMore) {
   EXPECT_TRUE(IsRight(At(20, "1.2.3")));
   std::this_thread::sleep_for(100ms);
   EXPECT_EQ(listed_, 1);
-  EXPECT_EQ(archive_->Asked(At(0, "1.2.4")), 0U);
+  EXPECT_EQ(archive_->Requested(At(0, "1.2.4")), 0U);
 }
 
 TEST_F(NextSeriesTest, WhatIsReadGoesBeforeWhatFollows) {
-  options_.concurrency = 2;  // one ahead
+  options_.concurrency = 2;  // one prefetch
   archive_->bulk = [&](SeriesArchive::Instances instances, DownloadSink& sink, const Context& context) {
     SeriesArchive::Send(instances.front(), sink);
     if (instances.front().series == Uid("1.2.3")) {

@@ -21,7 +21,7 @@ class RetrieverPrefetchTest : public RetrieverFixture {
  protected:
   void ExpectEachAskedForOnce(size_t from) {
     for (size_t i = from; i < kSize; ++i) {
-      EXPECT_EQ(archive_->Asked(At(i)), 1U) << i;
+      EXPECT_EQ(archive_->Requested(At(i)), 1U) << i;
     }
   }
   // Instance 1 is opened and does not come before the gate is opened; 0 is read: so whoever does that reads on.
@@ -139,10 +139,10 @@ TEST_F(RetrieverPrefetchTest, NoListAsksForWhatIsOnItsWay) {
   archive_->kind = Capabilities::Batching::kList;
   auto reader = ReadWhileTheSecondWaits();
   ASSERT_TRUE(WaitUntilCached(At(kSize - 1)));
-  EXPECT_EQ(archive_->Asked(At(1)), 1U);
+  EXPECT_EQ(archive_->Requested(At(1)), 1U);
   gate_.Open();
   EXPECT_TRUE(reader.get());
-  EXPECT_EQ(archive_->Asked(At(1)), 1U);
+  EXPECT_EQ(archive_->Requested(At(1)), 1U);
 }
 
 TEST_F(RetrieverPrefetchTest, OnAHighLatencyLinkTheOtherEndIsRequestedBesideTheStream) {
@@ -162,7 +162,7 @@ TEST_F(RetrieverPrefetchTest, OnAHighLatencyLinkTheOtherEndIsRequestedBesideTheS
   ASSERT_TRUE(WaitUntilAllIsCached());
   EXPECT_LT(streamed, kSize - 10) << "the stream went on in vain";
   for (size_t i = 2; i < kSize; ++i) {
-    EXPECT_LE(archive_->Asked(At(i)), 2U);
+    EXPECT_LE(archive_->Requested(At(i)), 2U);
   }
 }
 
@@ -223,7 +223,7 @@ TEST_F(RetrieverPrefetchTest, AFailedPrefetchIsNotRepeatedAgainAndAgain) {
   archive_->single = [&](const InstanceReference& instance, DownloadSink& sink, const Context&) {
     if (instance == At(5)) {
       ++failed;
-      throw Error(ErrorCode::kUnavailable, "the server answered 500");
+      throw Error(ErrorCode::kUnavailable, "the server replied 500");
     }
     SeriesArchive::Send(instance, sink);
   };

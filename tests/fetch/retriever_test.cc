@@ -404,7 +404,7 @@ TEST_F(RetrieverTest, OneInstanceThatTheServerRefusesDoesNotFailTheOthers) {
   downloader_->script = [this](const InstanceReference& instance, DownloadSink& sink, const Context& context) {
     gate_.Wait(context);
     if (instance == kInstance) {
-      throw Error(ErrorCode::kUnavailable, "the server answered 500");
+      throw Error(ErrorCode::kUnavailable, "the server replied 500");
     }
     sink.OnBegin(instance, 1);
     sink.OnData(Bytes("z"));
@@ -423,7 +423,7 @@ TEST_F(RetrieverTest, FailsThoseInTheQueueWhenTheArchiveDoesNotRespond) {
   Start(1);
   downloader_->script = [this](const InstanceReference&, DownloadSink&, const Context& context) {
     gate_.Wait(context);
-    throw Error(ErrorCode::kTimedOut, "no answer");
+    throw Error(ErrorCode::kTimedOut, "no response");
   };
   std::vector<std::future<Retriever::Opened>> waiting;
   for (int i = 0; i < 10; ++i) {
