@@ -108,8 +108,9 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   std::stop_source stop_;
 
   mutable Mutex mutex_;
-  // The worker alone changes state_, length_, arrived_, staged_, fd_ and bytes_, with the lock; it reads them without.
-  State state_ = State::kWaiting;
+  // Whoever fills or ends the transfer is the only one at that time. It changes length_, arrived_, staged_, fd_ and
+  // bytes_ with the lock, and may read them without; everybody else reads them with it.
+  State state_ TROLLEY_GUARDED_BY(mutex_) = State::kWaiting;
   std::optional<uint64_t> length_;  // exact
   uint64_t arrived_ = 0;
   uint64_t repeated_ = 0;    // after RestartFromZero(): what arrived again of
