@@ -1,12 +1,11 @@
 #include "archive/archive.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <utility>
 
 #include "archive/status.h"
+#include "base/mutex.h"
 #include "base/text.h"
 #include "cache/blob_store.h"
 #include "cache/lmdb_environment.h"
@@ -20,8 +19,74 @@
 namespace trolley {
 namespace {
 
-constexpr uint64_t kMaxAnswerBytes = uint64_t{512} << 20;
+constexpr uint64_t kMaxResultBytes = uint64_t{512} << 20;
 constexpr std::chrono::milliseconds kLookForStop{100};
+
+// The transfers that LearnSizes waits for. Shared with their callbacks, which may come after it has given up.
+class SizeProgress : public std::enable_shared_from_this<SizeProgress> {
+ public:
+  // Counts one more transfer, after waiting until fewer than `limit` are open. False: one has failed.
+  bool Begin(size_t limit, const Context& context) {
+    MutexLock lock(mutex_);
+    while (open_ >= limit && !error_) {
+      WaitForChange(lock, context);
+    }
+    if (error_) {
+      return false;
+    }
+    ++open_;
+    return true;
+  }
+
+  // An announced length is only a size when the transfer has ended well.
+  void FinishWhenWhole(const Retriever::Opened& opened, const std::stop_token& stop) {
+    if (opened.instance == nullptr) {
+      Finish(opened.error);
+      return;
+    }
+    const auto file = opened.instance;
+    file->WhenReadable(file->size() - 1, 1, stop, [self = shared_from_this(), file] {
+      std::byte last;
+      try {
+        file->TryRead(file->size() - 1, {&last, 1});
+        self->Finish(nullptr);
+      } catch (...) {
+        self->Finish(std::current_exception());
+      }
+    });
+  }
+
+  // Throws the first failure.
+  void WaitForAll(const Context& context) {
+    MutexLock lock(mutex_);
+    while (open_ > 0 && !error_) {
+      WaitForChange(lock, context);
+    }
+    if (error_) {
+      std::rethrow_exception(error_);
+    }
+  }
+
+ private:
+  void WaitForChange(MutexLock& lock, const Context& context) TROLLEY_REQUIRES(mutex_) {
+    changed_.WaitUntil(lock, Clock::now() + kLookForStop);
+    context.Check("learn the sizes of a series");
+  }
+
+  void Finish(std::exception_ptr error) {
+    const MutexLock lock(mutex_);
+    --open_;
+    if (error && !error_) {
+      error_ = std::move(error);
+    }
+    changed_.NotifyAll();
+  }
+
+  Mutex mutex_;
+  Condition changed_;
+  size_t open_ TROLLEY_GUARDED_BY(mutex_) = 0;
+  std::exception_ptr error_ TROLLEY_GUARDED_BY(mutex_);
+};
 
 }  // namespace
 
@@ -36,8 +101,8 @@ class Archive::Impl {
   const ArchiveConfig config_;
   const std::chrono::system_clock::time_point started_at_ = std::chrono::system_clock::now();
   std::shared_ptr<LmdbEnvironment> lmdb_;
-  std::shared_ptr<BlobStore> answers_;
-  Clients ends_;
+  std::shared_ptr<BlobStore> results_;
+  Clients clients_;
   std::shared_ptr<InstanceCache> instances_;
   std::shared_ptr<CachingSearcher> searcher_;
   std::unique_ptr<Tree> tree_;
@@ -49,16 +114,16 @@ class Archive::Impl {
 
 Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
   OpenCaches();
-  ends_ = MakeClients(config_, lmdb_);
+  clients_ = MakeClients(config_, lmdb_);
 
   const bool searches_folder = config_.searcher->endpoint_as<FolderEndpoint>() != nullptr;
   CachingSearcherOptions cached;
   cached.expiry = config_.search_expiry;
   // The first look at a big folder takes as long as it takes; what it has found is kept when it is interrupted.
   cached.query_timeout = searches_folder ? config_.transfer_timeout : config_.query_timeout;
-  // The folder's own index survives restarts; its answers need not.
-  searcher_ =
-      std::make_shared<CachingSearcher>(ends_.searcher, searches_folder ? nullptr : MakeResultStore(answers_), cached);
+  // The folder's own index survives restarts; its search results need not.
+  searcher_ = std::make_shared<CachingSearcher>(clients_.searcher,
+                                                searches_folder ? nullptr : MakeResultStore(results_), cached);
 
   TreeOptions tree;
   tree.browse = config_.browse;
@@ -68,8 +133,8 @@ Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
 
   RetrieverOptions retriever;
   retriever.archive = config_.Identity();
-  retriever.concurrency = Concurrency(config_, ends_);
-  retriever.max_concurrency = MaxConcurrency(config_, ends_);
+  retriever.concurrency = Concurrency(config_, clients_);
+  retriever.max_concurrency = MaxConcurrency(config_, clients_);
   retriever.transfer_timeout = config_.transfer_timeout;
   retriever.series_list = [this](const SeriesReference& series) { return tree_->CachedInstances(series); };
   retriever.following_series = [this](const SeriesReference& series, size_t count) {
@@ -79,14 +144,14 @@ Archive::Impl::Impl(ArchiveConfig config) : config_(std::move(config)) {
     tree_->ListSeries(series, context);
   };
   retriever.max_prefetched_bytes = std::min(retriever.max_prefetched_bytes, config_.cache_max_size / 4);
-  retriever_ = std::make_unique<Retriever>(std::move(retriever), ends_.downloader, instances_);
+  retriever_ = std::make_unique<Retriever>(std::move(retriever), clients_.downloader, instances_);
 }
 
 void Archive::Impl::OpenCaches() {
   const std::filesystem::path directory =
       config_.cache_directory.empty() ? DefaultCacheDirectory() : config_.cache_directory;
   lmdb_ = LmdbEnvironment::Open(directory);
-  answers_ = std::make_shared<BlobStore>(lmdb_, "answers", config_.Identity(), kMaxAnswerBytes);
+  results_ = std::make_shared<BlobStore>(lmdb_, "answers", config_.Identity(), kMaxResultBytes);
   if (config_.downloader->endpoint_as<FolderEndpoint>() == nullptr) {
     InstanceCacheOptions options;
     options.directory = directory;
@@ -98,10 +163,10 @@ void Archive::Impl::OpenCaches() {
 
 void Archive::Impl::CheckReachable(const Context& context) {
   try {
-    ends_.searcher->Check(context);
+    clients_.searcher->Check(context);
   } catch (const Error& error) {
     const bool out_of_reach = error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kTimedOut;
-    if (!out_of_reach || answers_->empty()) {
+    if (!out_of_reach || results_->empty()) {
       throw;
     }
     LogWarning(StrCat("The archive is out of reach, serving what is cached: ", error.what()));
@@ -109,24 +174,12 @@ void Archive::Impl::CheckReachable(const Context& context) {
 }
 
 void Archive::Impl::LearnSizes(const std::vector<InstanceReference>& instances, const Context& context) {
-  // Shared, because transfers may end after this has given up.
-  struct Progress {
-    std::mutex mutex;
-    std::condition_variable changed;
-    size_t open = 0;
-    std::exception_ptr error;
-  };
-  const auto progress = std::make_shared<Progress>();
+  const auto progress = std::make_shared<SizeProgress>();
   // Whatever way this ends, nothing goes on for it.
   struct Stop : std::stop_source {
     ~Stop() { request_stop(); }
   } stop;
   const std::stop_callback pass_on(context.stop, [&stop] { stop.request_stop(); });
-  const auto wait_for = [&](std::unique_lock<std::mutex>& lock, const std::function<bool()>& enough) {
-    while (!progress->changed.wait_for(lock, kLookForStop, enough)) {
-      context.Check("learn the sizes of a series");
-    }
-  };
   if (instances.size() > 1) {  // of one series
     std::vector<Uid> expected;
     for (const InstanceReference& instance : instances) {
@@ -138,46 +191,15 @@ void Archive::Impl::LearnSizes(const std::vector<InstanceReference>& instances, 
     if (retriever_->KnownSize(instance)) {
       continue;
     }
-    {
-      // Few at a time: each has to be transferred within its own time, whatever the number of the others.
-      std::unique_lock lock(progress->mutex);
-      wait_for(lock, [&] { return progress->open < 2 * Concurrency(config_, ends_) || progress->error; });
-      if (progress->error) {
-        break;
-      }
-      ++progress->open;
+    // Few open ones: each has to be transferred within its own time, whatever the number of the others.
+    if (!progress->Begin(2 * Concurrency(config_, clients_), context)) {
+      break;
     }
-    const auto finish = [progress](std::exception_ptr error) {
-      const std::lock_guard lock(progress->mutex);
-      --progress->open;
-      if (error && !progress->error) {
-        progress->error = std::move(error);
-      }
-      progress->changed.notify_all();
-    };
-    retriever_->Open(instance, stop.get_token(), [finish, token = stop.get_token()](const Retriever::Opened& opened) {
-      if (opened.instance == nullptr) {
-        finish(opened.error);
-        return;
-      }
-      // An announced length is only a size when the transfer has ended well.
-      const auto file = opened.instance;
-      file->WhenReadable(file->size() - 1, 1, token, [file, finish] {
-        std::byte last;
-        try {
-          file->TryRead(file->size() - 1, {&last, 1});
-          finish(nullptr);
-        } catch (...) {
-          finish(std::current_exception());
-        }
-      });
+    retriever_->Open(instance, stop.get_token(), [progress, token = stop.get_token()](const Retriever::Opened& opened) {
+      progress->FinishWhenWhole(opened, token);
     });
   }
-  std::unique_lock lock(progress->mutex);
-  wait_for(lock, [&] { return progress->open == 0 || progress->error; });
-  if (progress->error) {
-    std::rethrow_exception(progress->error);
-  }
+  progress->WaitForAll(context);
 }
 
 ArchiveStatus Archive::Impl::Status() {
@@ -200,8 +222,8 @@ void Archive::CheckReachable(const Context& context) {
 
 void Archive::Refresh() {
   impl_->searcher_->ExpireAll();
-  if (impl_->ends_.folder != nullptr) {
-    impl_->ends_.folder->Rescan();
+  if (impl_->clients_.folder != nullptr) {
+    impl_->clients_.folder->Rescan();
   }
 }
 

@@ -24,10 +24,10 @@ class Archive {
   Archive(const Archive&) = delete;
   Archive& operator=(const Archive&) = delete;
 
-  // Asks one cheap question. Throws what it failed with, unless the archive is merely out of reach and something of it
+  // Sends one cheap query. Throws what it failed with, unless the archive is merely out of reach and something of it
   // is cached: that is logged, and what is cached can be used.
   void CheckReachable(const Context& context);
-  // Forgets the age of all answers and looks at a folder anew: the next questions go to the archive.
+  // Expires all search results and scans a folder anew: the next queries go to the archive.
   void Refresh();
 
   // Learns the exact sizes of instances by retrieving those whose size is not known (sizes = "exact"). Throws the first

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <exception>
-#include <mutex>
 #include <stop_token>
 #include <utility>
 
+#include "base/mutex.h"
 #include "config/clients.h"
 #include "fetch/download_run.h"
 #include "search/find_study.h"
@@ -45,7 +45,7 @@ class HandOver : public Storage {
   };
 
   void Take(const FetchedInstance& instance) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     try {
       if (!thrown_) {
         take_(instance);
@@ -60,7 +60,7 @@ class HandOver : public Storage {
 
   const std::function<void(const FetchedInstance&)>& take_;
   std::stop_source stop_;
-  std::mutex mutex_;
+  Mutex mutex_;
   std::exception_ptr thrown_;
 };
 
@@ -117,8 +117,8 @@ Trolley::Trolley(std::shared_ptr<Searcher> searcher, std::shared_ptr<Downloader>
 
 Trolley::Trolley(const ArchiveConfig& archive, std::shared_ptr<Storage> storage) : storage_(std::move(storage)) {
   Clients ends = MakeClients(archive, nullptr);
-  max_jobs_ = Concurrency(archive, ends);
-  max_max_jobs_ = MaxConcurrency(archive, ends);
+  archive_jobs_ = Concurrency(archive, ends);
+  archive_max_jobs_ = MaxConcurrency(archive, ends);
   searcher_ = std::move(ends.searcher);
   downloader_ = std::move(ends.downloader);
 }
@@ -140,8 +140,8 @@ DownloadReport Trolley::Download(const Selection& what, const DownloadOptions& o
 
 DownloadReport Trolley::Download(const Selection& what, Storage& storage, const DownloadOptions& options) {
   DownloadOptions limited = options;
-  limited.jobs = std::clamp(options.jobs, 1U, std::max(1U, max_jobs_));
-  limited.max_jobs = std::min(options.max_jobs, max_max_jobs_);
+  limited.jobs = std::clamp(options.jobs, 1U, std::max(1U, archive_jobs_));
+  limited.max_jobs = std::min(options.max_jobs, archive_max_jobs_);
   return DownloadRun(*searcher_, *downloader_, storage, limited).Run(what.references());
 }
 

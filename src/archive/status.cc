@@ -115,7 +115,8 @@ std::vector<std::pair<std::string, std::string>> StatusLines(std::string_view js
 std::string MetricsText(const ArchiveConfig& config, const ArchiveStatus& status) {
   const std::string label = nlohmann::json(config.name).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   std::string text;
-  AddMetric(text, "archive_up", "gauge", "1 unless the latest question was not answered", status.down ? 0 : 1, label);
+  AddMetric(text, "archive_up", "gauge", "1 unless the archive did not respond to the latest query",
+            status.down ? 0 : 1, label);
   AddMetric(text, "transfers_total", "counter", "Transfers begun", status.transfers.transfers, label);
   AddMetric(text, "transfer_failures_total", "counter", "Transfers failed", status.transfers.failures, label);
   AddMetric(text, "transfer_bytes_total", "counter", "Bytes received", status.transfers.bytes, label);
@@ -123,7 +124,7 @@ std::string MetricsText(const ArchiveConfig& config, const ArchiveStatus& status
   AddMetric(text, "transfers_waiting", "gauge", "Transfers queued", status.transfers.waiting, label);
   AddMetric(text, "transfers_at_a_time", "gauge", "At most so many transfers, as far as that was seen to pay",
             status.transfers.concurrency, label);
-  AddMetric(text, "cache_hits_total", "counter", "Opens answered from the cache", status.transfers.cache_hits, label);
+  AddMetric(text, "cache_hits_total", "counter", "Opens served from the cache", status.transfers.cache_hits, label);
   if (status.cache) {
     AddMetric(text, "cache_instances", "gauge", "Instances in the cache", status.cache->instances, label);
     AddMetric(text, "cache_bytes", "gauge", "Bytes in the cache", status.cache->bytes, label);
@@ -140,7 +141,7 @@ patients/   by PatientID, then study, series, instance
 studies/    by study
 recent/     what the configured browse query finds: )",
                 config.browse, R"(
-search/     cd or ls a question: search/PatientName=B*,ModalitiesInStudy=CT/StudyDate=20200301-20200303
+search/     cd or ls a query: search/PatientName=B*,ModalitiesInStudy=CT/StudyDate=20200301-20200303
             Keyword=value with DICOM keywords and DICOM matching; nested directories mean AND;
             write "," "/" "=" "%" in a value as %2C %2F %3D %25
 At every level the bare UID works too, listed or not: studies/1.2.3/4.5.6/7.8.9.dcm

@@ -16,7 +16,7 @@ namespace trolley {
 
 // What MOUNT/.trolleyfs tells, gathered at one moment.
 struct ArchiveStatus {
-  bool down = false;  // the archive did not answer the latest question
+  bool down = false;  // the archive did not respond to the latest query
   std::chrono::system_clock::time_point started_at;
   RetrieverStatus transfers;
   std::optional<InstanceCacheStatus> cache;  // absent for a folder

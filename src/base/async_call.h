@@ -10,32 +10,32 @@
 
 namespace trolley {
 
-// A question that is asked on a thread of its own, beside what its owner does meanwhile. When the owner goes away
-// without its answer, it is stopped; that is waited for.
+// A call that runs on a thread of its own while its owner goes on. If the owner goes away without the result, the call
+// is stopped, and its end is waited for.
 template <typename T>
 class AsyncCall {
  public:
-  AsyncCall(const Context& context, std::function<T(const Context&)> ask)
+  AsyncCall(const Context& context, std::function<T(const Context&)> call)
       : pass_on_(context.stop, PassOn{stop_}),
-        answer_(Start([ask = std::move(ask), limited = Limited(context)] { return ask(limited); })) {}
-  ~AsyncCall() { stop_.request_stop(); }  // and then that of answer_ waits
+        result_(Start([call = std::move(call), limited = Limited(context)] { return call(limited); })) {}
+  ~AsyncCall() { stop_.request_stop(); }  // then the destructor of result_ waits
   AsyncCall(const AsyncCall&) = delete;
   AsyncCall& operator=(const AsyncCall&) = delete;
 
-  // Waits. Once. Throws what the question throws.
-  T Get() { return answer_.get(); }
+  // Waits. Once. Throws what the call throws.
+  T Get() { return result_.get(); }
 
  private:
   struct PassOn {
     std::stop_source& to;
     void operator()() const { to.request_stop(); }
   };
-  // Where there is no thread to be had, the owner asks when it wants the answer.
-  static std::future<T> Start(std::function<T()> ask) {
+  // If no thread can be made, the call runs when the owner wants the result.
+  static std::future<T> Start(std::function<T()> call) {
     try {
-      return std::async(std::launch::async, ask);
+      return std::async(std::launch::async, call);
     } catch (const std::system_error&) {
-      return std::async(std::launch::deferred, std::move(ask));
+      return std::async(std::launch::deferred, std::move(call));
     }
   }
   Context Limited(Context context) const {
@@ -45,7 +45,7 @@ class AsyncCall {
 
   std::stop_source stop_;
   std::stop_callback<PassOn> pass_on_;
-  std::future<T> answer_;
+  std::future<T> result_;
 };
 
 }  // namespace trolley

@@ -28,7 +28,7 @@ namespace {
 constexpr size_t kRecentProblems = 200;
 constexpr size_t kLongestMessage = 8000;
 constexpr auto kRepeatWindow = std::chrono::seconds(1);
-constexpr size_t kMostRepeats = 64;  // different messages watched for repetition at a time
+constexpr size_t kMaxRepeats = 64;  // different messages that are watched for repetition
 
 constexpr std::array<std::pair<std::string_view, LogLevel>, 5> kLevelNames = {{
     {"debug", LogLevel::kDebug},
@@ -181,7 +181,7 @@ class Logger {
       CountProblem(level, message);
       return;
     }
-    if (repeats_.size() == kMostRepeats) {
+    if (repeats_.size() == kMaxRepeats) {
       PutRepeat(repeats_.front());
       repeats_.pop_front();
     }

@@ -5,7 +5,7 @@
 namespace trolley {
 namespace {
 
-// What was fetched ahead may be waited for by now.
+// By then somebody may wait for what the prefetch brings.
 constexpr Clock::duration kGrowsOld = std::chrono::seconds(1);
 
 }  // namespace
@@ -14,19 +14,19 @@ RateLimiter::RateLimiter(uint32_t per_second)
     : per_second_(per_second), tokens_(per_second_), filled_at_(Clock::now()) {}
 
 void RateLimiter::Wait(const Context& context) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   Queue* queue = context.priority == Priority::kPrefetch ? &prefetch_ : &demand_;
   const auto grows_old = Clock::now() + kGrowsOld;
   const uint64_t number = ++last_number_;
   queue->push_back(number);
-  changed_.notify_all();  // the first of those who fetch ahead may be it no more
+  changed_.NotifyAll();  // the first prefetch may have lost its turn
   for (;;) {
     const auto now = Clock::now();
     if (queue == &prefetch_ && now >= grows_old) {
       std::erase(prefetch_, number);
       demand_.push_back(number);
       queue = &demand_;
-      changed_.notify_all();
+      changed_.NotifyAll();
     }
     const bool first = IsFirst(*queue, number);
     Refill(now);
@@ -34,18 +34,18 @@ void RateLimiter::Wait(const Context& context) {
     if (ended || (first && tokens_ >= 1)) {
       tokens_ -= ended ? 0 : 1;
       std::erase(*queue, number);
-      changed_.notify_all();
+      changed_.NotifyAll();
       break;
     }
     auto until = now + (first ? UntilNext() : std::chrono::hours(1));
     if (queue == &prefetch_) {
       until = std::min(until, grows_old);
     }
-    changed_.wait_until(lock, context.stop, std::min(context.deadline, until),
-                        [&] { return IsFirst(*queue, number) != first; });
+    changed_.WaitUntil(lock, context.stop, std::min(context.deadline, until),
+                       [&]() TROLLEY_REQUIRES(mutex_) { return IsFirst(*queue, number) != first; });
   }
-  lock.unlock();
-  context.Check("ask the archive, which is asked requests_per_second times at most");
+  lock.Unlock();
+  context.Check("send a request within the limit of requests_per_second");
 }
 
 void RateLimiter::Refill(Clock::time_point now) {

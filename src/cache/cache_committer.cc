@@ -33,7 +33,7 @@ uint64_t BytesInMemory(const PendingInstance& instance) {
 }  // namespace
 
 void InstanceCache::Impl::AddPending(std::shared_ptr<PendingInstance> instance) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (closing_ || queue_.size() >= kMaxPending) {
     CacheDirectory::Move(instance->staged, {});
     return;
@@ -44,21 +44,21 @@ void InstanceCache::Impl::AddPending(std::shared_ptr<PendingInstance> instance) 
   queue_.push_back(std::move(instance));
   // It gathers: what comes between the first and what is much need not wake it.
   if (queue_.size() == 1 || HasMuchToWrite()) {
-    wake_committer_.notify_all();
+    wake_committer_.NotifyAll();
   }
 }
 
 void InstanceCache::Impl::RememberSize(const std::string& key_hash, uint64_t size) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!closing_ && sizes_.size() < kMaxWaitingSizes) {
     sizes_[key_hash] = size;
-    wake_committer_.notify_all();
+    wake_committer_.NotifyAll();
   }
 }
 
 void InstanceCache::Impl::Remove(const InstanceKey& key) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     // Told before our transaction begins: the committer sees it in its own, or ours comes after that and removes what
     // it wrote.
     if (const auto found = pending_.find(key.hash); found != pending_.end() && found->second->key.full == key.full) {
@@ -79,7 +79,7 @@ void InstanceCache::Impl::Remove(const InstanceKey& key) {
 
 void InstanceCache::Impl::Clear() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const auto& [key, pending] : pending_) {
       pending->removed = true;
     }
@@ -99,17 +99,17 @@ void InstanceCache::Impl::Clear() {
 }
 
 void InstanceCache::Impl::Flush() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   const uint64_t wanted = ++flush_wanted_;
-  wake_committer_.notify_all();
-  committed_.wait_for(lock, kLongestFlush, [&] { return flush_done_ >= wanted || closing_; });
+  wake_committer_.NotifyAll();
+  committed_.WaitFor(lock, kLongestFlush, [&]() TROLLEY_REQUIRES(mutex_) { return flush_done_ >= wanted || closing_; });
 }
 
 void InstanceCache::Impl::Close() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closing_ = true;
-    wake_committer_.notify_all();
+    wake_committer_.NotifyAll();
   }
   committer_.join();
   background_.RequestStop();
@@ -125,18 +125,20 @@ bool InstanceCache::Impl::HasWork() const {
 }
 
 void InstanceCache::Impl::RunCommitter() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   for (;;) {
-    const auto now = [&] { return closing_ || flush_wanted_ > flush_done_ || HasMuchToWrite(); };
-    wake_committer_.wait(lock, [&] { return now() || HasWork(); });
-    const auto hurry = [&] {
+    const auto now = [&]() TROLLEY_REQUIRES(mutex_) {
+      return closing_ || flush_wanted_ > flush_done_ || HasMuchToWrite();
+    };
+    wake_committer_.Wait(lock, [&]() TROLLEY_REQUIRES(mutex_) { return now() || HasWork(); });
+    const auto hurry = [&]() TROLLEY_REQUIRES(mutex_) {
       return now() || !queue_.empty() || !sizes_.empty() || !unreachable_.empty() || !stamps_.empty();
     };
-    if (wake_committer_.wait_for(lock, kGatherTouches, hurry)) {
+    if (wake_committer_.WaitFor(lock, kGatherTouches, hurry)) {
       const auto latest = Clock::now() + kLongestGather;
       for (size_t before = SIZE_MAX; queue_.size() != before && Clock::now() < latest;) {
         before = queue_.size();
-        wake_committer_.wait_for(lock, kGather, now);
+        wake_committer_.WaitFor(lock, kGather, now);
       }
     }
     const uint64_t flush = flush_wanted_;
@@ -144,12 +146,12 @@ void InstanceCache::Impl::RunCommitter() {
     size_t rounds = 1 + queue_.size() / kMaxInstances + sizes_.size() / kMaxSizes;
     for (; rounds > 0 && HasWork(); --rounds) {
       CommitBatch batch = TakeBatch();
-      lock.unlock();
+      lock.Unlock();
       Commit(batch);
-      lock.lock();
+      lock.Lock();
     }
     flush_done_ = flush;
-    committed_.notify_all();
+    committed_.NotifyAll();
     if (closing_ && !HasWork()) {
       return;
     }
@@ -280,7 +282,7 @@ void InstanceCache::Impl::GiveUp(CommitBatch& batch, size_t kept) {
 
 void InstanceCache::Impl::Forget(const CommitBatch& batch) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     sizes_in_commit_.clear();
     for (const auto& pending : batch.instances) {
       const auto found = pending_.find(pending->key.hash);

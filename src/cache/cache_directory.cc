@@ -150,7 +150,7 @@ void CacheDirectory::Restore() {
   for (const char* folder : {"staging", "quarantine", "trash"}) {
     MakePrivate(path_ / folder);
   }
-  const std::lock_guard lock(restoring_);
+  const MutexLock lock(restoring_);
   MakePrivate(staging_);
   UniqueFd owner = OpenFolder(staging_);
   if (owner && Lock(owner.get(), std::chrono::milliseconds(0))) {

@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <mutex>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/unique_fd.h"
 
 namespace trolley {
@@ -60,7 +60,7 @@ class CacheDirectory {
 
   // Slow; for a background thread.
   void EmptyTrash(std::stop_token stop) const;
-  // Names and checksums of all objects, one of the 256 folders at a time.
+  // Names and checksums of all objects, one of the 256 folders after the other.
   struct Object {
     std::filesystem::path path;
     std::string name;
@@ -76,7 +76,7 @@ class CacheDirectory {
 
   std::filesystem::path path_;
   std::filesystem::path staging_;  // ours
-  std::mutex restoring_;
+  Mutex restoring_;
   UniqueFd owner_;  // our staging folder, locked
   std::atomic<uint64_t> next_{0};
   bool unclean_ = false;

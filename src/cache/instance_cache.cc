@@ -190,7 +190,7 @@ uint64_t InstanceCache::Impl::EvictOrFlush(uint64_t bytes) {
   uint64_t freed = Evict(bytes);
   if (freed == 0) {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (pending_.empty()) {
         return 0;
       }
@@ -204,7 +204,7 @@ uint64_t InstanceCache::Impl::EvictOrFlush(uint64_t bytes) {
 uint64_t InstanceCache::Impl::Evict(uint64_t bytes) {
   std::vector<std::pair<std::string, uint64_t>> touches;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     touches.assign(touches_.begin(), touches_.end());
     touches_.clear();
   }
@@ -254,7 +254,7 @@ InstanceCacheStatus InstanceCache::Impl::Status() {
   } catch (const Error& error) {
     LogWarning(error.what());
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [key, pending] : pending_) {
     ++status.instances;
     status.bytes += pending->reservation.reserved();

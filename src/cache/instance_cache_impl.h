@@ -2,14 +2,12 @@
 #define TROLLEY_CACHE_INSTANCE_CACHE_IMPL_H_
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <functional>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/thread_pool.h"
 #include "cache/cache_directory.h"
 #include "cache/instance_cache.h"
@@ -151,7 +150,7 @@ class InstanceCache::Impl {
   std::string CheckFile(const IndexEntry& entry, bool read, const Context& context) const;
 
   void RunCommitter();
-  CommitBatch TakeBatch();
+  CommitBatch TakeBatch() TROLLEY_REQUIRES(mutex_);
   void Commit(CommitBatch& batch);
   void WriteBatch(LmdbTransaction& transaction, CommitBatch& batch, GoneFiles& gone);
   // 0, or the errno for which its file could not be put into its place.
@@ -161,8 +160,8 @@ class InstanceCache::Impl {
   void GiveUp(CommitBatch& batch, size_t kept);
   void Forget(const CommitBatch& batch);
   InstanceIndex::Gone MoveAway(GoneFiles& gone);
-  bool HasWork() const;
-  bool HasMuchToWrite() const;
+  bool HasWork() const TROLLEY_REQUIRES(mutex_);
+  bool HasMuchToWrite() const TROLLEY_REQUIRES(mutex_);
 
   const std::string boot_id_;
   uint64_t last_commit_time_ = 0;  // the committer's alone
@@ -171,24 +170,24 @@ class InstanceCache::Impl {
   std::atomic<uint64_t> quarantined_{0};
   std::atomic<uint64_t> unchecked_{std::numeric_limits<uint64_t>::max() / 2};  // reserved in memory since the last look
 
-  std::mutex mutex_;  // guards the following
-  std::condition_variable wake_committer_;
-  std::condition_variable committed_;
-  std::unordered_map<std::string, std::shared_ptr<PendingInstance>> pending_;  // by key hash
-  std::deque<std::shared_ptr<PendingInstance>> queue_;
-  uint64_t queued_bytes_ = 0;  // of what in it is in memory
-  std::unordered_map<std::string, uint64_t> sizes_;
-  std::unordered_map<std::string, uint64_t> sizes_in_commit_;
-  std::unordered_map<std::string, uint64_t> touches_;
-  std::set<std::pair<std::string, uint64_t>> unreachable_;
-  std::vector<std::pair<Content, FileStamp>> stamps_;  // also searched by Examine
-  uint64_t flush_wanted_ = 0;                          // flushes asked for, and done
-  uint64_t flush_done_ = 0;
-  bool closing_ = false;
+  Mutex mutex_;
+  Condition wake_committer_;
+  Condition committed_;
+  std::unordered_map<std::string, std::shared_ptr<PendingInstance>> pending_ TROLLEY_GUARDED_BY(mutex_);  // by key hash
+  std::deque<std::shared_ptr<PendingInstance>> queue_ TROLLEY_GUARDED_BY(mutex_);
+  uint64_t queued_bytes_ TROLLEY_GUARDED_BY(mutex_) = 0;  // of what in it is in memory
+  std::unordered_map<std::string, uint64_t> sizes_ TROLLEY_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, uint64_t> sizes_in_commit_ TROLLEY_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, uint64_t> touches_ TROLLEY_GUARDED_BY(mutex_);
+  std::set<std::pair<std::string, uint64_t>> unreachable_ TROLLEY_GUARDED_BY(mutex_);
+  std::vector<std::pair<Content, FileStamp>> stamps_ TROLLEY_GUARDED_BY(mutex_);  // also searched by Examine
+  uint64_t flush_wanted_ TROLLEY_GUARDED_BY(mutex_) = 0;                          // flushes asked for, and done
+  uint64_t flush_done_ TROLLEY_GUARDED_BY(mutex_) = 0;
+  bool closing_ TROLLEY_GUARDED_BY(mutex_) = false;
 
-  std::mutex verifying_mutex_;
-  std::condition_variable verified_;
-  std::set<std::string> verifying_;  // checksums of files that a thread reads
+  Mutex verifying_mutex_;
+  Condition verified_;
+  std::set<std::string> verifying_ TROLLEY_GUARDED_BY(verifying_mutex_);  // checksums of files that a thread reads
 
   ThreadPool background_;
   std::thread committer_;

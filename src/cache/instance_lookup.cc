@@ -91,7 +91,7 @@ std::optional<CachedInstance> InstanceCache::Impl::Find(const InstanceKey& key, 
 std::optional<CachedInstance> InstanceCache::Impl::FindPending(const InstanceKey& key) {
   std::shared_ptr<PendingInstance> pending;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = pending_.find(key.hash);
     if (found == pending_.end() || found->second->key.full != key.full) {
       return std::nullopt;
@@ -146,7 +146,7 @@ InstanceCache::Impl::Trust InstanceCache::Impl::Examine(const Located& located, 
   }
   const FileStamp stamp = StampOf(status, boot_id_);
   const auto trusted = [&] {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return std::find(stamps_.begin(), stamps_.end(), std::pair(entry.content, stamp)) != stamps_.end();
   };
   if (stamp == entry.stamp || trusted()) {
@@ -157,22 +157,22 @@ InstanceCache::Impl::Trust InstanceCache::Impl::Examine(const Located& located, 
   }
   // One thread reads, the others wait for what it finds.
   const std::string name = NameOf(entry.content);
-  std::unique_lock verifying(verifying_mutex_);
+  MutexLock verifying(verifying_mutex_);
   while (!verifying_.insert(name).second) {
     if (verify == InstanceCache::Verify::kOnlyIfCheap) {
       return Trust::kExpensive;
     }
     context.Check("check a cached instance");
-    verified_.wait_for(verifying, std::chrono::milliseconds(50));
+    verified_.WaitUntil(verifying, Clock::now() + std::chrono::milliseconds(50));
   }
-  verifying.unlock();
+  verifying.Unlock();
   struct Done {
     Impl& cache;
     const std::string& name;
     ~Done() {
-      const std::lock_guard lock(cache.verifying_mutex_);
+      const MutexLock lock(cache.verifying_mutex_);
       cache.verifying_.erase(name);
-      cache.verified_.notify_all();
+      cache.verified_.NotifyAll();
     }
   } done{*this, name};
   if (trusted()) {
@@ -181,10 +181,10 @@ InstanceCache::Impl::Trust InstanceCache::Impl::Examine(const Located& located, 
   if (!ReadsAs(entry.content, located.fd.get(), index_.secret(), context)) {
     return Trust::kDamaged;
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (stamps_.size() < kMaxStampsWaiting) {
     stamps_.emplace_back(entry.content, stamp);
-    wake_committer_.notify_all();
+    wake_committer_.NotifyAll();
   }
   return Trust::kSound;
 }
@@ -232,7 +232,7 @@ std::string InstanceCache::Impl::CheckFile(const IndexEntry& entry, bool read, c
 std::vector<bool> InstanceCache::Impl::Contain(const std::vector<InstanceKey>& keys) {
   std::vector<bool> contained(keys.size());
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (size_t i = 0; i < keys.size(); ++i) {
       const auto found = pending_.find(keys[i].hash);
       contained[i] = found != pending_.end() && found->second->key.full == keys[i].full;
@@ -253,7 +253,7 @@ std::vector<bool> InstanceCache::Impl::Contain(const std::vector<InstanceKey>& k
 std::vector<std::optional<uint64_t>> InstanceCache::Impl::KnownSizes(const std::vector<InstanceKey>& keys) {
   std::vector<std::optional<uint64_t>> sizes(keys.size());
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (size_t i = 0; i < keys.size(); ++i) {
       if (const auto pending = pending_.find(keys[i].hash); pending != pending_.end()) {
         sizes[i] = pending->second->content.size;
@@ -282,18 +282,18 @@ void InstanceCache::Impl::NoteUse(const InstanceKey& key, uint64_t last_use) {
   const uint64_t now = NowMicroseconds();
   const uint64_t age = now > last_use ? now - last_use : last_use - now;  // the clock may have been set back
   if (age > static_cast<uint64_t>(options_.touch_interval.count()) * 1000) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (touches_.size() < kMaxTouchesWaiting) {
       touches_[key.hash] = now;
-      wake_committer_.notify_all();
+      wake_committer_.NotifyAll();
     }
   }
 }
 
 void InstanceCache::Impl::NoteUnreachable(const Content& content) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   unreachable_.emplace(content.checksum, content.size);
-  wake_committer_.notify_all();
+  wake_committer_.NotifyAll();
 }
 
 }  // namespace trolley

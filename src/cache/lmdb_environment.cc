@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <condition_variable>
 #include <system_error>
 #include <thread>
 
@@ -26,9 +25,9 @@ struct Registered {
 
 // LMDB must not open an environment twice in a process: closing one would drop the file locks of the other.
 struct Registry {
-  std::mutex mutex;
-  std::condition_variable closed;
-  std::map<std::string, Registered> environments;
+  Mutex mutex;
+  Condition closed;
+  std::map<std::string, Registered> environments TROLLEY_GUARDED_BY(mutex);
 };
 
 Registry& TheRegistry() {
@@ -127,7 +126,7 @@ std::shared_ptr<LmdbEnvironment> LmdbEnvironment::Open(const std::filesystem::pa
   // With the process, since a child of fork() must not use its parent's environment.
   const std::string name = StrCat(::getpid(), ":", canonical.string());
   Registry& registry = TheRegistry();
-  std::unique_lock lock(registry.mutex);
+  MutexLock lock(registry.mutex);
   Registered& registered = registry.environments[name];
   for (;;) {
     if (auto environment = registered.environment.lock()) {
@@ -136,7 +135,7 @@ std::shared_ptr<LmdbEnvironment> LmdbEnvironment::Open(const std::filesystem::pa
     if (!registered.open) {
       break;
     }
-    registry.closed.wait(lock);
+    registry.closed.Wait(lock);
   }
   const auto index = canonical / "index";
   MDB_env* env = OpenIndex(canonical, index, options.map_size);
@@ -151,15 +150,15 @@ LmdbEnvironment::LmdbEnvironment(MDB_env* env, std::filesystem::path index, std:
 
 LmdbEnvironment::~LmdbEnvironment() {
   Registry& registry = TheRegistry();
-  const std::lock_guard lock(registry.mutex);
+  const MutexLock lock(registry.mutex);
   CloseIndex(env_);
   registry.environments[registered_].open = false;
-  registry.closed.notify_all();
+  registry.closed.NotifyAll();
 }
 
 LmdbTable LmdbEnvironment::Table(const char* name) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (const auto found = tables_.find(name); found != tables_.end()) {
       return found->second;
     }
@@ -171,7 +170,7 @@ LmdbTable LmdbEnvironment::Table(const char* name) {
       transaction.Throw("open a table of", status);
     }
   });
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return tables_.emplace(name, table).first->second;
 }
 
@@ -195,7 +194,7 @@ MDB_txn* LmdbEnvironment::BeginRead() const {
 void LmdbEnvironment::Read(const std::function<void(const LmdbTransaction&)>& work) const {
   for (int attempt = 0; attempt < 3; ++attempt) {
     {
-      const std::shared_lock lock(no_remapping_);
+      const ReaderLock lock(no_remapping_);
       const std::unique_ptr<MDB_txn, decltype(&mdb_txn_abort)> txn(BeginRead(), &mdb_txn_abort);
       if (txn != nullptr) {
         work(LmdbTransaction(*this, txn.get()));
@@ -223,7 +222,7 @@ MDB_txn* LmdbEnvironment::BeginWrite() {
 // False: the map was full or resized by another process, and was adapted; try again.
 bool LmdbEnvironment::WriteOnce(const std::function<void(LmdbTransaction&)>& work, bool give_up_when_full) {
   {
-    const std::shared_lock lock(no_remapping_);
+    const ReaderLock lock(no_remapping_);
     MDB_txn* txn = BeginWrite();
     if (txn != nullptr) {
       LmdbTransaction transaction(*this, txn);
@@ -260,14 +259,14 @@ void LmdbEnvironment::Write(const std::function<void(LmdbTransaction&)>& work) {
 // Even emptying tables needs some pages, hence a slightly larger map first.
 void LmdbEnvironment::MakeRoom() {
   {
-    const std::unique_lock lock(no_remapping_);
+    const WriterLock lock(no_remapping_);
     MDB_envinfo info = {};
     mdb_env_info(env_, &info);
     mdb_env_set_mapsize(env_, info.me_mapsize + kRoomToClear);
   }
   std::vector<LmdbTable> tables;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     tables = sacrificed_;
   }
   LogWarning("The cache index is full: stored search results are dropped");
@@ -281,7 +280,7 @@ void LmdbEnvironment::MakeRoom() {
 }
 
 void LmdbEnvironment::Sacrifice(LmdbTable table) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const LmdbTable known : sacrificed_) {
     if (known.handle == table.handle) {
       return;
@@ -295,7 +294,7 @@ void LmdbEnvironment::Sync() {
 }
 
 void LmdbEnvironment::AdoptMapSize() const {
-  const std::unique_lock lock(no_remapping_);
+  const WriterLock lock(no_remapping_);
   mdb_env_set_mapsize(env_, 0);
 }
 

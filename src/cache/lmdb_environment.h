@@ -7,12 +7,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/mutex.h"
 
 struct MDB_env;
 struct MDB_txn;
@@ -88,10 +88,10 @@ class LmdbEnvironment {
   std::filesystem::path index_;
   std::string registered_;  // key in the registry of open environments
   std::atomic<uint64_t> writes_{0};
-  mutable std::shared_mutex no_remapping_;   // shared by transactions; exclusive while the map is resized
-  mutable std::mutex mutex_;                 // guards the following
-  std::map<std::string, LmdbTable> tables_;  // by name
-  std::vector<LmdbTable> sacrificed_;
+  mutable SharedMutex no_remapping_;  // shared by transactions; exclusive while the map is resized
+  Mutex mutex_;
+  std::map<std::string, LmdbTable> tables_ TROLLEY_GUARDED_BY(mutex_);  // by name
+  std::vector<LmdbTable> sacrificed_ TROLLEY_GUARDED_BY(mutex_);
 };
 
 }  // namespace trolley

@@ -27,7 +27,7 @@ std::unique_ptr<ByteSource> OpenInflatedSource(const std::filesystem::path& file
 std::unique_ptr<ByteSource> OpenMemorySource(std::string_view bytes);
 std::unique_ptr<ByteSource> OpenInflatedSource(std::string_view deflated, uint64_t limit);
 
-// Looks ahead into a source.
+// Reads a source with a look at the next bytes.
 class ByteReader {
  public:
   explicit ByteReader(std::unique_ptr<ByteSource> source) : source_(std::move(source)) {}

@@ -31,7 +31,7 @@ std::string Printable(std::string_view text) {
   throw Error(ErrorCode::kProtocol, StrCat("Cannot read DICOM JSON: ", reason));
 }
 
-// Where in an answer the parser stands.
+// Where in a response the parser stands.
 enum class Where { kOutside, kRows, kDataSet, kAttribute, kValues, kName };
 
 class Handler final : public JsonEvents {
@@ -196,7 +196,7 @@ class Handler final : public JsonEvents {
     }
     if (++rows_ > kMaxDataSets) {
       throw Error(ErrorCode::kTooMany,
-                  StrCat("Cannot read DICOM JSON: more than ", kMaxDataSets, " data sets in one answer"));
+                  StrCat("Cannot read DICOM JSON: more than ", kMaxDataSets, " data sets in one response"));
     }
     each_(row_.Take());
     where_ = in_array_ ? Where::kRows : Where::kOutside;

@@ -9,8 +9,8 @@
 
 namespace trolley {
 
-// Reads a DICOM JSON model answer (PS3.18 2024d §F.2) with its sequences; `each` is given one data set after another,
-// so that a long answer is not in memory twice. Survives what servers really send, as ParseDicomJson does, and UN
+// Reads a DICOM JSON model response (PS3.18 2024d §F.2) with its sequences; `each` is given one data set after another,
+// so that a long response is not in memory twice. Survives what servers really send, as ParseDicomJson does, and UN
 // attributes with a Value that is illegal there: data sets become a sequence, texts stay. Attributes whose bytes are
 // elsewhere (BulkDataURI) are left out, so are those whose value makes no sense. Throws kProtocol, "Cannot read DICOM
 // JSON: ..." as ParseDicomJson does; what `each` throws passes.

@@ -66,11 +66,11 @@ class ElementReader {
   ByteReader& bytes() { return reader_; }
 
   std::optional<Tag> PeekTag() {
-    const std::string_view ahead = reader_.Peek(4);
-    if (ahead.size() < 4) {
+    const std::string_view next = reader_.Peek(4);
+    if (next.size() < 4) {
       return std::nullopt;
     }
-    return Tag{U16(ahead) << 16 | U16(ahead.substr(2))};
+    return Tag{U16(next) << 16 | U16(next.substr(2))};
   }
 
   // Takes an element's header; nullopt at the end, or when there are too many elements.

@@ -18,10 +18,10 @@ class Reader {
  public:
   explicit Reader(std::string_view bytes) : bytes_(bytes) {}
   size_t left() const { return bytes_.size() - at_; }
-  uint8_t Byte(size_t ahead) const { return static_cast<uint8_t>(bytes_[at_ + ahead]); }
-  uint16_t U16(size_t ahead) const { return static_cast<uint16_t>(Byte(ahead) | Byte(ahead + 1) << 8); }
-  uint32_t U32(size_t ahead) const { return U16(ahead) | static_cast<uint32_t>(U16(ahead + 2)) << 16; }
-  std::string_view Text(size_t ahead, size_t length) const { return bytes_.substr(at_ + ahead, length); }
+  uint8_t Byte(size_t offset) const { return static_cast<uint8_t>(bytes_[at_ + offset]); }
+  uint16_t U16(size_t offset) const { return static_cast<uint16_t>(Byte(offset) | Byte(offset + 1) << 8); }
+  uint32_t U32(size_t offset) const { return U16(offset) | static_cast<uint32_t>(U16(offset + 2)) << 16; }
+  std::string_view Text(size_t offset, size_t length) const { return bytes_.substr(at_ + offset, length); }
   void Skip(size_t length) { at_ += length; }
   size_t position() const { return at_; }
 

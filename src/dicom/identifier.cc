@@ -136,7 +136,7 @@ void AppendElement(std::string& out, Tag tag, std::string_view vr, std::string_v
 // --- Reading ---
 
 [[noreturn]] void Malformed() {
-  throw Error(ErrorCode::kProtocol, "Cannot read the answer of the archive: it is no DICOM data set");
+  throw Error(ErrorCode::kProtocol, "Cannot read the response of the archive: it is not a DICOM data set");
 }
 
 struct Element {

@@ -10,7 +10,7 @@
 
 namespace trolley {
 
-// The data set of a query and of each of its answers (PS3.4 C.4.1): small, of texts and numbers, in little endian.
+// The data set of a query and of each of its results (PS3.4 C.4.1): small, of texts and numbers, in little endian.
 
 // `values` are UTF-8; an empty one asks for the attribute to be returned. What is not ASCII is written in
 // `specific_character_set`, which then is in the data set as well. Throws kUnsupported, naming the attribute, for a

@@ -27,7 +27,7 @@ bool MatchesValue(Tag tag, std::string_view pattern, std::string_view text);
 // For our own searching (the folder archive): every key must match; an absent attribute matches only "*".
 bool Matches(const Query& query, const Attributes& row);
 
-// For checking an archive's answer against the question: true only when the row contradicts the query in an attribute
+// For checking an archive's result against the query: true only when the row contradicts the query in an attribute
 // that it returned. Absent attributes are not held against it; nor are an archive's wider ideas of what is the same
 // text: case, accents, "?" for characters that it could not decode, names matched fuzzily when the query asks for it.
 // An empty value contradicts any key but "*".

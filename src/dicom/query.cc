@@ -214,7 +214,7 @@ Query& Query::Where(std::string_view keyword, std::string_view value) {
 Query& Query::Where(Tag tag, std::string_view value) {
   const TagInfo info = RequireTag(TagHex(tag));
   if (tag == tag::kSpecificCharacterSet || tag == kQueryRetrieveLevel || tag.group() <= 0x0002) {
-    Refuse(info, "...", "it says how a question is asked, it cannot be searched for");
+    Refuse(info, "...", "it says how a query is made, and cannot be searched for");
   }
   CheckCharacters(info, value);
   const std::string canonical = value.empty() ? "" : Canonical(info, value);

@@ -60,7 +60,7 @@ class Trolley {
   Trolley(std::shared_ptr<Searcher> searcher, std::shared_ptr<Downloader> downloader,
           std::shared_ptr<Storage> storage = nullptr);
 
-  // For what a configuration or ResolveArchive() names. Questions are not cached. Asks nobody yet. Throws as
+  // For what a configuration or ResolveArchive() names. Searches are not cached. Sends no request yet. Throws as
   // MakeClients.
   explicit Trolley(const ArchiveConfig& archive, std::shared_ptr<Storage> storage = nullptr);
 
@@ -71,13 +71,13 @@ class Trolley {
 
   // Downloads what is selected into the storage. A failure concerns what failed and nothing else: everything is tried,
   // and the report says what became of it (see DownloadReport::stopped_by for what ends it early). Uses constant
-  // memory, besides the names of the instances of a few series at a time. Throws only what the callbacks throw, and
+  // memory, besides the names of the instances of a few series. Throws only what the callbacks throw, and
   // kInvalidArgument without a storage.
   DownloadReport Download(const Selection& what, const DownloadOptions& options = {});
   // The same into another storage.
   DownloadReport Download(const Selection& what, Storage& storage, const DownloadOptions& options = {});
-  // Hands each instance to `take` when it has arrived; one at a time, in order of arrival. Each is held in memory until
-  // then. `options.skip_complete` means nothing here.
+  // Hands each instance to `take` when it has arrived: one call after the other, in order of arrival. Each is held in
+  // memory until then. `options.skip_complete` means nothing here.
   DownloadReport FetchAll(const Selection& what, const std::function<void(const FetchedInstance&)>& take,
                           const DownloadOptions& options = {});
 
@@ -85,8 +85,8 @@ class Trolley {
   std::shared_ptr<Searcher> searcher_;
   std::shared_ptr<Downloader> downloader_;
   std::shared_ptr<Storage> storage_;
-  unsigned max_jobs_ = std::numeric_limits<unsigned>::max();
-  unsigned max_max_jobs_ = std::numeric_limits<unsigned>::max();
+  unsigned archive_jobs_ = std::numeric_limits<unsigned>::max();
+  unsigned archive_max_jobs_ = std::numeric_limits<unsigned>::max();
 };
 
 }  // namespace trolley

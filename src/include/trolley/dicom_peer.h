@@ -43,7 +43,7 @@ struct DicomPeer {
   std::chrono::milliseconds connect_timeout{5000};   // name resolution and TCP; then the same again for TLS
   std::chrono::milliseconds stall_timeout{30000};    // no byte in either direction for so long: kTimedOut
   uint32_t max_pdu = 131072;                         // bytes of a P-DATA-TF PDU that we accept
-  size_t max_associations = 2;                       // at a time
+  size_t max_associations = 2;                       // in use together
   std::chrono::milliseconds idle_time{10000};        // an association that nobody uses is kept for so long
   std::chrono::milliseconds congestion_time{15000};  // "rejected, transient" is tried again for so long
   std::optional<DicomTls> tls = {};

@@ -39,12 +39,12 @@ struct DownloadProgress {
 
 struct DownloadOptions {
   unsigned jobs = 4;  // downloads at the same time; not more than a configured archive's limits
-  // Likewise over a long way, where requests for single instances pay as long as they do not slow each other down (32
+  // The same on a high-latency link, where more requests raise throughput until they slow each other down (32
   // are a good choice); not more than `jobs` unless it is.
   unsigned max_jobs = 0;
   bool skip_complete = true;  // what the storage has already is not fetched again
   Context context = {};       // when to give up
-  // Called from several threads, one at a time: on_progress now and then (not more often than every
+  // Called from several threads, never two calls together: on_progress now and then (not more often than every
   // `progress_interval`, and once at the end), on_result for each result. What they throw ends the download and leaves
   // through it.
   std::function<void(const DownloadProgress&)> on_progress = {};
@@ -53,8 +53,8 @@ struct DownloadOptions {
   // A series that broke off is asked for again, for what it did not bring: at once when something came, after this
   // pause (doubled the next time) when the archive was out of reach; three times in all without anything coming.
   std::chrono::milliseconds retry_pause{1000};
-  // So many series or questions in a row that failed because the archive is out of reach or refuses access: the rest is
-  // not tried.
+  // After this number of series or queries in a row that failed because the archive is out of reach or refuses access,
+  // the rest is not tried.
   unsigned give_up_after = 10;
 };
 

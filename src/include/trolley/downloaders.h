@@ -25,8 +25,8 @@ struct WadoRsOptions {
 
 // Retrieve transaction of DICOMweb, PS3.18 2024d §10.4: instances one by one; when many of a series are asked for, the
 // series in one request, and what that did not bring one by one. Stored bytes are asked for (transfer-syntax=*); on 400
-// or 406 the Accept header falls back along a ladder that is remembered for the server, unless the server once
-// understood the first rung: then its refusal concerns the instance, and other rungs would only bring other bytes.
+// or 406 the Accept header falls back to the next of a list, remembered for the server, unless the server once
+// understood the first: then its refusal concerns the instance, and others would only bring other bytes.
 std::unique_ptr<Downloader> MakeWadoRsDownloader(WadoRsOptions options, std::shared_ptr<HttpClient> http);
 
 struct WadoUriOptions {
@@ -64,7 +64,7 @@ struct Rad69Options {
   std::chrono::milliseconds busy_pause{1000};  // before the first of these; doubles each time
 };
 
-// Retrieve Imaging Document Set, IHE RAD TF-2 §4.69: SOAP 1.2 request, instances as parts of a MIME multipart answer,
+// Retrieve Imaging Document Set, IHE RAD TF-2 §4.69: SOAP 1.2 request, instances as parts of a MIME multipart response,
 // or embedded in its envelope.
 //
 // What the server says of one instance is told of that one: XDSMissingDocument as OnMissing, any other error as

@@ -7,15 +7,15 @@
 
 namespace trolley {
 
-// Why something failed. "The archive says there is none" is no failure: it is an empty answer or an empty optional.
+// Why something failed. "The archive says there is none" is not a failure: it is an empty result or an empty optional.
 enum class ErrorCode {
   kInvalidArgument,  // malformed criteria or configuration; the caller has to change what it asks
-  kUnsupported,      // the protocol or the server cannot express the question
+  kUnsupported,      // the protocol or the server cannot express the query
   kAccessDenied,     // HTTP 401/403, association rejected
   kUnavailable,      // no connection, HTTP 5xx, association aborted
   kTimedOut,         // a deadline passed
-  kProtocol,         // malformed answer, failure status, truncated transfer
-  kTooMany,          // the answer was cropped by a limit, ours or the server's
+  kProtocol,         // malformed response, failure status, truncated transfer
+  kTooMany,          // the result was cropped by a limit, ours or the server's
   kStorage,          // local disk or LMDB
   kNoSpace,          // the local disk is full
   kCancelled,        // the caller asked to stop

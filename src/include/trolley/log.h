@@ -11,7 +11,7 @@ namespace trolley {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
 
-// Takes log lines, one call at a time, from any thread. Must not log, and must not throw.
+// Takes log lines from any thread; calls never overlap. Must not log, and must not throw.
 using LogSink = std::function<void(LogLevel level, std::string_view message)>;
 
 struct LogOptions {

@@ -30,8 +30,9 @@ inline const char* LevelName(Level level) {
   return "";
 }
 
-// A question to an archive, the same for every protocol. A regular value: it is its own cache key. Matching is that of
-// PS3.4 C.2.2.2: single value, list of UIDs ("\" between them), wildcards "*" and "?", ranges of dates and times
+// What an archive is searched for, the same for every protocol. A regular value: it is its own cache key. Matching is
+// that of PS3.4 C.2.2.2: single value, list of UIDs ("\" between them), wildcards "*" and "?", ranges of dates and
+// times
 // ("20200301-20200303", open ends allowed). A searcher that cannot express a term throws kUnsupported, never ignores
 // it.
 class Query {
@@ -55,7 +56,7 @@ class Query {
   Query& Include(std::string_view keyword);
   Query& Include(Tag tag);
   // Asks for Instance::size, or else for what it can be estimated from (NumberOfFrames, Rows, Columns, BitsAllocated):
-  // those are included, but may be missing from an answer that tells the size of every instance.
+  // those are included, but may be missing from a result that tells the size of every instance.
   Query& IncludeSize();
   Query& SetLevel(Level level);
   Query& SetLimit(std::optional<uint32_t> limit);    // at most so many rows are wanted; nullopt: all

@@ -33,7 +33,7 @@ struct Study {
   auto operator<=>(const Study&) const = default;
 };
 
-// An answer, shared and never changed after it was made. Never null; empty: the archive says that there is none.
+// A search result, shared and never changed after it was made. Never null; empty: the archive says that there is none.
 using Studies = std::vector<Study>;
 using SearchResult = std::shared_ptr<const Studies>;
 

@@ -114,7 +114,7 @@ class QidoRs : public Searcher {
       if (parent.empty()) {
         throw Error(ErrorCode::kProtocol, StrCat("Cannot find ", query.Describe(), ": the archive does not say which ",
                                                  LevelName(parent_level), " a row belongs to; search one ",
-                                                 LevelName(parent_level), " at a time"));
+                                                 LevelName(parent_level), " per query"));
       }
       return !found.contains(parent);
     });
@@ -141,7 +141,7 @@ class QidoRs : public Searcher {
     if (uids.size() > kMaxWalk) {
       throw Error(ErrorCode::kTooMany,
                   StrCat("Cannot ", QidoClient::Doing(query), ": the server searches one ", LevelName(level),
-                         " at a time, and more than ", kMaxWalk, " match; narrow the search"));
+                         " per query, and more than ", kMaxWalk, " match; narrow the search"));
     }
     Query below(query.level());  // without keys of the parents, which some servers do not accept below them
     below.SetFuzzy(query.fuzzy());
