@@ -8,7 +8,7 @@
 namespace trolley {
 namespace {
 
-#define TROLLEY_ADDRESS(name) &name,
+#define TROLLEY_ADDRESS(name) &(name),
 constexpr const SearcherType* kSearcherTypes[] = {TROLLEY_SEARCHER_TYPES(TROLLEY_ADDRESS)};
 constexpr const DownloaderType* kDownloaderTypes[] = {TROLLEY_DOWNLOADER_TYPES(TROLLEY_ADDRESS)};
 constexpr const AuthType* kAuthTypes[] = {TROLLEY_AUTH_TYPES(TROLLEY_ADDRESS)};

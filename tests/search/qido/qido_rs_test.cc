@@ -288,7 +288,7 @@ TEST_F(QidoRsWalkTest, DoesNotWalkThroughAWholeArchive) {
     instances.push_back(FakeInstance(i, 1, 1));
   }
   Serve(instances);
-  ExpectFailure(Query(Level::kSeries).Where("Modality", "CT"), ErrorCode::kTooMany, "one STUDY at a time");
+  ExpectFailure(Query(Level::kSeries).Where("Modality", "CT"), ErrorCode::kTooMany, "one STUDY per query");
   EXPECT_LT(Targets().size(), 20u);
 }
 
@@ -360,7 +360,7 @@ TEST_F(QidoRsTest, AsksNoFurtherWhenTheOneThatIsNamedHasCome) {
   EXPECT_EQ(Targets().size(), 2u);
   qido_.SetHabits({.silent_cap = 1, .ignores_keys = true});
   EXPECT_EQ(Count(Query::ForStudy({Uid("1.2.3")}, Level::kStudy)), 1u);
-  EXPECT_EQ(Targets().size(), 5u) << "one study at a time";
+  EXPECT_EQ(Targets().size(), 5u) << "one study per query";
   EXPECT_EQ(Count(Query::ForStudy({Uid("1.2.9")}, Level::kStudy)), 0u);
 }
 
