@@ -19,7 +19,7 @@
 namespace trolley {
 namespace {
 
-[[noreturn]] void Fail(const std::filesystem::path& file) {
+[[noreturn]] void FailToRead(const std::filesystem::path& file) {
   const int reason = errno;
   throw Error(ErrorCode::kStorage, StrCat("Cannot read ", Sensitive(file.string()), ": ", std::strerror(reason)));
 }
@@ -36,7 +36,7 @@ class FileSource : public ByteSource {
       }
       const ssize_t got = ::pread(fd_.get(), out + done, size - done, offset_);
       if (got < 0 && errno != EINTR) {
-        Fail(file_);
+        FailToRead(file_);
       }
       if (got == 0) {
         break;
@@ -121,7 +121,7 @@ std::unique_ptr<ByteSource> OpenFileSource(const std::filesystem::path& file) {
   UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status {};
   if (!fd || ::fstat(fd.get(), &status) != 0) {
-    Fail(file);
+    FailToRead(file);
   }
   if (!S_ISREG(status.st_mode)) {
     return nullptr;

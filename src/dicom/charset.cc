@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "dicom/encoding.h"
 
 namespace trolley {
 namespace {
@@ -161,10 +162,6 @@ std::string_view DelimitersOf(Tag tag) {
     return "\\^=\r\n\f\t";
   }
   return vr == "ST" || vr == "LT" || vr == "UT" ? "\r\n\f\t" : "\\\r\n\f\t";
-}
-
-bool IsAscii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
 class Iso2022Decoder {

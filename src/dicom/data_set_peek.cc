@@ -4,40 +4,30 @@
 #include <cstdint>
 #include <utility>
 
+#include "dicom/encoding.h"
+
 namespace trolley {
 namespace {
 
-constexpr std::string_view kImplicitLittleEndian = "1.2.840.10008.1.2";
-constexpr std::string_view kDeflatedExplicit = "1.2.840.10008.1.2.1.99";
-constexpr std::string_view kExplicitBigEndian = "1.2.840.10008.1.2.2";
 constexpr std::string_view kJpipDeflate = "1.2.840.10008.1.2.4.95";
 constexpr std::string_view kHtj2kJpipDeflate = "1.2.840.10008.1.2.4.205";
 
 constexpr uint32_t kSopInstanceUid = 0x00080018;
-constexpr uint32_t kItemEnd = 0xfffee00d;
-constexpr uint32_t kSequenceEnd = 0xfffee0dd;
-constexpr uint32_t kUndefinedLength = 0xffffffff;
 
-// PS3.5 §7.1.2: these have two reserved bytes and a 32-bit length.
-bool HasLongLength(std::string_view vr) {
-  constexpr std::string_view kLong[] = {"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"};
-  return std::find(std::begin(kLong), std::end(kLong), vr) != std::end(kLong);
-}
-
-struct Header {
+struct ElementHeader {
   uint32_t tag = 0;
   uint32_t length = 0;
   size_t size = 0;  // of the header itself
 };
 
-class Walker {
+class SopInstanceFinder {
  public:
-  Walker(std::string_view bytes, bool implicit, bool big_endian)
+  SopInstanceFinder(std::string_view bytes, bool implicit, bool big_endian)
       : bytes_(bytes), implicit_(implicit), big_endian_(big_endian) {}
 
   DataSetPeek Find() {
     while (true) {
-      const std::optional<Header> header = Next();
+      const std::optional<ElementHeader> header = Next();
       if (!header) {
         return More();
       }
@@ -74,11 +64,11 @@ class Walker {
   }
 
   // nullopt: it has not arrived yet.
-  std::optional<Header> Next() const {
+  std::optional<ElementHeader> Next() const {
     if (at_ + 8 > bytes_.size()) {
       return std::nullopt;
     }
-    Header header{Number(at_, 2) << 16 | Number(at_ + 2, 2), Number(at_ + 4, 4), 8};
+    ElementHeader header{Number(at_, 2) << 16 | Number(at_ + 2, 2), Number(at_ + 4, 4), 8};
     if (implicit_ || header.tag >> 16 == 0xfffe) {
       return header;
     }
@@ -94,7 +84,7 @@ class Walker {
     return header;
   }
 
-  DataSetPeek Value(const Header& header) const {
+  DataSetPeek Value(const ElementHeader& header) const {
     constexpr uint32_t kLongest = 128;  // of a value that may be a padded UID
     if (header.length > kLongest) {
       return Unknown();
@@ -116,12 +106,13 @@ class Walker {
 }  // namespace
 
 DataSetPeek PeekDataSet(std::span<const std::byte> prefix, std::string_view transfer_syntax_uid) {
-  if (transfer_syntax_uid == kDeflatedExplicit || transfer_syntax_uid == kJpipDeflate ||
+  if (transfer_syntax_uid == kDeflatedLittleEndian || transfer_syntax_uid == kJpipDeflate ||
       transfer_syntax_uid == kHtj2kJpipDeflate) {
     return {DataSetPeek::Status::kUnknown, std::nullopt};
   }
   const std::string_view bytes(reinterpret_cast<const char*>(prefix.data()), prefix.size());
-  return Walker(bytes, transfer_syntax_uid == kImplicitLittleEndian, transfer_syntax_uid == kExplicitBigEndian).Find();
+  return SopInstanceFinder(bytes, transfer_syntax_uid == kImplicitLittleEndian, transfer_syntax_uid == kBigEndian)
+      .Find();
 }
 
 }  // namespace trolley

@@ -27,7 +27,7 @@ constexpr std::string_view kVersion = "trolleyfs demo archive 1";
 constexpr std::string_view kStaging = ".trolleyfs-demo-staging";
 constexpr std::string_view kRoot = "1.2.826.0.1.3680043.8.498.4711.";
 
-[[noreturn]] void Fail(const fs::path& directory, std::string_view why) {
+[[noreturn]] void FailToMake(const fs::path& directory, std::string_view why) {
   throw Error(ErrorCode::kStorage, StrCat("Cannot make the demo archive in ", directory.string(), ": ", why));
 }
 
@@ -161,7 +161,7 @@ class Maker {
     out << text;
     out.close();
     if (!out) {
-      Fail(directory_, "a file cannot be written");
+      FailToMake(directory_, "a file cannot be written");
     }
   }
 
@@ -188,13 +188,13 @@ void MakeDemoArchive(const fs::path& directory) {
     }
     const UniqueFd lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!lock || ::flock(lock.get(), LOCK_EX) != 0) {
-      Fail(directory, std::strerror(errno));
+      FailToMake(directory, std::strerror(errno));
     }
     if (!IsComplete(directory)) {  // another process may have made it meanwhile
       Maker(directory).Make();
     }
   } catch (const fs::filesystem_error& error) {
-    Fail(directory, error.code().message());
+    FailToMake(directory, error.code().message());
   }
 }
 

@@ -15,7 +15,7 @@
 namespace trolley {
 namespace {
 
-constexpr size_t kMaxDepth = 64;
+constexpr size_t kMaxRowDepth = 64;
 constexpr size_t kMaxDataSets = 2'000'000;  // "{}," is 3 bytes, what it becomes is many times that
 constexpr size_t kMaxExcerpt = 200;
 
@@ -27,16 +27,16 @@ std::string Printable(std::string_view text) {
   return out;
 }
 
-[[noreturn]] void Fail(std::string_view reason) {
+[[noreturn]] void FailJson(std::string_view reason) {
   throw Error(ErrorCode::kProtocol, StrCat("Cannot read DICOM JSON: ", reason));
 }
 
 // Where in a response the parser stands.
 enum class Where { kOutside, kRows, kDataSet, kAttribute, kValues, kName };
 
-class Handler final : public JsonEvents {
+class RowHandler final : public JsonEvents {
  public:
-  explicit Handler(DicomJsonReader::OnRow each) : each_(std::move(each)) {}
+  explicit RowHandler(DicomJsonReader::OnRow each) : each_(std::move(each)) {}
 
   void OnNull() override { Scalar(std::nullopt); }
   void OnBoolean(bool value) override { Scalar(value ? "true" : "false"); }
@@ -117,7 +117,7 @@ class Handler final : public JsonEvents {
         in_array_ = true;
         break;
       case Where::kRows:
-        Fail("an array stands where a data set should");
+        FailJson("an array stands where a data set should");
       case Where::kDataSet:
         RequireNoTag();
         Skip();
@@ -163,8 +163,8 @@ class Handler final : public JsonEvents {
   void Skip() { skip_depth_ = depth_; }
 
   void Descend() {
-    if (++depth_ > kMaxDepth) {
-      Fail(StrCat("it is nested deeper than ", kMaxDepth, " levels"));
+    if (++depth_ > kMaxRowDepth) {
+      FailJson(StrCat("it is nested deeper than ", kMaxRowDepth, " levels"));
     }
   }
   // Whether what ends now was of interest.
@@ -179,7 +179,7 @@ class Handler final : public JsonEvents {
 
   void RequireNoTag() const {
     if (tag_) {
-      Fail(StrCat("attribute ", TagHex(*tag_), " is not an object"));
+      FailJson(StrCat("attribute ", TagHex(*tag_), " is not an object"));
     }
   }
 
@@ -192,7 +192,7 @@ class Handler final : public JsonEvents {
 
   void EndDataSet() {
     if (has_others_ && !has_tags_) {
-      Fail(StrCat("an object without DICOM attributes: ", Printable(excerpt_)));
+      FailJson(StrCat("an object without DICOM attributes: ", Printable(excerpt_)));
     }
     if (++rows_ > kMaxDataSets) {
       throw Error(ErrorCode::kTooMany,
@@ -217,7 +217,7 @@ class Handler final : public JsonEvents {
     switch (where_) {
       case Where::kOutside:
       case Where::kRows:
-        Fail("it is not an array of data sets");
+        FailJson("it is not an array of data sets");
       case Where::kDataSet:
         if (!tag_) {
           NoteMember(text);
@@ -292,7 +292,7 @@ class DicomJsonReader::Impl {
     if (begun_ && is_json_) {
       Parse([&] { stream_.Finish(); });
     } else if (begun_ || (beginning_ != kByteOrderMark && !Trim(beginning_).empty())) {
-      Fail(StrCat("it begins with: ", Printable(Trim(begun_ ? excerpt_ : beginning_))));
+      FailJson(StrCat("it begins with: ", Printable(Trim(begun_ ? excerpt_ : beginning_))));
     }
   }
 
@@ -324,13 +324,13 @@ class DicomJsonReader::Impl {
     } catch (const Error& error) {
       // Where it is malformed, and no excerpt: that would show patient data.
       if (error.code() == ErrorCode::kProtocol && !std::string_view(error.what()).starts_with("Cannot ")) {
-        Fail(error.what());
+        FailJson(error.what());
       }
       throw;
     }
   }
 
-  Handler handler_;
+  RowHandler handler_;
   JsonStream stream_;
   std::string beginning_;  // of what came, as long as that says nothing
   bool begun_ = false;

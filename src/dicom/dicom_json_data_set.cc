@@ -11,6 +11,7 @@
 
 #include "base/base64.h"
 #include "base/text.h"
+#include "dicom/encoding.h"
 #include "trolley/error.h"
 
 namespace trolley {
@@ -18,15 +19,11 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxDepth = 3 * 64;  // each sequence is an attribute, its values and an item
+constexpr int kMaxJsonDepth = 3 * 64;  // each sequence is an attribute, its values and an item
 constexpr std::array<const char*, 3> kNameGroups = {"Alphabetic", "Ideographic", "Phonetic"};
 
-[[noreturn]] void Fail(std::string_view reason) {
+[[noreturn]] void FailDataSet(std::string_view reason) {
   throw Error(ErrorCode::kProtocol, StrCat("Cannot read DICOM JSON: ", reason));
-}
-
-bool IsVr(std::string_view vr) {
-  return vr.size() == 2 && std::all_of(vr.begin(), vr.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
 std::string NumberText(double number) {
@@ -105,7 +102,7 @@ std::optional<DataElement> ToElement(Tag tag, const json& attribute) {
     return element;
   }
   if (!attribute.is_object()) {
-    Fail(StrCat("attribute ", TagHex(tag), " is not an object"));
+    FailDataSet(StrCat("attribute ", TagHex(tag), " is not an object"));
   }
   if (attribute.contains("BulkDataURI")) {
     return std::nullopt;
@@ -160,7 +157,7 @@ DataSet ToDataSet(const json& object) {
     }
   }
   if (other_members && !tags) {
-    Fail("an object without DICOM attributes");
+    FailDataSet("an object without DICOM attributes");
   }
   return data_set;
 }
@@ -225,13 +222,13 @@ void ParseDataSets(std::string_view text, const std::function<void(DataSet)>& ea
     return;
   }
   if (text.front() != '[' && text.front() != '{') {
-    Fail("it is not an array of data sets");
+    FailDataSet("it is not an array of data sets");
   }
   const bool in_array = text.front() == '[';
   // Each data set of the array is taken out as soon as it is read.
   const auto take = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth > kMaxDepth) {
-      Fail("it is nested too deep");
+    if (depth > kMaxJsonDepth) {
+      FailDataSet("it is nested too deep");
     }
     if (!in_array || depth != 1) {
       return true;
@@ -241,13 +238,13 @@ void ParseDataSets(std::string_view text, const std::function<void(DataSet)>& ea
       return false;
     }
     if (event == json::parse_event_t::array_start || event == json::parse_event_t::value) {
-      Fail("something else stands where a data set should");
+      FailDataSet("something else stands where a data set should");
     }
     return true;
   };
   const json document = json::parse(text.begin(), text.end(), take, false);
   if (document.is_discarded()) {  // no excerpt: it would show patient data
-    Fail("it is malformed or cut off");
+    FailDataSet("it is malformed or cut off");
   }
   if (!in_array) {
     each(ToDataSet(document));

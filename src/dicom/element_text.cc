@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kMaxNumbers = 64;  // pixel spacings and the like; more is a table
 
 template <size_t n>
-bool IsOneOf(std::string_view vr, const std::string_view (&list)[n]) {
+bool IsIn(std::string_view vr, const std::string_view (&list)[n]) {
   return std::find(std::begin(list), std::end(list), vr) != std::end(list);
 }
 
@@ -41,7 +41,7 @@ uint64_t Unsigned(std::string_view bytes, bool big_endian) {
 }
 
 template <typename Number>
-void Append(std::string& out, Number number) {
+void AppendDigits(std::string& out, Number number) {
   char digits[32];
   const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
   out.append(digits, end);
@@ -55,17 +55,17 @@ void AppendNumber(std::string& out, std::string_view vr, std::string_view bytes,
   }
   const uint64_t value = Unsigned(bytes, big_endian);
   if (vr == "FL") {
-    Append(out, std::bit_cast<float>(static_cast<uint32_t>(value)));
+    AppendDigits(out, std::bit_cast<float>(static_cast<uint32_t>(value)));
   } else if (vr == "FD") {
-    Append(out, std::bit_cast<double>(value));
+    AppendDigits(out, std::bit_cast<double>(value));
   } else if (vr == "SS") {
-    Append(out, static_cast<int16_t>(value));
+    AppendDigits(out, static_cast<int16_t>(value));
   } else if (vr == "SL") {
-    Append(out, static_cast<int32_t>(value));
+    AppendDigits(out, static_cast<int32_t>(value));
   } else if (vr == "SV") {
-    Append(out, static_cast<int64_t>(value));
+    AppendDigits(out, static_cast<int64_t>(value));
   } else {
-    Append(out, value);
+    AppendDigits(out, value);
   }
 }
 
@@ -91,7 +91,7 @@ std::string_view WithoutTrailingPadding(std::string_view text) {
 }  // namespace
 
 bool HasText(std::string_view vr) {
-  return IsOneOf(vr, kCharsetTexts) || IsOneOf(vr, kCodeTexts) || NumberSize(vr) > 0 || vr == "UR";
+  return IsIn(vr, kCharsetTexts) || IsIn(vr, kCodeTexts) || NumberSize(vr) > 0 || vr == "UR";
 }
 
 std::optional<std::string> ElementText(Tag tag, std::string_view vr, std::string_view bytes, bool big_endian,
@@ -99,8 +99,8 @@ std::optional<std::string> ElementText(Tag tag, std::string_view vr, std::string
   if (const size_t size = NumberSize(vr); size > 0) {
     return Numbers(vr, size, bytes, big_endian);
   }
-  const std::string text = DecodeText(bytes, IsOneOf(vr, kCharsetTexts) ? specific_character_set : "", tag, fallback);
-  if (IsOneOf(vr, kSingleTexts)) {
+  const std::string text = DecodeText(bytes, IsIn(vr, kCharsetTexts) ? specific_character_set : "", tag, fallback);
+  if (IsIn(vr, kSingleTexts)) {
     return std::string(WithoutTrailingPadding(text));
   }
   std::string out;

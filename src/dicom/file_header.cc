@@ -14,32 +14,26 @@
 #include "base/text.h"
 #include "dicom/byte_source.h"
 #include "dicom/element_text.h"
+#include "dicom/encoding.h"
 #include "trolley/tag.h"
 #include "trolley/uid.h"
 
 namespace trolley {
 namespace {
 
-constexpr std::string_view kImplicitLittleEndian = "1.2.840.10008.1.2";
-constexpr std::string_view kBigEndian = "1.2.840.10008.1.2.2";
-constexpr std::string_view kDeflated = "1.2.840.10008.1.2.1.99";
 constexpr std::string_view kMediaStorageDirectory = "1.2.840.10008.1.3.10";
 
-constexpr uint32_t kUndefined = 0xFFFFFFFF;
 constexpr uint16_t kPixelGroup = 0x7FE0;
-constexpr uint16_t kDelimiterGroup = 0xFFFE;
-constexpr uint32_t kItemEnd = 0xFFFEE00D;
-constexpr uint32_t kSequenceEnd = 0xFFFEE0DD;
 constexpr Tag kMediaStorageSopClass{0x00020002};
 constexpr Tag kMetaGroupLength{0x00020000};
 
 // Bounds against hostile files.
-constexpr uint32_t kMaxValue = 16 * 1024;        // longer values are skipped
+constexpr uint32_t kMaxHeaderValue = 16 * 1024;  // longer values are skipped
 constexpr size_t kMaxKept = size_t{256} * 1024;  // of all values
 constexpr uint64_t kMaxElements = 10'000'000;    // a PET with 10 000 frames has a million
 constexpr uint64_t kMaxInflated = uint64_t{64} << 20;
 
-struct Element {
+struct HeaderElement {
   Tag tag;
   std::array<char, 2> vr{};  // zeros in implicit VR
   uint32_t length = 0;
@@ -50,10 +44,6 @@ bool IsShortVr(std::string_view vr) {
   constexpr std::string_view kShort[] = {"AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO",
                                          "LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"};
   return std::find(std::begin(kShort), std::end(kShort), vr) != std::end(kShort);
-}
-
-bool IsVr(std::string_view bytes) {
-  return bytes.size() == 2 && std::all_of(bytes.begin(), bytes.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
 class ElementReader {
@@ -74,13 +64,13 @@ class ElementReader {
   }
 
   // Takes an element's header; nullopt at the end, or when there are too many elements.
-  std::optional<Element> Next() {
+  std::optional<HeaderElement> Next() {
     const std::optional<Tag> tag = PeekTag();
     const std::string_view header = reader_.Peek(12);
     if (!tag || header.size() < 8 || ++elements_ > kMaxElements) {
       return std::nullopt;
     }
-    Element element{*tag, {}, 0};
+    HeaderElement element{*tag, {}, 0};
     const std::string_view vr = header.substr(4, 2);
     // Some devices leave the VR out within an explicit data set, element by element.
     if (!explicit_vr || tag->group() == kDelimiterGroup || !IsVr(vr)) {
@@ -103,8 +93,8 @@ class ElementReader {
   }
 
   // Passes over the value of an element whose header was taken. False when the data set ends within it.
-  bool SkipValue(const Element& element) {
-    if (element.length != kUndefined) {
+  bool SkipValue(const HeaderElement& element) {
+    if (element.length != kUndefinedLength) {
       reader_.Skip(element.length);
       return true;
     }
@@ -122,7 +112,7 @@ class ElementReader {
   }
 
   // Nested items and sequences are counted, not descended into.
-  bool SkipUndefined(const Element& sequence) {
+  bool SkipUndefined(const HeaderElement& sequence) {
     const bool outer_explicit = explicit_vr;
     if (sequence.vr_text() == "UN") {
       explicit_vr = false;  // PS3.5 §6.2.2, note 6
@@ -130,7 +120,7 @@ class ElementReader {
     uint64_t implicit_from = 0;  // depth at which a nested UN switched to implicit VR
     uint64_t depth = 1;
     while (depth > 0) {
-      const std::optional<Element> element = Next();
+      const std::optional<HeaderElement> element = Next();
       if (!element) {
         break;
       }
@@ -141,7 +131,7 @@ class ElementReader {
           implicit_from = 0;
           explicit_vr = true;
         }
-      } else if (element->length == kUndefined) {
+      } else if (element->length == kUndefinedLength) {
         ++depth;
         if (explicit_vr && element->vr_text() == "UN") {
           implicit_from = depth;
@@ -212,9 +202,9 @@ class HeaderParser {
     return group == "\x08\0"sv && low_element && (IsShortVr(vr) || (start[6] == 0 && start[7] == 0));
   }
 
-  std::string Value(const Element& element) {
+  std::string Value(const HeaderElement& element) {
     std::string bytes;
-    if (element.length > kMaxValue || !elements_.bytes().Take(element.length, &bytes)) {
+    if (element.length > kMaxHeaderValue || !elements_.bytes().Take(element.length, &bytes)) {
       elements_.SkipValue(element);
       return "";
     }
@@ -229,8 +219,8 @@ class HeaderParser {
       if (!next || next->group() != 0x0002 || (end && elements_.bytes().position() >= *end)) {
         return true;
       }
-      const std::optional<Element> element = elements_.Next();
-      if (!element || element->length == kUndefined) {
+      const std::optional<HeaderElement> element = elements_.Next();
+      if (!element || element->length == kUndefinedLength) {
         return false;
       }
       const std::string value = Value(*element);
@@ -244,13 +234,13 @@ class HeaderParser {
       } else if (element->tag == tag::kTransferSyntaxUID) {
         transfer_syntax_ = Trim(value);
         // Only here the group's stated length counts: compressed bytes could look like more of the group.
-        end = transfer_syntax_ == kDeflated ? end : std::nullopt;
+        end = transfer_syntax_ == kDeflatedLittleEndian ? end : std::nullopt;
       }
     }
   }
 
   bool EnterDataSet() {
-    if (transfer_syntax_ == kDeflated) {
+    if (transfer_syntax_ == kDeflatedLittleEndian) {
       auto source = inflate_(elements_.bytes().position());
       if (source == nullptr) {
         return false;
@@ -268,12 +258,13 @@ class HeaderParser {
   }
 
   void ReadDataSet() {
-    while (const std::optional<Element> element = elements_.Next()) {
+    while (const std::optional<HeaderElement> element = elements_.Next()) {
       const uint16_t group = element->tag.group();
       if (group >= kPixelGroup) {
         return;  // pixel data and what follows it, or a delimiter out of place
       }
-      if (element->length == kUndefined || group % 2 == 1 || element->length > kMaxValue || !Keep(*element)) {
+      if (element->length == kUndefinedLength || group % 2 == 1 || element->length > kMaxHeaderValue ||
+          !Keep(*element)) {
         if (!elements_.SkipValue(*element)) {
           return;
         }
@@ -282,7 +273,7 @@ class HeaderParser {
   }
 
   // False when the value was not taken.
-  bool Keep(const Element& element) {
+  bool Keep(const HeaderElement& element) {
     std::string_view vr = element.vr_text();
     const std::string_view known = VrOf(element.tag);
     if (known == "UN" || kept_ >= kMaxKept) {

@@ -5,18 +5,19 @@
 #include <string_view>
 #include <utility>
 
+#include "dicom/encoding.h"
+
 namespace trolley {
 namespace {
 
-constexpr size_t kPreamble = 128;
 constexpr std::string_view kMagic = "DICM";
 constexpr size_t kMaxUid = 64;
 constexpr uint16_t kMetaGroup = 0x0002;
 
 // Little-endian reader over bytes that may end anywhere.
-class Reader {
+class MetaReader {
  public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
+  explicit MetaReader(std::string_view bytes) : bytes_(bytes) {}
   size_t left() const { return bytes_.size() - at_; }
   uint8_t Byte(size_t offset) const { return static_cast<uint8_t>(bytes_[at_ + offset]); }
   uint16_t U16(size_t offset) const { return static_cast<uint16_t>(Byte(offset) | Byte(offset + 1) << 8); }
@@ -30,17 +31,7 @@ class Reader {
   size_t at_ = 0;
 };
 
-// PS3.5 §7.1.2: these have two reserved bytes and a 32-bit length.
-bool HasLongLength(std::string_view vr) {
-  constexpr std::string_view kLong[] = {"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"};
-  return std::find(std::begin(kLong), std::end(kLong), vr) != std::end(kLong);
-}
-
-bool IsVr(std::string_view vr) {
-  return std::all_of(vr.begin(), vr.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-}
-
-std::string WithoutPadding(std::string_view text) {
+std::string TrimMetaValue(std::string_view text) {
   const size_t end = text.find_last_not_of(std::string_view("\0 ", 2));
   return std::string(text.substr(0, end == std::string_view::npos ? 0 : end + 1));
 }
@@ -77,7 +68,7 @@ struct Seen {
 enum class Step { kElement, kNeedMore, kMalformed };
 
 // Takes one element at the reader's position, which has at least 8 bytes.
-Step TakeElement(Reader& reader, Seen& seen) {
+Step TakeElement(MetaReader& reader, Seen& seen) {
   const uint16_t element = reader.U16(2);
   const std::string_view vr = reader.Text(4, 2);
   if (!IsVr(vr)) {
@@ -103,7 +94,7 @@ Step TakeElement(Reader& reader, Seen& seen) {
     return Step::kNeedMore;
   }
   if (slot != nullptr && !slot->has_value()) {
-    *slot = WithoutPadding(reader.Text(header, length));
+    *slot = TrimMetaValue(reader.Text(header, length));
   }
   reader.Skip(header + length);
   return Step::kElement;
@@ -113,17 +104,17 @@ Step TakeElement(Reader& reader, Seen& seen) {
 
 FileMetaPeek PeekFileMeta(std::span<const std::byte> prefix) {
   const std::string_view bytes(reinterpret_cast<const char*>(prefix.data()), prefix.size());
-  if (bytes.size() > kPreamble) {
-    const std::string_view magic = bytes.substr(kPreamble, kMagic.size());
+  if (bytes.size() > kPreambleSize) {
+    const std::string_view magic = bytes.substr(kPreambleSize, kMagic.size());
     if (magic != kMagic.substr(0, magic.size())) {
       return NotDicom();
     }
   }
-  if (bytes.size() < kPreamble + kMagic.size()) {
+  if (bytes.size() < kPreambleSize + kMagic.size()) {
     return {};
   }
-  Reader reader(bytes);
-  reader.Skip(kPreamble + kMagic.size());
+  MetaReader reader(bytes);
+  reader.Skip(kPreambleSize + kMagic.size());
   Seen seen;
   while (true) {
     if (seen.sop_instance && seen.transfer_syntax) {

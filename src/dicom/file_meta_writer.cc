@@ -4,10 +4,10 @@
 #include <string>
 #include <string_view>
 
+#include "dicom/encoding.h"
+
 namespace trolley {
 namespace {
-
-constexpr size_t kPreamble = 128;
 
 // Explicit VR Little Endian, which group 0002 is always written in.
 class Group0002 {
@@ -60,7 +60,7 @@ std::vector<std::byte> Part10Prefix(const FileMeta& meta) {
   Group0002 length;
   length.Length(elements.bytes().size());
 
-  std::string all(kPreamble, '\0');
+  std::string all(kPreambleSize, '\0');
   all.append("DICM").append(length.bytes()).append(elements.bytes());
   const auto* begin = reinterpret_cast<const std::byte*>(all.data());
   return {begin, begin + all.size()};

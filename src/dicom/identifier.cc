@@ -10,35 +10,16 @@
 #include "base/text.h"
 #include "dicom/charset.h"
 #include "dicom/element_text.h"
+#include "dicom/encoding.h"
 #include "dicom/row_builder.h"
 #include "trolley/error.h"
 
 namespace trolley {
 namespace {
 
-constexpr uint32_t kUndefined = 0xFFFFFFFF;
-constexpr uint16_t kDelimiterGroup = 0xFFFE;
-constexpr uint32_t kItemEnd = 0xFFFEE00D;
-constexpr uint32_t kSequenceEnd = 0xFFFEE0DD;
-constexpr size_t kMaxValue = 64 * 1024;
-
-bool HasLongHeader(std::string_view vr) {
-  constexpr std::array<std::string_view, 13> kLong = {"OB", "OD", "OF", "OL", "OV", "OW", "SQ",
-                                                      "SV", "UC", "UN", "UR", "UT", "UV"};
-  return std::find(kLong.begin(), kLong.end(), vr) != kLong.end();
-}
-
-bool IsAscii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
+constexpr size_t kMaxIdentifierValue = 64 * 1024;
 
 // --- Writing ---
-
-void Append(std::string& out, uint64_t value, size_t bytes) {
-  for (size_t i = 0; i < bytes; ++i) {
-    out.push_back(static_cast<char>(value >> (8 * i) & 0xFF));
-  }
-}
 
 template <typename Number>
 std::optional<Number> ParseNumber(std::string_view text) {
@@ -48,10 +29,10 @@ std::optional<Number> ParseNumber(std::string_view text) {
 }
 
 template <typename Number>
-bool AppendInteger(std::string& out, std::string_view text) {
+bool AppendExactInteger(std::string& out, std::string_view text) {
   const std::optional<Number> number = ParseNumber<Number>(text);
   if (number) {
-    Append(out, static_cast<uint64_t>(*number), sizeof(Number));
+    AppendLittleEndian(out, static_cast<uint64_t>(*number), sizeof(Number));
   }
   return number.has_value();
 }
@@ -59,25 +40,25 @@ bool AppendInteger(std::string& out, std::string_view text) {
 // False when the text is no such number.
 bool AppendBinary(std::string& out, std::string_view vr, std::string_view text) {
   if (vr == "US") {
-    return AppendInteger<uint16_t>(out, text);
+    return AppendExactInteger<uint16_t>(out, text);
   }
   if (vr == "SS") {
-    return AppendInteger<int16_t>(out, text);
+    return AppendExactInteger<int16_t>(out, text);
   }
   if (vr == "UL") {
-    return AppendInteger<uint32_t>(out, text);
+    return AppendExactInteger<uint32_t>(out, text);
   }
   if (vr == "SL") {
-    return AppendInteger<int32_t>(out, text);
+    return AppendExactInteger<int32_t>(out, text);
   }
   if (vr == "FL") {
     const auto number = ParseNumber<float>(text);
-    Append(out, std::bit_cast<uint32_t>(number.value_or(0)), 4);
+    AppendLittleEndian(out, std::bit_cast<uint32_t>(number.value_or(0)), 4);
     return number.has_value();
   }
   if (vr == "FD") {
     const auto number = ParseNumber<double>(text);
-    Append(out, std::bit_cast<uint64_t>(number.value_or(0)), 8);
+    AppendLittleEndian(out, std::bit_cast<uint64_t>(number.value_or(0)), 8);
     return number.has_value();
   }
   return false;
@@ -117,16 +98,16 @@ std::string EncodeValue(Tag tag, std::string_view vr, const std::string& value, 
 }
 
 void AppendElement(std::string& out, Tag tag, std::string_view vr, std::string_view value, bool explicit_vr) {
-  Append(out, tag.group(), 2);
-  Append(out, tag.element(), 2);
+  AppendLittleEndian(out, tag.group(), 2);
+  AppendLittleEndian(out, tag.element(), 2);
   if (!explicit_vr) {
-    Append(out, value.size(), 4);
-  } else if (HasLongHeader(vr)) {
+    AppendLittleEndian(out, value.size(), 4);
+  } else if (HasLongLength(vr)) {
     out.append(vr).append(2, '\0');
-    Append(out, value.size(), 4);
+    AppendLittleEndian(out, value.size(), 4);
   } else if (value.size() <= 0xFFFE) {
     out.append(vr);
-    Append(out, value.size(), 2);
+    AppendLittleEndian(out, value.size(), 2);
   } else {
     throw Error(ErrorCode::kUnsupported, StrCat("Cannot search by ", TagName(tag), ": the value is too long"));
   }
@@ -139,24 +120,24 @@ void AppendElement(std::string& out, Tag tag, std::string_view vr, std::string_v
   throw Error(ErrorCode::kProtocol, "Cannot read the response of the archive: it is not a DICOM data set");
 }
 
-struct Element {
+struct IdentifierElement {
   Tag tag;
   std::string_view vr;
   uint32_t length;
 };
 
-class Reader {
+class IdentifierReader {
  public:
-  Reader(std::string_view bytes, bool explicit_vr) : rest_(bytes), explicit_vr_(explicit_vr) {}
+  IdentifierReader(std::string_view bytes, bool explicit_vr) : rest_(bytes), explicit_vr_(explicit_vr) {}
 
   bool empty() const { return rest_.empty(); }
 
-  Element Next() {
-    Element element{Tag{static_cast<uint32_t>(TakeNumber(2) << 16)}, {}, 0};
+  IdentifierElement Next() {
+    IdentifierElement element{Tag{static_cast<uint32_t>(TakeNumber(2) << 16)}, {}, 0};
     element.tag.value |= TakeNumber(2);
     if (explicit_vr_ && element.tag.group() != kDelimiterGroup) {
       element.vr = Take(2);
-      if (!HasLongHeader(element.vr)) {
+      if (!HasLongLength(element.vr)) {
         element.length = TakeNumber(2);
         return element;
       }
@@ -182,10 +163,10 @@ class Reader {
     const bool outer = explicit_vr_;
     explicit_vr_ = explicit_vr_ && vr != "UN";  // PS3.5 §6.2.2, note 6
     for (size_t depth = 1; depth > 0;) {
-      const Element element = Next();
+      const IdentifierElement element = Next();
       if (element.tag.value == kItemEnd || element.tag.value == kSequenceEnd) {
         --depth;
-      } else if (element.length == kUndefined) {
+      } else if (element.length == kUndefinedLength) {
         ++depth;
       } else {
         Take(element.length);
@@ -226,18 +207,19 @@ std::string EncodeIdentifier(const std::map<Tag, std::string>& values, bool expl
 }
 
 Attributes DecodeIdentifier(std::string_view bytes, bool explicit_vr, std::string_view fallback_character_set) {
-  Reader reader(bytes, explicit_vr);
+  IdentifierReader reader(bytes, explicit_vr);
   RowBuilder row;
   std::string charset;
   while (!reader.empty()) {
-    const Element element = reader.Next();
-    if (element.length == kUndefined) {
+    const IdentifierElement element = reader.Next();
+    if (element.length == kUndefinedLength) {
       reader.SkipUndefined(element.vr);
       continue;
     }
     const std::string_view value = reader.Take(element.length);
     const std::string_view vr = element.vr == "UN" ? VrOf(element.tag) : element.vr;
-    if (element.tag.group() % 2 == 1 || element.tag.element() == 0 || value.size() > kMaxValue || !HasText(vr)) {
+    if (element.tag.group() % 2 == 1 || element.tag.element() == 0 || value.size() > kMaxIdentifierValue ||
+        !HasText(vr)) {
       continue;
     }
     const std::optional<std::string> text = ElementText(element.tag, vr, value, false, charset, fallback_character_set);

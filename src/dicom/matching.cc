@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/text.h"
+#include "dicom/encoding.h"
 #include "dicom/temporal.h"
 #include "dicom/text_fold.h"
 
@@ -19,10 +20,6 @@ enum class Strictness {
   kIgnoreCase,     // nor are characters that did not survive decoding held against a text
   kIgnoreAccents,  // nor accents
 };
-
-bool IsOneOf(std::string_view vr, std::initializer_list<std::string_view> vrs) {
-  return std::find(vrs.begin(), vrs.end(), vr) != vrs.end();
-}
 
 std::string_view TrimPadding(std::string_view text) {
   constexpr std::string_view kPadding(" \0", 2);

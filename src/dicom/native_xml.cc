@@ -15,9 +15,9 @@
 namespace trolley {
 namespace {
 
-constexpr int kMaxDepth = 64;
+constexpr int kMaxXmlDepth = 64;
 
-[[noreturn]] void Fail(std::string_view reason) {
+[[noreturn]] void FailXml(std::string_view reason) {
   throw Error(ErrorCode::kProtocol, StrCat("Cannot read the Native DICOM Model: ", reason));
 }
 
@@ -116,8 +116,8 @@ Tag InBlock(Tag tag, const std::string& creator, DataSet& data_set) {
 }
 
 DataSet ToDataSet(const pugi::xml_node& parent, int depth) {
-  if (depth > kMaxDepth) {
-    Fail("it is nested too deep");
+  if (depth > kMaxXmlDepth) {
+    FailXml("it is nested too deep");
   }
   DataSet data_set;
   for (const pugi::xml_node& attribute : parent.children()) {
@@ -126,7 +126,7 @@ DataSet ToDataSet(const pugi::xml_node& parent, int depth) {
     }
     const std::optional<Tag> tag = ParseTagHex(attribute.attribute("tag").value());
     if (!tag) {
-      Fail("an attribute has no tag");
+      FailXml("an attribute has no tag");
     }
     const std::string creator(Trim(attribute.attribute("privateCreator").value()));
     if (std::optional<DataElement> element = ToElement(*tag, attribute, depth)) {
@@ -144,11 +144,11 @@ DataSet ParseNativeXml(std::string_view xml) {
   const pugi::xml_parse_result result =
       document.load_buffer(xml.data(), xml.size(), pugi::parse_default | pugi::parse_ws_pcdata_single);
   if (!result) {  // no excerpt: it would show patient data
-    Fail(StrCat("it is malformed or cut off at byte ", static_cast<int64_t>(result.offset)));
+    FailXml(StrCat("it is malformed or cut off at byte ", static_cast<int64_t>(result.offset)));
   }
   const pugi::xml_node model = document.document_element();
   if (LocalName(model) != "NativeDicomModel") {
-    Fail("it is another kind of document");
+    FailXml("it is another kind of document");
   }
   return ToDataSet(model, 0);
 }

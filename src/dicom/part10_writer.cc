@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "dicom/encoding.h"
 #include "dicom/file_meta.h"
 #include "dicom/file_meta_writer.h"
 #include "trolley/error.h"
@@ -17,31 +18,11 @@
 namespace trolley {
 namespace {
 
-constexpr std::string_view kExplicitLittleEndian = "1.2.840.10008.1.2.1";
 constexpr size_t kMaxShortLength = 0xFFFE;  // of a value whose length has 16 bits
-constexpr uint32_t kItem = 0xFFFEE000;
-
-template <size_t n>
-bool IsOneOf(std::string_view vr, const std::array<std::string_view, n>& vrs) {
-  for (const std::string_view known : vrs) {
-    if (vr == known) {
-      return true;
-    }
-  }
-  return false;
-}
-
-// PS3.5 §7.1.2
-bool HasLongLength(std::string_view vr) {
-  constexpr std::array<std::string_view, 13> kLong = {"OB", "OD", "OF", "OL", "OV", "OW", "SQ",
-                                                      "SV", "UC", "UN", "UR", "UT", "UV"};
-  return IsOneOf(vr, kLong);
-}
 
 // Of one value only, in which a backslash is text.
 bool IsSingleText(std::string_view vr) {
-  constexpr std::array<std::string_view, 4> kSingle = {"LT", "ST", "UR", "UT"};
-  return IsOneOf(vr, kSingle);
+  return IsOneOf(vr, {"LT", "ST", "UR", "UT"});
 }
 
 // Pixels, and what makes no sense without them.
@@ -49,15 +30,9 @@ bool IsPixelData(Tag tag) {
   return tag.group() == 0x7FE0 || tag.value == 0x00280000;
 }
 
-void Append(std::string& out, uint64_t value, size_t bytes) {
-  for (size_t i = 0; i < bytes; ++i) {
-    out.push_back(static_cast<char>(value >> (8 * i)));
-  }
-}
-
 void AppendTag(std::string& out, Tag tag) {
-  Append(out, tag.group(), 2);
-  Append(out, tag.element(), 2);
+  AppendLittleEndian(out, tag.group(), 2);
+  AppendLittleEndian(out, tag.element(), 2);
 }
 
 template <typename Number>
@@ -88,7 +63,7 @@ bool AppendInteger(std::string& out, std::string_view text) {
     }
     number = static_cast<Number>(*real);
   }
-  Append(out, static_cast<uint64_t>(*number), sizeof(Number));
+  AppendLittleEndian(out, static_cast<uint64_t>(*number), sizeof(Number));
   return true;
 }
 
@@ -116,12 +91,12 @@ bool AppendNumber(std::string& out, std::string_view vr, std::string_view text) 
   }
   if (vr == "FL" || vr == "OF") {
     const std::optional<float> number = Parse<float>(text);
-    Append(out, number ? std::bit_cast<uint32_t>(*number) : 0, 4);
+    AppendLittleEndian(out, number ? std::bit_cast<uint32_t>(*number) : 0, 4);
     return number.has_value();
   }
   if (vr == "FD" || vr == "OD") {
     const std::optional<double> number = Parse<double>(text);
-    Append(out, number ? std::bit_cast<uint64_t>(*number) : 0, 8);
+    AppendLittleEndian(out, number ? std::bit_cast<uint64_t>(*number) : 0, 8);
     return number.has_value();
   }
   const std::optional<Tag> tag = ParseTagHex(text);  // AT
@@ -130,9 +105,7 @@ bool AppendNumber(std::string& out, std::string_view vr, std::string_view text) 
 }
 
 bool IsBinary(std::string_view vr) {
-  constexpr std::array<std::string_view, 14> kBinary = {"AT", "FD", "FL", "OD", "OF", "OL", "OV",
-                                                        "OW", "SL", "SS", "SV", "UL", "US", "UV"};
-  return IsOneOf(vr, kBinary);
+  return IsOneOf(vr, {"AT", "FD", "FL", "OD", "OF", "OL", "OV", "OW", "SL", "SS", "SV", "UL", "US", "UV"});
 }
 
 // As the standard wants numbers in texts, at most 16 characters. Servers that take them for doubles send more.
@@ -186,10 +159,10 @@ void AppendElement(std::string& out, Tag tag, const std::string& vr, std::string
   AppendTag(out, tag);
   out += fits ? vr : "UN";
   if (!fits || HasLongLength(vr)) {
-    Append(out, 0, 2);
-    Append(out, length, 4);
+    AppendLittleEndian(out, 0, 2);
+    AppendLittleEndian(out, length, 4);
   } else {
-    Append(out, length, 2);
+    AppendLittleEndian(out, length, 2);
   }
   out += value;
   if (value.size() % 2 == 1) {
@@ -203,7 +176,7 @@ void AppendSequence(std::string& out, Tag tag, const std::vector<DataSet>& items
     std::string bytes;
     AppendDataSet(bytes, item, false);
     AppendTag(all, Tag{kItem});
-    Append(all, bytes.size(), 4);
+    AppendLittleEndian(all, bytes.size(), 4);
     all += bytes;
   }
   AppendElement(out, tag, "SQ", all, '\0');

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "dicom/encoding.h"
 #include "dicom/temporal.h"
 #include "trolley/error.h"
 #include "trolley/log.h"
@@ -16,10 +17,6 @@ namespace {
 
 constexpr size_t kMaxValueLength = 1024;
 constexpr Tag kQueryRetrieveLevel{0x00080052};
-
-bool IsOneOf(std::string_view vr, std::initializer_list<std::string_view> vrs) {
-  return std::find(vrs.begin(), vrs.end(), vr) != vrs.end();
-}
 
 // Whether a value may stand in logs and messages: never a patient's, and else only what is no free text.
 bool MayBeShown(Tag tag, std::string_view vr) {

@@ -23,13 +23,13 @@ namespace {
 
 using Compression = SyntheticInstances::Compression;
 
-[[noreturn]] void Fail(const std::string& what, std::string_view why) {
+[[noreturn]] void FailToWrite(const std::string& what, std::string_view why) {
   throw Error(ErrorCode::kStorage, StrCat("Cannot write ", what, ": ", why));
 }
 
 void Check(const OFCondition& condition, const std::string& what) {
   if (condition.bad()) {
-    Fail(what, condition.text());
+    FailToWrite(what, condition.text());
   }
 }
 
@@ -82,7 +82,7 @@ class InstanceWriter {
     // DCMTK does not look whether the last bytes reach a full disk.
     std::error_code error;
     if (std::filesystem::file_size(path, error) != file_.calcElementLength(syntax, lengths) || error) {
-      Fail(path.filename(), "it was not written whole; is the disk full?");
+      FailToWrite(path.filename(), "it was not written whole; is the disk full?");
     }
   }
 
@@ -266,7 +266,7 @@ std::vector<std::filesystem::path> WriteSyntheticSeries(const SyntheticInstances
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) {
-    Fail("synthetic images", error.message());
+    FailToWrite("synthetic images", error.message());
   }
   std::vector<std::filesystem::path> paths;
   for (int number = 1; number <= spec.instances; ++number) {

@@ -19,7 +19,7 @@ bool IsUidCharacter(char c) {
   return IsAlphanumeric(c) || c == '.' || c == '-' || c == '_';
 }
 
-std::string_view WithoutPadding(std::string_view text) {
+std::string_view TrimPaddingOfUid(std::string_view text) {
   constexpr std::string_view kPadding("\0 ", 2);
   const size_t first = text.find_first_not_of(kPadding);
   if (first == std::string_view::npos) {
@@ -49,14 +49,14 @@ std::string_view Objection(std::string_view text) {
 }  // namespace
 
 std::optional<Uid> Uid::Parse(std::string_view text) {
-  const std::string_view uid = WithoutPadding(text);
+  const std::string_view uid = TrimPaddingOfUid(text);
   if (!Objection(uid).empty()) {
     return std::nullopt;
   }
   return Uid(Trusted(), std::string(uid));
 }
 
-Uid::Uid(std::string_view text) : text_(WithoutPadding(text)) {
+Uid::Uid(std::string_view text) : text_(TrimPaddingOfUid(text)) {
   const std::string_view objection = Objection(text_);
   if (!objection.empty()) {
     // What is no UID may be anything, a patient's name too.
