@@ -194,8 +194,7 @@ class CachingSearcher::Impl {
   }
 
   // A caller waits no longer. The query goes on while somebody else waits for it, or to renew a stale result.
-  Completion EndWait(const std::shared_ptr<Waiter>& waiter_in_list) TROLLEY_REQUIRES(mutex_) {
-    const std::shared_ptr<Waiter> waiter = waiter_in_list;  // the list is changed
+  Completion EndWait(std::shared_ptr<Waiter> waiter) TROLLEY_REQUIRES(mutex_) {
     waiting_.erase(waiter->position);
     const std::shared_ptr<RunningQuery> running = std::move(waiter->running);
     waiter->running = nullptr;
@@ -209,12 +208,15 @@ class CachingSearcher::Impl {
         Cancel(running);
       }
     }
+    FindOutcome outcome;
     if (stale_will_do) {
-      return {waiter, {std::move(waiter->stale), nullptr}};
+      outcome.result = std::move(waiter->stale);
+    } else if (waiter->stopped) {
+      outcome = Failed(ErrorCode::kCancelled, "Cannot search the archive: it was interrupted");
+    } else {
+      outcome = Failed(ErrorCode::kTimedOut, "Cannot search the archive: it took longer than allowed");
     }
-    return {waiter, waiter->stopped
-                        ? Failed(ErrorCode::kCancelled, "Cannot search the archive: it was interrupted")
-                        : Failed(ErrorCode::kTimedOut, "Cannot search the archive: it took longer than allowed")};
+    return {std::move(waiter), std::move(outcome)};
   }
 
   // The running query that is equal to `query`, or a new one.

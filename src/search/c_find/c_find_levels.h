@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "trolley/references.h"
+#include "trolley/query.h"
 #include "trolley/tag.h"
 
 // The levels of C-FIND's information models, PS3.4 §C.6, and the attributes of each.
