@@ -47,12 +47,6 @@ FindOutcome Failed(ErrorCode code, const std::string& message) {
   return {std::nullopt, std::make_exception_ptr(Error(code, message))};
 }
 
-void DeliverAll(std::vector<Completion> completions) {
-  for (Completion& completion : completions) {
-    completion.Deliver();
-  }
-}
-
 }  // namespace
 
 class CachingSearcher::Impl {

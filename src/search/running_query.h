@@ -58,6 +58,12 @@ struct Completion {
   }
 };
 
+inline void DeliverAll(std::vector<Completion> completions) {
+  for (Completion& completion : completions) {
+    completion.Deliver();
+  }
+}
+
 }  // namespace trolley
 
 #endif  // TROLLEY_SEARCH_RUNNING_QUERY_H_
